@@ -1,0 +1,1 @@
+//! Micro benches of the pieces a request passes through.

@@ -1,0 +1,1 @@
+//! The embedded test server of the demo, the tests and the benches.

@@ -1,0 +1,66 @@
+//! `pummel boom`: the flags of `hrp boom`, and ours.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{LaterFlags, LoadFlags, MachineFlags, NetworkFlags, OutputFlags};
+use crate::values::{parse_http_url, parse_name_value};
+
+/// Run HttpRunner test cases as load
+///
+/// Each virtual user runs iterations back to back; every iteration picks one of the cases, by weight where a case has
+/// one. Flags and defaults are those of `hrp boom`, so a command line that worked there works here.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct BoomFlags {
+    /// Test cases (.yml, .yaml, .json), or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Host to load instead of the cases' own, such as http://staging:8080
+    #[arg(long, value_name = "URL", value_parser = parse_http_url)]
+    pub(crate) base_url: Option<String>,
+
+    /// Variable for the cases; wins over their own; may be repeated
+    #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", value_parser = parse_name_value)]
+    pub(crate) variables: Vec<(String, String)>,
+
+    /// File of variables, one NAME=value a line, # for comments; -e wins over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+
+    /// File of flags (.yml, .yaml, .json); what it holds overrides the command line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+
+    /// How much load.
+    #[command(flatten)]
+    pub(crate) load: LoadFlags,
+    /// Connections and their limits.
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
+    /// Which CPUs.
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+    /// What is shown and written.
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+    /// hrp's flags that do nothing here yet.
+    #[command(flatten)]
+    pub(crate) later: LaterFlags,
+}
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  One user until Ctrl-C, as `hrp boom` has it:
+    pummel boom case.yml
+
+  200 users, 50 more each second, for one minute:
+    pummel boom case.yml --spawn-count 200 --spawn-rate 50 --run-time 1m
+
+  The same cases against another host, at 500 requests a second at most:
+    pummel boom cases/ --base-url http://staging:8080 -e user=anna --max-rps 500 --spawn-count 50
+
+  The summary as JSON for a script:
+    pummel boom case.yml --spawn-count 20 --run-time 30 --json - | jq .totals.rps";

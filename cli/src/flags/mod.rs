@@ -1,0 +1,132 @@
+//! What can be typed: every command and flag, each in one place with its name, its help and its default.
+//!
+//! Help texts, shell completions and the man page come from these definitions. Nothing here decides anything: turning
+//! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
+//!
+//! Reading order: this file, `boom.rs` and the groups it is made of (`load.rs`, `network.rs`, `machine.rs`,
+//! `output.rs`), `later.rs` for hrp's flags that are not built yet, then the other commands.
+
+mod boom;
+mod demo;
+mod hit;
+mod later;
+mod load;
+mod machine;
+mod network;
+mod other;
+mod output;
+
+use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub(crate) use boom::BoomFlags;
+pub(crate) use demo::DemoFlags;
+pub(crate) use hit::HitFlags;
+pub(crate) use later::{not_built, GivenLaterFlag, LaterFlags};
+pub(crate) use load::{LoadFlags, RateUnit};
+pub(crate) use machine::MachineFlags;
+pub(crate) use network::{ConnectionSharing, NetworkFlags, StaleRetry, TransportFlags};
+pub(crate) use other::{CompletionsFlags, TargetFlags};
+pub(crate) use output::OutputFlags;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pummel",
+    version,
+    about = "Load HTTP services with HttpRunner test cases or a single URL",
+    long_about = "Load HTTP services with HttpRunner v4 test cases (those of `hrp boom`) or with a single URL, at close \
+                  to the speed the kernel allows, with a report that says whether the client itself was the limit.",
+    after_help = EXIT_CODES,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// Flags that stand before or after any command.
+    #[command(flatten)]
+    pub(crate) global: GlobalFlags,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 the program failed; 2 wrong usage; 9-39 a test case or profile could not be loaded (as hrp);
+98 the client verdict is invalid and --fail-on-client-saturation was given; 99 a threshold failed.";
+
+/// Flags every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalFlags {
+    /// Diagnostics to show on stderr
+    #[arg(short = 'l', long, global = true, value_enum, ignore_case = true, default_value = "warn", value_name = "LEVEL")]
+    pub(crate) log_level: LogLevel,
+
+    /// Write diagnostics as JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+
+    /// hrp's directory of a Python environment; no command here uses one.
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    pub(crate) venv: Option<String>,
+}
+
+/// How much is logged. hrp's names; `fatal` and `panic`, levels on which nothing here is logged, are taken as `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What the program decides and why.
+    Debug,
+    /// What it does.
+    Info,
+    /// What the user should know.
+    Warn,
+    /// Only what went wrong.
+    Error,
+    /// Nothing.
+    Off,
+}
+
+impl ValueEnum for LogLevel {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Off]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Trace => PossibleValue::new("trace"),
+            Self::Debug => PossibleValue::new("debug"),
+            Self::Info => PossibleValue::new("info"),
+            Self::Warn => PossibleValue::new("warn").alias("warning"),
+            Self::Error => PossibleValue::new("error"),
+            Self::Off => PossibleValue::new("off").aliases(["fatal", "panic", "disabled"]),
+        })
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run HttpRunner test cases as load
+    Boom(Box<BoomFlags>),
+    /// Load one URL, or a list of them, without a test case
+    Hit(Box<HitFlags>),
+    /// Start the embedded server and load it: 200 users, 2 requests and a transaction
+    Demo(Box<DemoFlags>),
+    /// Run the embedded test server
+    Target(TargetFlags),
+    /// Check whether this machine can make load, and say what to change
+    Doctor,
+    /// Print a completion script for a shell
+    Completions(CompletionsFlags),
+    /// Print the man page
+    Man,
+}
+
+/// The command line as clap knows it, with what the definitions cannot say for themselves: `demo` shares the load flags
+/// of `boom` and has other defaults.
+pub(crate) fn command() -> ClapCommand {
+    Cli::command().mut_subcommand("demo", demo::set_defaults)
+}

@@ -1,0 +1,76 @@
+//! Connections and the limits on their time.
+
+use std::time::Duration;
+
+use clap::{builder::BoolishValueParser, ArgAction, Args, ValueEnum};
+
+use crate::values::parse_positive_duration;
+
+/// Flags of `boom` and `demo`.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkFlags {
+    /// Longest time of a request, unless its step or case says otherwise
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = parse_positive_duration)]
+    pub(crate) request_timeout: Duration,
+
+    /// Whose connections are whose
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = ConnectionSharing::PerUser)]
+    pub(crate) connections: ConnectionSharing,
+
+    /// What `hit` takes too.
+    #[command(flatten)]
+    pub(crate) transport: TransportFlags,
+}
+
+/// Flags of every command that makes load.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct TransportFlags {
+    /// Longest time a connection may take to open
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_positive_duration)]
+    pub(crate) connect_timeout: Duration,
+
+    /// How long requests in flight may go on once the load has stopped
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::values::parse_duration)]
+    pub(crate) stop_timeout: Duration,
+
+    /// Which requests are sent once more when a kept connection turns out to be closed
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = StaleRetry::Idempotent)]
+    pub(crate) retry_stale: StaleRetry,
+
+    // hrp's switches also take a value (--disable-keepalive=false), as all Go flags do.
+    /// Close each connection after one response
+    #[arg(
+        long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) disable_keepalive: bool,
+
+    /// Do not ask for compressed responses (nothing asks for them yet)
+    #[arg(
+        long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) disable_compression: bool,
+}
+
+/// Who may use an idle connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConnectionSharing {
+    /// Each user keeps its own, as real clients do
+    PerUser,
+    /// The users of a core share them: as few as there are requests in flight
+    Shared,
+}
+
+/// Which requests are retried on a fresh connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StaleRetry {
+    /// GET, HEAD, PUT, DELETE and OPTIONS
+    Idempotent,
+    /// Every method, POST and PATCH too
+    All,
+}

@@ -1,0 +1,2 @@
+//! Pummel: a load engine for HTTP services.
+fn main() {}

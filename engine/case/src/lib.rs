@@ -1,0 +1,1 @@
+//! HttpRunner v4 test cases: loaded, checked and compiled once.

@@ -1,0 +1,99 @@
+//! The plan of a run: everything the engine needs to know, resolved once, read by all, changed by none.
+
+use std::time::Duration;
+
+use pummel_case::Case;
+
+/// A run, resolved: what to send, how much of it, from where, and with which limits.
+#[derive(Debug)]
+pub struct Plan {
+    /// The command that made the plan: `boom`, `hit` or `demo`.
+    pub command: &'static str,
+    /// A name for the run, shown in reports: the case's name, or the URL of `hit`.
+    pub name: String,
+    /// The cases users pick from at each iteration, by weight (hrp spec 14.5). At least one.
+    pub cases: Vec<Case>,
+    /// How many users do how much.
+    pub load: Load,
+    /// An upper bound on the rate, or none.
+    pub pacing: Option<Pacing>,
+    /// The CPUs to use, one executor pinned to each. At least one, no duplicates.
+    pub cpus: Vec<usize>,
+    /// Connections and time limits.
+    pub network: Network,
+    /// How long requests in flight may go on after the stop before they are cut off and counted as abandoned.
+    pub stop_timeout: Duration,
+    /// True for test cases: each iteration is recorded as the transaction `Action` (hrp spec 14.8). False for `hit`.
+    pub record_action: bool,
+}
+
+/// How many virtual users there are and when they end. A run ends at the first of its bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Virtual users. At least 1, at most [`MAX_USERS`].
+    pub users: u32,
+    /// Users started per second; infinite starts all at once. Above 0.
+    pub spawn_rate: f64,
+    /// Iterations per user, or no bound.
+    pub loops_per_user: Option<u64>,
+    /// Requests in the whole run, shared by all users, or no bound (`hit -n`).
+    pub total_requests: Option<u64>,
+    /// How long load is made, from the start of the first user, or no bound.
+    pub run_time: Option<Duration>,
+}
+
+/// The most users of one run: a typing error beyond it would only exhaust memory.
+pub const MAX_USERS: u32 = 1_000_000;
+
+/// A ceiling on the rate of a closed run (`--max-rps`), smooth: slot n of the run lies at start + n / rate.
+#[derive(Debug, Clone, Copy)]
+pub struct Pacing {
+    /// Requests or iterations per second, over all cores. Above 0.
+    pub per_second: f64,
+    /// What takes a slot.
+    pub unit: PacingUnit,
+}
+
+/// What one slot of [`Pacing`] stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PacingUnit {
+    /// Each request waits for a slot.
+    Request,
+    /// Each iteration waits for a slot, as hrp has it (hrp spec 14.6).
+    Iteration,
+}
+
+/// Connections, time limits and retries.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Whose connections are whose.
+    pub connections: Connections,
+    /// False closes each connection after one response (`--disable-keepalive`).
+    pub keepalive: bool,
+    /// The longest a connection may take to open.
+    pub connect_timeout: Duration,
+    /// The longest from a request's first byte to its last body byte, unless its step or case says otherwise.
+    pub request_timeout: Duration,
+    /// Which requests are sent again when a reused connection turns out to be dead.
+    pub retry_stale: RetryStale,
+    /// The `User-Agent` of requests that do not set their own.
+    pub user_agent: String,
+}
+
+/// Who may use an idle connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connections {
+    /// Each user keeps its own, one per origin: as many sockets as users, as with real clients.
+    PerUser,
+    /// A core's users share them, the last used first: as many sockets as requests in flight at most.
+    Shared,
+}
+
+/// Which requests are retried once after a reset of a reused idle connection (design: only before any response byte).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryStale {
+    /// GET, HEAD, PUT, DELETE and OPTIONS (RFC 9110 section 9.2.2).
+    Idempotent,
+    /// Every method, POST and PATCH too (`--retry-stale all`).
+    All,
+}

@@ -1,0 +1,43 @@
+//! HTTP/1.1 as pure functions of bytes: request encoding, response parsing, and request parsing for servers.
+//!
+//! Nothing here reads or writes a socket. The caller hands over the bytes it received, in whatever pieces they came,
+//! and is told when a message is complete and how many of those bytes belonged to it.
+//!
+//! What this crate guarantees:
+//!
+//! - The result depends on the bytes alone, never on how they were split.
+//! - A message that breaks framing is a [`ProtocolError`]: never a hang, never a panic, and never a second message made
+//!   of what the first one smuggled in. After an error a parser gives nothing more until it is told to begin anew.
+//! - Whatever the peer can make long has a limit: heads, header counts, interim responses, chunk lines, trailers, and
+//!   the bodies that are kept ([`Limits`]). A body that is only counted may be endless.
+//! - A response that arrives in one piece is parsed in place, in one pass, without allocating; a piece of it is copied
+//!   only where [`Keep`] asks for that.
+//! - What [`encode_request`] writes is one request: no method, target or header can carry a second one.
+//!
+//! Reading order: [`ResponseParser`] (the client's path), the head and its framing fields, the body and its chunks,
+//! [`RequestParser`] (the server's path, on the same parts), [`encode_request`].
+
+#![forbid(unsafe_code)]
+
+mod body;
+mod chunked;
+mod encode;
+mod error;
+mod fields;
+mod head;
+mod limits;
+mod request_parser;
+mod response;
+mod response_parser;
+mod syntax;
+
+pub use encode::{
+    encode_request, validate_header, validate_host, validate_method, validate_target, EncodeError, EncodeOptions,
+};
+pub use error::ProtocolError;
+pub use limits::{
+    Limits, HEADERS_MAX, HEAD_BYTES_DEFAULT, INTERIM_RESPONSES_MAX, KEPT_BODY_BYTES_DEFAULT, RETAINED_BUFFER_BYTES,
+};
+pub use request_parser::{Request, RequestParser, RequestProgress};
+pub use response::{Keep, Response};
+pub use response_parser::{Progress, ResponseParser};

@@ -1,0 +1,34 @@
+//! The private io_uring of a core: sockets, buffers, timers and the mailbox.
+//!
+//! One [`Ring`] belongs to one glommio executor and is driven by one task of it, [`Ring::drive`]. Sockets receive through
+//! a multishot receive into buffers the kernel picks; a completed buffer is handed to the socket's [`Sink`] and given
+//! back in the same pass, so no buffer is held across a yield. Nothing here knows HTTP.
+//!
+//! Guarantees:
+//! - A buffer given to [`Socket::send`] is neither freed nor reused before the kernel is done with it.
+//! - A slot is reused only after every operation on it has completed; later completions are told apart by a generation.
+//! - The driver sleeps only after a yield in which no task made by [`Ring::spawn`] was polled.
+//! - After [`Ring::shutdown`] the kernel holds no memory of ours.
+//!
+//! Reading order: `ring` (what users call), `driver` (one pass), `slot`, `buffers`, `timers`, `mailbox`, `probe`.
+//!
+//! This is the only crate of the workspace with `unsafe`; each use says which invariant makes it sound.
+
+#![allow(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+mod buffers;
+mod clock;
+mod driver;
+mod mailbox;
+mod probe;
+mod ring;
+mod slot;
+mod timers;
+
+pub use clock::now_ns;
+pub use mailbox::{Mailbox, MailboxClosed, MailboxSender};
+pub use probe::{memlock_needed_bytes, probe, Capabilities, Unavailable};
+pub use ring::{Acceptor, Config, Ring, Sleep, Socket};
+pub use slot::{End, Event, Flow, Payload, RunBytes, Sink};
+pub use timers::Timers;

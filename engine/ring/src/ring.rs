@@ -1,0 +1,590 @@
+//! What users of a ring call: open, send, wait, sleep, accept, spawn.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use io_uring::{opcode, types, IoUring};
+use socket2::{Domain, Protocol, SockAddr, Type};
+
+use crate::{
+    buffers::{self, Buffers},
+    mailbox::Doorbell,
+    probe::{Capabilities, Unavailable},
+    slot::{Event, Op, Payload, RunBytes, Sink, Slot, CONNECTING, RECEIVING, SENDING},
+    timers::Timers,
+};
+
+/// Sizes of a ring.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The most sockets open at once. Fixed at start: it sizes the table of registered files (8 bytes each).
+    pub max_sockets: u32,
+    /// Receive buffers, rounded up to a power of two, 16 to 32,768. Too few cost a re-arm, never data.
+    pub buffers: u32,
+    /// Bytes of each receive buffer. One response fits into one as a rule.
+    pub buffer_bytes: usize,
+    /// What the kernel may be asked for; [`probe`](crate::probe()) finds out, tests take things away.
+    pub capabilities: Capabilities,
+}
+
+impl Config {
+    /// Sizes for so many sockets: buffers for a quarter of them, from 256 to 4,096, of 4 KiB.
+    pub fn for_sockets(max_sockets: u32, capabilities: Capabilities) -> Self {
+        Self { max_sockets, buffers: (max_sockets / 4).clamp(256, 4096), buffer_bytes: 4096, capabilities }
+    }
+}
+
+/// Submission entries; the queue is emptied at each enter, so this bounds a batch, not the sockets.
+const SUBMISSION_ENTRIES: u32 = 512;
+
+/// Completion entries for so many sockets. The kernel keeps what does not fit (`IORING_FEAT_NODROP`), at a cost.
+fn completion_entries(max_sockets: u32) -> u32 {
+    (max_sockets.saturating_mul(2)).next_power_of_two().clamp(2048, 65_536)
+}
+
+/// Up to here run-long bytes are sent without asking for a completion: they fit into an empty socket buffer whole, so the
+/// kernel has taken them when the enter returns.
+pub(crate) const QUIET_SEND_BYTES: usize = 16 * 1024;
+
+/// A timer key: a socket's deadline or a sleep, told apart by the top bit.
+pub(crate) const SLEEP_KEY: u32 = 1 << 31;
+
+pub(crate) struct Inner<S> {
+    pub(crate) ring: IoUring,
+    pub(crate) capabilities: Capabilities,
+    /// True when sockets are registered files, addressed by their slot.
+    pub(crate) fixed: bool,
+    pub(crate) slots: Vec<Slot<S>>,
+    pub(crate) free: Vec<u32>,
+    pub(crate) max_sockets: u32,
+    /// Sockets with something to send: slot and generation.
+    pub(crate) sends: VecDeque<(u32, u32)>,
+    /// Everything else waiting for room in the submission queue.
+    pub(crate) operations: VecDeque<io_uring::squeue::Entry>,
+    /// Operations whose completion is still to come.
+    pub(crate) under_way: usize,
+    pub(crate) timers: Timers,
+    pub(crate) sleeps: Vec<SleepSlot>,
+    pub(crate) free_sleeps: Vec<u32>,
+    pub(crate) kept: Vec<Box<[u8]>>,
+    pub(crate) listeners: Vec<Listening>,
+    pub(crate) doorbell: Doorbell,
+    pub(crate) enters: u64,
+    /// Set by a failed enter: nothing can be done on this ring any more.
+    pub(crate) broken: Option<i32>,
+    /// Dropped after `ring`: fields drop in order.
+    pub(crate) buffers: Buffers,
+}
+
+#[derive(Default)]
+pub(crate) struct SleepSlot {
+    pub(crate) generation: u32,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) fired: bool,
+}
+
+pub(crate) struct Listening {
+    pub(crate) listener: Option<TcpListener>,
+    pub(crate) accepted: VecDeque<io::Result<OwnedFd>>,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) armed: bool,
+}
+
+pub(crate) struct Shared<S> {
+    pub(crate) inner: RefCell<Inner<S>>,
+    /// Polls of tasks made by [`Ring::spawn`]; the driver sleeps only when a yield added none.
+    pub(crate) polls: Cell<u64>,
+    pub(crate) stopped: Cell<bool>,
+}
+
+/// One core's ring. Clones share it. Must stay on the thread it was made on.
+pub struct Ring<S: Sink> {
+    pub(crate) shared: Rc<Shared<S>>,
+}
+
+impl<S: Sink> Clone for Ring<S> {
+    fn clone(&self) -> Self {
+        Self { shared: Rc::clone(&self.shared) }
+    }
+}
+
+impl<S: Sink> Ring<S> {
+    /// Makes a ring for this thread.
+    ///
+    /// # Errors
+    /// [`Unavailable`] with the remedy when the kernel does not give one.
+    pub fn new(config: &Config) -> Result<Self, Unavailable> {
+        let ring = config.capabilities.build(SUBMISSION_ENTRIES, completion_entries(config.max_sockets))?;
+        let fixed =
+            config.capabilities.fixed_files && ring.submitter().register_files_sparse(config.max_sockets).is_ok();
+        let count = config.buffers.clamp(16, 32_768).next_power_of_two() as u16;
+        let buffers = Buffers::new(&ring, count, config.buffer_bytes).map_err(Unavailable::Buffers)?;
+        let doorbell = Doorbell::new().map_err(Unavailable::Other)?;
+        let inner = Inner {
+            ring,
+            capabilities: config.capabilities,
+            fixed,
+            slots: Vec::new(),
+            free: Vec::new(),
+            max_sockets: config.max_sockets,
+            sends: VecDeque::new(),
+            operations: VecDeque::new(),
+            under_way: 0,
+            timers: Timers::default(),
+            sleeps: Vec::new(),
+            free_sleeps: Vec::new(),
+            kept: Vec::new(),
+            listeners: Vec::new(),
+            doorbell,
+            enters: 0,
+            broken: None,
+            buffers,
+        };
+        let shared = Shared { inner: RefCell::new(inner), polls: Cell::new(0), stopped: Cell::new(false) };
+        Ok(Self { shared: Rc::new(shared) })
+    }
+
+    /// Spawns a task on this thread's glommio executor. Every task that uses the ring must be made here: the driver
+    /// counts its polls to know when nothing is left to run.
+    ///
+    /// # Panics
+    /// Outside a glommio executor.
+    pub fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> glommio::Task<T> {
+        let shared = Rc::clone(&self.shared);
+        glommio::spawn_local(Counted { future, shared })
+    }
+
+    /// Keeps bytes as long as the ring lives, to be sent any number of times without a copy.
+    pub fn keep(&self, bytes: Vec<u8>) -> RunBytes {
+        let mut inner = self.shared.inner.borrow_mut();
+        let kept = RunBytes { index: inner.kept.len() as u32, len: bytes.len() as u32 };
+        inner.kept.push(bytes.into_boxed_slice());
+        kept
+    }
+
+    /// Makes a TCP socket (no delay) and begins to connect it; wait for [`Event::Connected`]. The port is the kernel's
+    /// choice, without bind, so that ports are shared between different peers.
+    ///
+    /// # Errors
+    /// No descriptors (`EMFILE`), no memory, or the ring's `max_sockets` reached (also `EMFILE`).
+    pub fn connect(&self, address: SocketAddr, sink: S) -> io::Result<Socket<S>> {
+        // Left blocking: with O_NONBLOCK the ring would report EAGAIN instead of waiting.
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_tcp_nodelay(true)?;
+        let mut inner = self.shared.inner.borrow_mut();
+        let slot = inner.install(socket.into(), sink)?;
+        let address = Box::new(SockAddr::from(address));
+        let generation = inner.slots[slot as usize].generation;
+        let connect = inner.on_socket(slot, |fd| match fd {
+            Target::Fixed(fd) => opcode::Connect::new(fd, address.as_ptr().cast(), address.len()).build(),
+            Target::Plain(fd) => opcode::Connect::new(fd, address.as_ptr().cast(), address.len()).build(),
+        });
+        inner.slots[slot as usize].address = Some(address);
+        inner.slots[slot as usize].pending |= CONNECTING;
+        inner.begin(connect.user_data(Op::Connect.user_data(slot, generation)));
+        drop(inner);
+        Ok(Socket { shared: Rc::clone(&self.shared), slot })
+    }
+
+    /// Takes over a connected socket, as accepted: receiving begins at once.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn adopt(&self, fd: OwnedFd, sink: S) -> io::Result<Socket<S>> {
+        let socket = socket2::Socket::from(fd);
+        socket.set_tcp_nodelay(true)?;
+        let mut inner = self.shared.inner.borrow_mut();
+        let slot = inner.install(socket.into(), sink)?;
+        inner.slots[slot as usize].connected = true;
+        inner.slots[slot as usize].connect_seen = true;
+        inner.arm_receive(slot);
+        drop(inner);
+        Ok(Socket { shared: Rc::clone(&self.shared), slot })
+    }
+
+    /// Accepts connections of a listener.
+    pub fn accept(&self, listener: TcpListener) -> Acceptor<S> {
+        let mut inner = self.shared.inner.borrow_mut();
+        let index = inner.listeners.len();
+        inner.listeners.push(Listening {
+            listener: Some(listener),
+            accepted: VecDeque::new(),
+            waker: None,
+            armed: false,
+        });
+        drop(inner);
+        Acceptor { shared: Rc::clone(&self.shared), index }
+    }
+
+    /// Completes at a time of [`now_ns`](crate::now_ns), never before it.
+    pub fn sleep_until(&self, deadline_ns: u64) -> Sleep<S> {
+        Sleep { shared: Rc::clone(&self.shared), deadline_ns, key: None }
+    }
+
+    /// How often the ring was entered so far.
+    pub fn enters(&self) -> u64 {
+        self.shared.inner.borrow().enters
+    }
+}
+
+/// How an operation names its socket.
+pub(crate) enum Target {
+    Fixed(types::Fixed),
+    Plain(types::Fd),
+}
+
+impl<S: Sink> Inner<S> {
+    /// Puts a socket into a free slot, and into the registered files where there are any.
+    fn install(&mut self, fd: OwnedFd, sink: S) -> io::Result<u32> {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if (self.slots.len() as u32) < self.max_sockets => {
+                self.slots.push(Slot::new());
+                self.slots.len() as u32 - 1
+            }
+            None => return Err(io::Error::from_raw_os_error(libc::EMFILE)),
+        };
+        if self.fixed {
+            if let Err(error) = self.ring.submitter().register_files_update(slot, &[fd.as_raw_fd()]) {
+                self.free.push(slot);
+                return Err(error);
+            }
+        } else {
+            self.slots[slot as usize].fd = Some(fd);
+        }
+        self.slots[slot as usize].sink = Some(sink);
+        Ok(slot)
+    }
+
+    /// Queues an operation whose completion will come.
+    pub(crate) fn begin(&mut self, operation: io_uring::squeue::Entry) {
+        self.under_way += 1;
+        self.operations.push_back(operation);
+    }
+
+    pub(crate) fn on_socket<T>(&self, slot: u32, make: impl FnOnce(Target) -> T) -> T {
+        match &self.slots[slot as usize].fd {
+            Some(fd) => make(Target::Plain(types::Fd(fd.as_raw_fd()))),
+            None => make(Target::Fixed(types::Fixed(slot))),
+        }
+    }
+
+    /// Starts receiving on a slot unless it is already, or must not.
+    pub(crate) fn arm_receive(&mut self, slot: u32) {
+        let state = &mut self.slots[slot as usize];
+        if state.closing || state.paused || state.end.is_some() || state.pending & RECEIVING != 0 {
+            return;
+        }
+        state.pending |= RECEIVING;
+        let generation = state.generation;
+        let multishot = self.capabilities.multishot_receive;
+        let receive = self.on_socket(slot, |fd| match (fd, multishot) {
+            (Target::Fixed(fd), true) => opcode::RecvMulti::new(fd, buffers::GROUP).build(),
+            (Target::Plain(fd), true) => opcode::RecvMulti::new(fd, buffers::GROUP).build(),
+            (Target::Fixed(fd), false) => single_receive(opcode::Recv::new(fd, std::ptr::null_mut(), 0)),
+            (Target::Plain(fd), false) => single_receive(opcode::Recv::new(fd, std::ptr::null_mut(), 0)),
+        });
+        self.begin(receive.user_data(Op::Receive.user_data(slot, generation)));
+    }
+
+    /// Asks the kernel to end one operation of a slot; its completion still comes.
+    pub(crate) fn cancel(&mut self, op: Op, slot: u32) {
+        let generation = self.slots[slot as usize].generation;
+        let cancel = opcode::AsyncCancel::new(op.user_data(slot, generation)).build();
+        self.begin(cancel.user_data(Op::Cancel.user_data(slot, generation)));
+    }
+
+    pub(crate) fn queue_send(&mut self, slot: u32) {
+        let state = &mut self.slots[slot as usize];
+        if !state.send_queued {
+            state.send_queued = true;
+            self.sends.push_back((slot, state.generation));
+        }
+    }
+
+    /// Begins to close a slot; it is freed when its last operation has completed.
+    fn close(&mut self, slot: u32) {
+        let state = &mut self.slots[slot as usize];
+        state.closing = true;
+        state.sink = None;
+        state.waker = None;
+        state.deadline_ns = 0;
+        let pending = state.pending;
+        for (bit, op) in [(CONNECTING, Op::Connect), (RECEIVING, Op::Receive), (SENDING, Op::Send)] {
+            if pending & bit != 0 {
+                self.cancel(op, slot);
+            }
+        }
+        self.free_if_done(slot);
+    }
+
+    /// Frees a closing slot once nothing is under way on it: the file is closed, the buffers are dropped.
+    pub(crate) fn free_if_done(&mut self, slot: u32) {
+        let state = &mut self.slots[slot as usize];
+        if !state.closing || state.pending != 0 {
+            return;
+        }
+        if state.fd.is_none() && self.fixed {
+            // The table held the last reference, so this closes the socket. It fails only for a bad slot number.
+            let _ = self.ring.submitter().register_files_update(slot, &[-1]);
+        }
+        state.clear();
+        self.free.push(slot);
+    }
+
+    pub(crate) fn kept_bytes(&self, bytes: RunBytes) -> &[u8] {
+        &self.kept[bytes.index as usize]
+    }
+}
+
+/// The descriptor an accept's completion carries, or its error.
+pub(crate) fn accepted_fd(result: i32) -> io::Result<OwnedFd> {
+    if result < 0 {
+        return Err(io::Error::from_raw_os_error(-result));
+    }
+    // SAFETY: a successful accept gives a new descriptor that nobody else knows.
+    Ok(unsafe { OwnedFd::from_raw_fd(result) })
+}
+
+fn single_receive(receive: opcode::Recv) -> io_uring::squeue::Entry {
+    receive.buf_group(buffers::GROUP).build().flags(io_uring::squeue::Flags::BUFFER_SELECT)
+}
+
+/// One connection. Dropping it closes it: what is under way is cancelled, and its memory is freed after that.
+pub struct Socket<S: Sink> {
+    shared: Rc<Shared<S>>,
+    slot: u32,
+}
+
+impl<S: Sink> Socket<S> {
+    /// Runs `f` on the socket's sink.
+    ///
+    /// # Panics
+    /// When called from within a sink.
+    #[inline]
+    pub fn with<T>(&self, f: impl FnOnce(&mut S) -> T) -> T {
+        let mut inner = self.shared.inner.borrow_mut();
+        f(inner.slots[self.slot as usize].sink.as_mut().expect("an open socket has its sink"))
+    }
+
+    /// Queues a payload; it goes out with the next enters, in order of the calls on all sockets. One send at a time: call
+    /// it only when [`sending`](Self::sending) is false.
+    ///
+    /// # Panics
+    /// When an earlier send is not finished.
+    #[inline]
+    pub fn send(&self, payload: Payload) {
+        let mut inner = self.shared.inner.borrow_mut();
+        let state = &mut inner.slots[self.slot as usize];
+        assert!(state.out.is_none(), "one send in flight per socket");
+        if payload.len() == 0 {
+            return;
+        }
+        state.sent_ns = 0;
+        state.out = Some(payload);
+        state.out_sent = 0;
+        inner.queue_send(self.slot);
+    }
+
+    /// True while the kernel may still read the bytes of the last send.
+    pub fn sending(&self) -> bool {
+        self.shared.inner.borrow().slots[self.slot as usize].out.is_some()
+    }
+
+    /// When the first byte of the last send was handed to the kernel, in nanoseconds; 0 if it is still queued.
+    #[inline]
+    pub fn sent_ns(&self) -> u64 {
+        self.shared.inner.borrow().slots[self.slot as usize].sent_ns
+    }
+
+    /// The buffer of an earlier send, empty, to be filled for the next.
+    pub fn take_buffer(&self) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.shared.inner.borrow_mut().slots[self.slot as usize].spare);
+        buffer.clear();
+        buffer
+    }
+
+    /// Gives back a buffer of [`take_buffer`](Self::take_buffer) that was not sent.
+    pub fn return_buffer(&self, buffer: Vec<u8>) {
+        self.shared.inner.borrow_mut().slots[self.slot as usize].spare = buffer;
+    }
+
+    /// Sets the time at which [`Event::Timeout`] comes, in nanoseconds of [`now_ns`](crate::now_ns); 0 for never. Costs
+    /// nothing while deadlines only move later, as they do from request to request.
+    #[inline]
+    pub fn set_deadline(&self, deadline_ns: u64) {
+        let mut inner = self.shared.inner.borrow_mut();
+        let state = &mut inner.slots[self.slot as usize];
+        state.deadline_ns = deadline_ns;
+        state.timed_out = false;
+        if deadline_ns != 0 && (state.timer_ns == 0 || deadline_ns < state.timer_ns) {
+            state.timer_ns = deadline_ns;
+            let generation = state.generation;
+            inner.timers.add(deadline_ns, self.slot, generation);
+        }
+    }
+
+    /// Starts receiving again after [`Flow::Pause`](crate::Flow::Pause).
+    pub fn resume(&self) {
+        let mut inner = self.shared.inner.borrow_mut();
+        inner.slots[self.slot as usize].paused = false;
+        inner.arm_receive(self.slot);
+    }
+
+    /// How the stream ended, if it has.
+    #[inline]
+    pub fn ended(&self) -> Option<crate::End> {
+        self.shared.inner.borrow().slots[self.slot as usize].end
+    }
+
+    /// Waits for the next event.
+    pub fn event(&self) -> impl Future<Output = Event> + '_ {
+        std::future::poll_fn(|cx| self.poll_event(cx))
+    }
+
+    /// Polls for the next event: connected, then data, then the end, then the timeout.
+    #[inline]
+    pub fn poll_event(&self, cx: &Context<'_>) -> Poll<Event> {
+        let mut inner = self.shared.inner.borrow_mut();
+        let state = &mut inner.slots[self.slot as usize];
+        if state.data {
+            state.data = false;
+            return Poll::Ready(Event::Data { at_ns: state.data_ns });
+        }
+        if state.connected && !state.connect_seen {
+            state.connect_seen = true;
+            return Poll::Ready(Event::Connected);
+        }
+        if let Some(end) = state.end {
+            return Poll::Ready(Event::End(end));
+        }
+        if state.timed_out {
+            state.timed_out = false;
+            return Poll::Ready(Event::Timeout);
+        }
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: Sink> Drop for Socket<S> {
+    fn drop(&mut self) {
+        // During a panic the ring may be borrowed; its teardown then cancels everything.
+        if let Ok(mut inner) = self.shared.inner.try_borrow_mut() {
+            inner.close(self.slot);
+        }
+    }
+}
+
+/// Accepts connections on a ring.
+pub struct Acceptor<S: Sink> {
+    shared: Rc<Shared<S>>,
+    index: usize,
+}
+
+impl<S: Sink> Acceptor<S> {
+    /// The next connection, ready for [`Ring::adopt`].
+    ///
+    /// # Errors
+    /// The kernel's error, such as `EMFILE`; the next call listens on.
+    pub fn accept(&self) -> impl Future<Output = io::Result<OwnedFd>> + '_ {
+        std::future::poll_fn(|cx| {
+            let mut inner = self.shared.inner.borrow_mut();
+            let listening = &mut inner.listeners[self.index];
+            if let Some(accepted) = listening.accepted.pop_front() {
+                return Poll::Ready(accepted);
+            }
+            listening.waker = Some(cx.waker().clone());
+            if let (false, Some(listener)) = (listening.armed, &listening.listener) {
+                listening.armed = true;
+                let accept =
+                    opcode::AcceptMulti::new(types::Fd(listener.as_raw_fd())).flags(libc::SOCK_CLOEXEC).build();
+                inner.begin(accept.user_data(Op::Accept.user_data(self.index as u32, 0)));
+            }
+            Poll::Pending
+        })
+    }
+}
+
+/// A sleep of [`Ring::sleep_until`]; dropping it forgets it.
+pub struct Sleep<S: Sink> {
+    shared: Rc<Shared<S>>,
+    deadline_ns: u64,
+    key: Option<u32>,
+}
+
+impl<S: Sink> Future for Sleep<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = Rc::clone(&self.shared);
+        let mut inner = shared.inner.borrow_mut();
+        let key = match self.key {
+            Some(key) => key,
+            None if crate::now_ns() >= self.deadline_ns => return Poll::Ready(()),
+            None => {
+                let key = inner.free_sleeps.pop().unwrap_or_else(|| {
+                    inner.sleeps.push(SleepSlot::default());
+                    inner.sleeps.len() as u32 - 1
+                });
+                let generation = inner.sleeps[key as usize].generation;
+                inner.timers.add(self.deadline_ns, key | SLEEP_KEY, generation);
+                self.key = Some(key);
+                key
+            }
+        };
+        let sleep = &mut inner.sleeps[key as usize];
+        if sleep.fired {
+            return Poll::Ready(());
+        }
+        match &mut sleep.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: Sink> Drop for Sleep<S> {
+    fn drop(&mut self) {
+        let Some(key) = self.key else { return };
+        if let Ok(mut inner) = self.shared.inner.try_borrow_mut() {
+            let sleep = &mut inner.sleeps[key as usize];
+            sleep.generation = sleep.generation.wrapping_add(1);
+            sleep.waker = None;
+            sleep.fired = false;
+            inner.free_sleeps.push(key);
+        }
+    }
+}
+
+/// A task that counts its polls, for the driver.
+struct Counted<F, S> {
+    future: F,
+    shared: Rc<Shared<S>>,
+}
+
+impl<F: Future, S> Future for Counted<F, S> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: `future` is pinned with `self` and never moved out; `shared` is not pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.shared.polls.set(this.shared.polls.get() + 1);
+        // SAFETY: as above; the pin is projected to the one field that needs it.
+        unsafe { Pin::new_unchecked(&mut this.future) }.poll(cx)
+    }
+}

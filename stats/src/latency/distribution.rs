@@ -1,0 +1,112 @@
+//! The sparse form: what one second of one row looked like.
+
+use super::{Latency, Moments};
+
+/// An immutable set of latencies: exact moments and the histogram buckets that hold something. Merges exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Distribution {
+    moments: Moments,
+    /// (upper end of the bucket in microseconds, count), rising.
+    buckets: Vec<(u64, u64)>,
+}
+
+impl Distribution {
+    /// Buckets must rise and their counts add up to the moments' count.
+    pub(crate) fn new(moments: Moments, buckets: Vec<(u64, u64)>) -> Self {
+        Self { moments, buckets }
+    }
+
+    /// How many samples there are.
+    pub fn count(&self) -> u64 {
+        self.moments.count()
+    }
+
+    /// Exact count, extremes and sums.
+    pub fn moments(&self) -> &Moments {
+        &self.moments
+    }
+
+    /// The buckets that hold something, rising: (upper end in microseconds, count).
+    pub fn buckets(&self) -> &[(u64, u64)] {
+        &self.buckets
+    }
+
+    /// The value at a share of the samples (0 to 1), microseconds; `None` when there are none.
+    pub fn value_at(&self, share: f64) -> Option<u64> {
+        let (min, max) = (self.moments.min()?, self.moments.max()?);
+        let total: u64 = self.buckets.iter().map(|bucket| bucket.1).sum();
+        let rank = ((share.clamp(0.0, 1.0) * total as f64).ceil() as u64).max(1);
+        let mut below = 0;
+        for &(value_us, count) in &self.buckets {
+            below += count;
+            if below >= rank {
+                return Some(value_us.clamp(min, max));
+            }
+        }
+        Some(max)
+    }
+
+    /// Adds what another part holds.
+    pub fn merge(&mut self, part: &Distribution) {
+        self.moments.merge(&part.moments);
+        if part.buckets.is_empty() {
+            return;
+        }
+        if self.buckets.is_empty() {
+            self.buckets.clone_from(&part.buckets);
+            return;
+        }
+        let mut merged = Vec::with_capacity(self.buckets.len() + part.buckets.len());
+        let (mut left, mut right) = (self.buckets.iter().peekable(), part.buckets.iter().peekable());
+        while let (Some(&&(a, m)), Some(&&(b, n))) = (left.peek(), right.peek()) {
+            merged.push((a.min(b), if a <= b { m } else { 0 } + if b <= a { n } else { 0 }));
+            if a <= b {
+                left.next();
+            }
+            if b <= a {
+                right.next();
+            }
+        }
+        merged.extend(left);
+        merged.extend(right);
+        self.buckets = merged;
+    }
+
+    /// The figures of this distribution.
+    pub fn latency(&self) -> Latency {
+        Latency::new(&self.moments, |shares| shares.map(|share| self.value_at(share).unwrap_or(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::Recorded;
+
+    fn of(values: &[u64]) -> Distribution {
+        let mut recorded = Recorded::<u32>::default();
+        values.iter().for_each(|&v| recorded.record(v));
+        recorded.to_distribution()
+    }
+
+    #[test]
+    fn values_at_shares_of_ten_samples() {
+        let ten = of(&[10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        assert_eq!(ten.value_at(0.0), Some(10));
+        assert_eq!(ten.value_at(0.5), Some(50));
+        assert_eq!(ten.value_at(0.51), Some(60));
+        assert_eq!(ten.value_at(0.9), Some(90));
+        assert_eq!(ten.value_at(1.0), Some(100));
+        assert_eq!(Distribution::default().value_at(0.5), None);
+    }
+
+    #[test]
+    fn merging_interleaves_and_adds() {
+        let mut left = of(&[1, 3, 3, 9]);
+        left.merge(&of(&[2, 3, 20]));
+        assert_eq!(left.buckets(), [(1, 1), (2, 1), (3, 3), (9, 1), (20, 1)]);
+        assert_eq!(left, of(&[1, 3, 3, 9, 2, 3, 20]));
+        left.merge(&Distribution::default());
+        assert_eq!(left.count(), 7);
+    }
+}

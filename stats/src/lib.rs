@@ -1,0 +1,41 @@
+//! What happened in a run: recorders, their merge, snapshots, the summary and the client verdict.
+//!
+//! Each core writes into a [`Recorder`] of its own, without a lock or an allocation in steady state, and about once a
+//! second hands an interval to the stats thread behind the [`Collector`]. That thread merges, publishes immutable
+//! [`Snapshot`]s to [`Output`]s that run on threads of their own, and at the end builds the [`Summary`].
+//!
+//! Guarantees:
+//! - no count is lost or invented, however slow the stats thread or an output is; [`Conservation`] checks it at the end
+//!   of every run with counters that were kept apart on purpose;
+//! - histograms are merged bucket by bucket, percentiles are never averaged, and minimum, maximum, sum and sum of squares
+//!   are exact;
+//! - nothing an output does changes the load or the totals;
+//! - the crate knows no HTTP: a row is a case, a type and a name, whatever they stand for.
+//!
+//! Reading order: [`row`], [`latency`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`], [`collector`],
+//! [`client`], [`verdict`].
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod clock;
+pub mod collector;
+mod interval;
+pub mod latency;
+pub mod output;
+pub mod recorder;
+pub mod row;
+pub mod snapshot;
+pub mod summary;
+pub mod verdict;
+
+#[doc(hidden)]
+pub mod sample;
+
+pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, OpenFacts};
+pub use latency::{Distribution, Latency};
+pub use output::{Delivery, Output, OutputSpec};
+pub use recorder::Recorder;
+pub use row::{Exchanges, RowId, RowKey, RowKind, Sample};
+pub use snapshot::{Correction, RowSecond, RowTotal, Snapshot};
+pub use summary::{Conservation, Summary};
+pub use verdict::{Exhausted, Limit, Resource, Verdict};
