@@ -1,2 +1,66 @@
-//! Pummel: a load engine for HTTP services.
-fn main() {}
+//! The `pummel` command: flags in, a plan, a run, a report and an exit code out.
+//!
+//! Thin by intent. Reading order: `flags` (what can be typed), `profile` and `plan` (what it means), `commands` (what each
+//! command does), `execute` (a run from its plan to its exit code). `machine` and `doctor` know the system, `failure` the
+//! one diagnostic a person sees, `exit` the codes scripts rely on.
+
+mod banner;
+mod commands;
+mod console;
+mod doctor;
+mod execute;
+mod exit;
+mod failure;
+mod files;
+mod flags;
+mod hit_requests;
+mod log;
+mod machine;
+mod plan;
+mod profile;
+mod signals;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+use crate::{
+    failure::{warn, Failure},
+    flags::{Cli, Command},
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let typed = flags::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let code = match typed {
+        Ok(cli) => run(cli).unwrap_or_else(|failure| {
+            failure.print();
+            failure.exit_code()
+        }),
+        Err(error) => {
+            // Help and the version come this way too, with code 0. A closed stdout is no reason to fail.
+            let _ = error.print();
+            u8::try_from(error.exit_code()).unwrap_or(exit::USAGE)
+        }
+    };
+    ExitCode::from(code)
+}
+
+fn run(cli: Cli) -> Result<u8, Failure> {
+    log::start(cli.global.log_level, cli.global.log_json);
+    if cli.global.venv.is_some() {
+        warn("--venv is ignored: Python functions (debugtalk.py) are not built yet", None);
+    }
+    match cli.command {
+        Command::Boom(flags) => commands::boom(*flags),
+        Command::Hit(flags) => commands::hit(&flags),
+        Command::Demo(flags) => commands::demo(&flags),
+        Command::Target(flags) => commands::target(&flags),
+        Command::Doctor => Ok(commands::doctor()),
+        Command::Completions(flags) => Ok(commands::completions(&flags)),
+        Command::Man => Ok(commands::man()),
+    }
+}

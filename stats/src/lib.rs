@@ -31,11 +31,11 @@ pub mod verdict;
 #[doc(hidden)]
 pub mod sample;
 
-pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, OpenFacts};
+pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, OpenFacts, RunFacts, StatsError};
 pub use latency::{Distribution, Latency};
 pub use output::{Delivery, Output, OutputSpec};
 pub use recorder::Recorder;
 pub use row::{Exchanges, RowId, RowKey, RowKind, Sample};
 pub use snapshot::{Correction, RowSecond, RowTotal, Snapshot};
-pub use summary::{Conservation, Summary};
+pub use summary::{Conservation, Host, Summary};
 pub use verdict::{Exhausted, Limit, Resource, Verdict};

@@ -28,24 +28,17 @@ impl Verdict {
 
     /// A count that should be exactly another.
     pub(crate) fn exactly(what: impl Into<String>, figure: u64, bound: u64) -> Self {
-        Self {
-            what: what.into(),
-            measured: figure.to_string(),
-            wanted: format!("= {bound}"),
-            reached: figure == bound,
-        }
+        Self { what: what.into(), measured: figure.to_string(), wanted: format!("= {bound}"), reached: figure == bound }
     }
 }
 
 /// The verdicts as a list: `- pummel / wrk: 1.18 (wanted >= 1.10): reached`.
 pub(crate) fn list(verdicts: &[Verdict]) -> String {
-    verdicts
-        .iter()
-        .map(|verdict| {
-            let end = if verdict.reached { "reached" } else { "NOT reached" };
-            format!("- {}: {} (wanted {}): {end}\n", verdict.what, verdict.measured, verdict.wanted)
-        })
-        .collect()
+    let line = |verdict: &Verdict| {
+        let end = if verdict.reached { "reached" } else { "NOT reached" };
+        format!("- {}: {} (wanted {}): {end}", verdict.what, verdict.measured, verdict.wanted)
+    };
+    verdicts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -62,7 +55,7 @@ mod tests {
         ];
         assert_eq!(
             list(&verdicts),
-            "- a: 1.10 (wanted >= 1.10): reached\n- b: 50.10 (wanted <= 50.00): NOT reached\n- c: 200 (wanted = 200): reached\n"
+            "- a: 1.10 (wanted >= 1.10): reached\n- b: 50.10 (wanted <= 50.00): NOT reached\n- c: 200 (wanted = 200): reached"
         );
     }
 }

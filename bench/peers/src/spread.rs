@@ -39,19 +39,13 @@ mod tests {
     #[test]
     fn five_figures_are_their_own_quartiles() {
         let spread = Spread::of([5.0, 1.0, 4.0, 2.0, 3.0]).unwrap();
-        assert_eq!(
-            spread,
-            Spread { min: 1.0, lower_quartile: 2.0, median: 3.0, upper_quartile: 4.0, max: 5.0 }
-        );
+        assert_eq!(spread, Spread { min: 1.0, lower_quartile: 2.0, median: 3.0, upper_quartile: 4.0, max: 5.0 });
     }
 
     #[test]
     fn between_two_figures_it_interpolates() {
         let spread = Spread::of([10.0, 20.0]).unwrap();
-        assert_eq!(
-            spread,
-            Spread { min: 10.0, lower_quartile: 12.5, median: 15.0, upper_quartile: 17.5, max: 20.0 }
-        );
+        assert_eq!(spread, Spread { min: 10.0, lower_quartile: 12.5, median: 15.0, upper_quartile: 17.5, max: 20.0 });
     }
 
     #[test]

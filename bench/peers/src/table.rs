@@ -3,24 +3,25 @@
 /// A table: its heading row first. The first column is text and stands left, the others are figures and stand right.
 pub(crate) fn markdown(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |row: &'_ Vec<String>, column: usize| row.get(column).cloned().unwrap_or_default();
     let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0).max(3))
+        .map(|column| rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0))
         .collect();
-    let mut text = String::new();
-    for (number, row) in rows.iter().enumerate() {
-        for (column, width) in widths.iter().enumerate() {
-            let cell = row.get(column).map_or("", String::as_str);
-            text += &if column == 0 { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
-        }
-        text += "|\n";
-        if number == 0 {
-            for (column, width) in widths.iter().enumerate() {
-                text += &if column == 0 { format!("|{:-<1$}", "", width + 2) } else { format!("|{:-<1$}:", "", width + 1) };
-            }
-            text += "|\n";
-        }
-    }
-    text
+    let line = |row: &Vec<String>| {
+        let padded = widths.iter().enumerate().map(|(column, width)| match column {
+            0 => format!("{:<width$}", cell(row, column)),
+            _ => format!("{:>width$}", cell(row, column)),
+        });
+        format!("| {} |", padded.collect::<Vec<_>>().join(" | "))
+    };
+    let rules = widths.iter().enumerate().map(|(column, width)| match column {
+        0 => "-".repeat(width + 2),
+        _ => "-".repeat(width + 1) + ":",
+    });
+    let rule = format!("|{}|", rules.collect::<Vec<_>>().join("|"));
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    lines.insert(lines.len().min(1), rule);
+    lines.join("\n") + "\n"
 }
 
 /// A count with its thousands apart: `121,904`.

@@ -1,1 +1,50 @@
 //! The embedded test server of the demo, the tests and the benches.
+//!
+//! One pinned executor per CPU, each with a ring and a listener of its own (`SO_REUSEPORT`), so nothing is shared between
+//! cores but counters that each core alone writes. A request that can be answered at once is parsed and answered in the
+//! ring's completion walk, without waking a task; only delays, long bodies and faults go through the connection's task.
+//!
+//! Guarantees:
+//! - Answers leave in the order of their requests, pipelined ones too.
+//! - Every complete request is counted before its answer leaves, except those for `/__stats`.
+//! - [`Target::stop`] ends all connections, hanging ones too, and joins every core.
+//!
+//! What it answers (all numbers may also be given as query parameters on any path: `status`, `delay_ms`, `bytes`, `chunk`,
+//! `close_after`, and `announce=0` to close without saying so):
+//!
+//! | Path | Answer |
+//! |---|---|
+//! | `/hello/NAME` | `{"code":0,"msg":"hello NAME","data":null}` |
+//! | `/`, `/api/...` | `{"code":0,"msg":"ok","data":{"id":12345,"items":[1,2,3,4,5],"name":"yangfan"}}` |
+//! | `/echo` | the request's body, up to 1 MiB; a longer one on any path is refused with 413 |
+//! | `/status/CODE` | that status, 200 to 599 |
+//! | `/delay/MS[/...]` | what the rest of the path gives, later |
+//! | `/bytes/N` | a body of N bytes, at most 64 MiB |
+//! | `/chunked/N[/SIZE]` | the same, in chunks of SIZE |
+//! | `/close` | `Connection: close`, and closes |
+//! | `/close-after/N[/...]` | what the rest of the path gives; closes with the connection's Nth answer |
+//! | `/redirect[/N]` | 302 to `/redirect/N-1`, and to `/api/redirected` at last |
+//! | `/setcookie[/NAME/VALUE]` | `Set-Cookie: NAME=VALUE; Path=/` |
+//! | `/big-header/N` | a header with a value of N bytes, at most 4 MiB |
+//! | `/reset`, `/drop` | none: the connection is reset, or closed |
+//! | `/half/N` | declares N bytes, sends half of them and closes |
+//! | `/garbage` | bytes that are not HTTP, and closes |
+//! | `/hang` | none, ever |
+//! | `/__stats` | the [`Counts`] as JSON |
+//!
+//! Reading order: `target` (start and stop), `core` (accept), `conversation` (the quick way), `work` (the slow way),
+//! `route` (what is asked for), `answer` (what it looks like on the wire), `counts`.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod conversation;
+mod core;
+mod counts;
+mod filler;
+mod route;
+mod target;
+mod work;
+
+pub use counts::Counts;
+pub use target::{Target, TargetError, TargetOptions};

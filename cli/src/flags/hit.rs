@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::{MachineFlags, OutputFlags, TransportFlags};
 use crate::values::{
-    parse_header, parse_http_url, parse_method, parse_positive_duration, parse_rate, parse_whole_at_least_one, Header,
+    parse_header, parse_http_url, parse_method, parse_positive_duration, parse_rate, parse_users,
+    parse_whole_at_least_one, Header,
 };
 
 /// Load one URL, or a list of them, without a test case
@@ -37,8 +38,8 @@ pub(crate) struct HitFlags {
 
     /// Connections, each with one request in flight
     #[arg(
-        short, long, value_name = "N", default_value = "10", help_heading = "Load",
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(pummel_engine::MAX_USERS))
+        short, long, value_name = "N", default_value = "10", allow_negative_numbers = true, value_parser = parse_users,
+        help_heading = "Load"
     )]
     pub(crate) connections: u32,
 

@@ -75,6 +75,11 @@ pub(crate) fn not_built(name: &str, value: &str) -> Option<GivenLaterFlag> {
     news.then(|| GivenLaterFlag { flag: format!("--{name}"), feature: row.feature })
 }
 
+/// Whether the table has a flag of this name, without dashes.
+pub(crate) fn is_later_flag(name: &str) -> bool {
+    TABLE.iter().any(|row| row.name == name)
+}
+
 impl FromArgMatches for LaterFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let mut given = Vec::new();
@@ -121,7 +126,10 @@ mod tests {
         assert_eq!(not_built("master", "false"), None);
         assert_eq!(not_built("spawn-count", "3"), None);
         let given = not_built("request-increase-rate", "100/1s").unwrap();
-        assert_eq!((given.flag.as_str(), given.feature), ("--request-increase-rate", Some("a ramp of the rate ceiling")));
+        assert_eq!(
+            (given.flag.as_str(), given.feature),
+            ("--request-increase-rate", Some("a ramp of the rate ceiling"))
+        );
         assert_eq!(not_built("cpu-profile", "cpu.prof").unwrap().feature, None);
     }
 }

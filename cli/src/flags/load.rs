@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use pummel_engine::MAX_USERS;
 
-use crate::values::{parse_duration, parse_rate, parse_rate_limit};
+use crate::values::{parse_duration, parse_rate, parse_rate_limit, parse_users};
 
 /// Flags of `boom` and `demo`, with hrp's names and defaults (hrp spec 14.1).
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadFlags {
     /// Virtual users
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_USERS)))]
+    #[arg(long, value_name = "N", default_value = "1", allow_negative_numbers = true, value_parser = parse_users)]
     pub(crate) spawn_count: u32,
 
     /// Users started per second

@@ -21,7 +21,7 @@ use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory,
 pub(crate) use boom::BoomFlags;
 pub(crate) use demo::DemoFlags;
 pub(crate) use hit::HitFlags;
-pub(crate) use later::{not_built, GivenLaterFlag, LaterFlags};
+pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
 pub(crate) use load::{LoadFlags, RateUnit};
 pub(crate) use machine::MachineFlags;
 pub(crate) use network::{ConnectionSharing, NetworkFlags, StaleRetry, TransportFlags};
@@ -53,14 +53,28 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the program failed; 2 wrong usage; 9-39 a test case or profile could not be loaded (as hrp);
-98 the client verdict is invalid and --fail-on-client-saturation was given; 99 a threshold failed.";
+Exit codes:
+  0     done, a run stopped by Ctrl-C included
+  1     the program failed, or doctor found what makes a run impossible
+  2     wrong usage
+  9-39  a test case, profile or .env file could not be loaded (as in hrp)
+  98    the client verdict is invalid and --fail-on-client-saturation was given
+  99    a threshold failed";
 
 /// Flags every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Diagnostics")]
 pub(crate) struct GlobalFlags {
     /// Diagnostics to show on stderr
-    #[arg(short = 'l', long, global = true, value_enum, ignore_case = true, default_value = "warn", value_name = "LEVEL")]
+    #[arg(
+        short = 'l',
+        long,
+        global = true,
+        value_enum,
+        ignore_case = true,
+        default_value = "warn",
+        value_name = "LEVEL"
+    )]
     pub(crate) log_level: LogLevel,
 
     /// Write diagnostics as JSON, one object a line
@@ -106,22 +120,21 @@ impl ValueEnum for LogLevel {
     }
 }
 
-/// The commands.
+/// The commands. What a command is for stands at its flags.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run HttpRunner test cases as load
     Boom(Box<BoomFlags>),
-    /// Load one URL, or a list of them, without a test case
     Hit(Box<HitFlags>),
-    /// Start the embedded server and load it: 200 users, 2 requests and a transaction
     Demo(Box<DemoFlags>),
-    /// Run the embedded test server
     Target(TargetFlags),
     /// Check whether this machine can make load, and say what to change
+    ///
+    /// Each line is ok, a note on what could be better, or FAIL for what makes a run impossible; then the exit code is 1.
     Doctor,
-    /// Print a completion script for a shell
     Completions(CompletionsFlags),
     /// Print the man page
+    ///
+    /// To read it: pummel man | man -l -
     Man,
 }
 

@@ -16,13 +16,9 @@ pub(crate) fn parse_cpu_list(text: &str) -> Result<CpuList, String> {
     let mut cpus = Vec::new();
     for part in text.split(',') {
         let part = part.trim();
-        let (first, last) = match part.split_once('-') {
-            Some((first, last)) => (parse_cpu(first, part)?, parse_cpu(last, part)?),
-            None => {
-                let cpu = parse_cpu(part, part)?;
-                (cpu, cpu)
-            }
-        };
+        // A single CPU is a range from itself to itself.
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (parse_cpu(first, part)?, parse_cpu(last, part)?);
         if first > last {
             return Err(format!("the range {part} runs backwards; write {last}-{first}"));
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest time a flag takes. A year of load is a typing error, and the bound keeps later sums far from overflow.
-const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+const DURATION_MAX: Duration = Duration::from_hours(365 * 24);
 
 /// What the message of every refusal ends with.
 const FORMS: &str = "write seconds (30) or a number with a unit (500ms, 30s, 2m, 1h, 1m30s)";

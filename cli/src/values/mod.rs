@@ -11,4 +11,4 @@ mod number;
 pub(crate) use cpu_list::{format_cpu_list, parse_cpu_list, CpuList};
 pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};
-pub(crate) use number::{parse_rate, parse_rate_limit, parse_whole_at_least_one};
+pub(crate) use number::{parse_rate, parse_rate_limit, parse_users, parse_whole_at_least_one};

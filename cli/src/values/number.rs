@@ -1,5 +1,7 @@
 //! Rates and counts with their bounds.
 
+use pummel_engine::MAX_USERS;
+
 /// The highest rate a flag takes, per second: far beyond one machine, and small enough that `n / rate` stays exact
 /// to the nanosecond.
 const RATE_MAX: f64 = 1e9;
@@ -37,6 +39,18 @@ pub(crate) fn parse_whole_at_least_one(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Parses a number of virtual users or connections, 1 to [`MAX_USERS`].
+///
+/// # Errors
+/// A sentence for anything else.
+pub(crate) fn parse_users(text: &str) -> Result<u32, String> {
+    let users = parse_whole_at_least_one(text)?;
+    match u32::try_from(users) {
+        Ok(users) if users <= MAX_USERS => Ok(users),
+        _ => Err(format!("is more than a run may have, {MAX_USERS}")),
+    }
+}
+
 fn parse_number(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(number) if number.is_finite() && number <= RATE_MAX => Ok(number),
@@ -64,6 +78,14 @@ mod tests {
         assert_eq!(parse_rate_limit("-1"), Ok(None));
         assert_eq!(parse_rate_limit("5"), Ok(Some(5.0)));
         assert!(parse_rate_limit("many").is_err());
+    }
+
+    #[test]
+    fn users_are_bounded() {
+        assert_eq!(parse_users("200"), Ok(200));
+        assert_eq!(parse_users("1000000"), Ok(1_000_000));
+        assert!(parse_users("1000001").unwrap_err().contains("1000000"));
+        assert!(parse_users("0").is_err());
     }
 
     #[test]

@@ -1,7 +1,35 @@
 //! The load engine: cores, virtual users, pools, pacing and run control.
+//!
+//! [`run`] takes a [`Plan`], starts one thread per CPU and gives what they found. A virtual user is a task of its core; what
+//! users of one core share is the shard, and nothing is shared between cores while load is made.
+//!
+//! Guarantees:
+//! - every request started is recorded exactly once, as succeeded, failed or abandoned;
+//! - the request path takes no lock, logs nothing, and allocates nothing once buffers have grown;
+//! - the time a request was due comes from the schedule, so what the engine adds shows as lateness;
+//! - a panic on one core ends that core alone.
+//!
+//! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (an iteration),
+//! `exchange` (one request on the wire), `connection` (bytes in), then `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
+#![forbid(unsafe_code)]
 
+mod choice;
+mod connection;
+mod core_thread;
+mod dns;
+mod error;
+mod exchange;
+mod limits;
+mod origins;
+mod pacer;
 mod plan;
+mod pool;
+mod program;
 mod run;
+mod shard;
+mod user;
 
+pub use error::EngineError;
+pub use limits::PortBudget;
 pub use plan::{Connections, Load, Network, Pacing, PacingUnit, Plan, RetryStale, MAX_USERS};
-pub use run::{run, EngineError, StopSignal};
+pub use run::{run, StopSignal};

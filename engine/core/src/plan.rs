@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pummel_case::Case;
+use pummel_case::{Case, Step};
+use serde_json::{json, Value};
 
 /// A run, resolved: what to send, how much of it, from where, and with which limits.
 #[derive(Debug)]
@@ -25,6 +26,50 @@ pub struct Plan {
     pub stop_timeout: Duration,
     /// True for test cases: each iteration is recorded as the transaction `Action` (hrp spec 14.8). False for `hit`.
     pub record_action: bool,
+}
+
+impl Plan {
+    /// True when the plan itself holds the load back: a ceiling on the rate, or think time.
+    pub fn paced(&self) -> bool {
+        let thinks = |case: &Case| case.steps.iter().any(|step| matches!(step, Step::ThinkTime(_)));
+        self.pacing.is_some() || self.cases.iter().any(thinks)
+    }
+
+    /// The plan as it stands in a summary.
+    pub fn describe(&self) -> Value {
+        let seconds = |time: Duration| json!(time.as_secs_f64());
+        json!({
+            "model": "closed",
+            "cases": self.cases.iter().map(|case| json!({
+                "name": &*case.name,
+                "path": case.path.as_deref().map(|path| path.display().to_string()),
+                "weight": case.weight,
+            })).collect::<Vec<_>>(),
+            "users": self.load.users,
+            "spawn_rate_per_s": self.load.spawn_rate.is_finite().then_some(self.load.spawn_rate),
+            "loops_per_user": self.load.loops_per_user,
+            "total_requests": self.load.total_requests,
+            "run_time_s": self.load.run_time.map(seconds),
+            "max_rps": self.pacing.map(|pacing| pacing.per_second),
+            "rate_unit": self.pacing.map(|pacing| match pacing.unit {
+                PacingUnit::Request => "request",
+                PacingUnit::Iteration => "iteration",
+            }),
+            "cpus": self.cpus,
+            "connections": match self.network.connections {
+                Connections::PerUser => "per-user",
+                Connections::Shared => "shared",
+            },
+            "keepalive": self.network.keepalive,
+            "connect_timeout_s": seconds(self.network.connect_timeout),
+            "request_timeout_s": seconds(self.network.request_timeout),
+            "retry_stale": match self.network.retry_stale {
+                RetryStale::Idempotent => "idempotent",
+                RetryStale::All => "all",
+            },
+            "stop_timeout_s": seconds(self.stop_timeout),
+        })
+    }
 }
 
 /// How many virtual users there are and when they end. A run ends at the first of its bounds.

@@ -1,13 +1,36 @@
 //! Run control: starts the cores, waits for the end of the load, stops them and brings the results together.
 
-use std::sync::{
-    atomic::{AtomicU8, Ordering},
-    Arc,
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        atomic::{AtomicU8, Ordering},
+        Arc,
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
-use pummel_stats::{OutputSpec, Summary};
+use crossbeam_channel::{bounded, unbounded, Receiver, RecvTimeoutError, Sender};
+use pummel_case::Origin;
+use pummel_ring::{now_ns, MailboxSender};
+use pummel_stats::{
+    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, Resource, RunFacts,
+};
 
-use crate::Plan;
+use crate::{
+    core_thread::{self, CoreSpec, Go, News},
+    dns, limits,
+    shard::{share, Message, Shortages},
+    EngineError, Plan,
+};
+
+/// How often the control thread looks for a raised [`StopSignal`].
+const SIGNAL_POLL: Duration = Duration::from_millis(10);
+
+/// Sockets a core may have open beside those in use: closed ones whose last operation is not yet reaped, and those that wait
+/// for the server to close first.
+const SPARE_SOCKETS: u64 = 1024;
 
 /// Asks a run to end; clones share one state. Set from a signal handler or another thread.
 #[derive(Debug, Clone, Default)]
@@ -25,19 +48,199 @@ impl StopSignal {
     }
 }
 
-/// Why a run could not start, or could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The plan asks for what cannot be done here; the text says what and what next.
-    #[error("{0}")]
-    Plan(String),
-}
-
-/// Runs the plan to its end and gives the summary; outputs are fed while it runs.
+/// Runs the plan to its end and gives what it found; outputs are fed while it runs.
 ///
 /// # Errors
 /// [`EngineError`] when the run could not start. A run that started always ends with a summary.
-pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Summary, EngineError> {
-    let _ = (plan, stop, outputs);
-    Err(EngineError::Plan("the engine is not connected yet".into()))
+pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
+    if plan.cases.is_empty() || plan.cpus.is_empty() || plan.load.users == 0 {
+        return Err(EngineError::EmptyPlan("a run needs a case, a CPU and a user"));
+    }
+    let plan = Arc::new(on_as_many_cores_as_users(plan));
+    let addresses = Arc::new(addresses(&plan)?);
+    let sockets = limits::prepare(&plan, addresses.len())?;
+    let capabilities = pummel_ring::probe()?;
+
+    let (news, events) = unbounded();
+    let mut cores = Cores { go: Vec::new(), threads: Vec::new(), mailboxes: Vec::new(), events };
+    for (core, &cpu) in plan.cpus.iter().enumerate() {
+        let (go, signal) = bounded(1);
+        let spec = CoreSpec {
+            core,
+            cpu,
+            sockets: sockets_of(&plan, core, addresses.len(), sockets),
+            plan: Arc::clone(&plan),
+            capabilities,
+            addresses: Arc::clone(&addresses),
+        };
+        let news = news.clone();
+        let thread = thread::Builder::new().name(format!("core-{cpu}")).spawn(move || {
+            core_thread::run(spec, &signal, &news);
+        });
+        cores.threads.push(thread.map_err(|error| EngineError::Core { cpu, reason: error.to_string() })?);
+        cores.go.push(go);
+    }
+    drop(news);
+    let tids = cores.wait_until_ready()?;
+
+    let start = Instant::now();
+    let start_ns = now_ns();
+    let spec = CollectorSpec { cores: plan.cpus.len(), model: Model::Closed, start, run: facts(&plan), outputs };
+    let (collector, recorders) = Collector::start(spec)?;
+    for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
+        collector.core_ready(core, Some(plan.cpus[core]), tid);
+        // A core that is gone says so in its news.
+        let _ = cores.go[core].send(Go { recorder, start_ns });
+    }
+    let end = cores.wait_until_done(stop, &collector);
+    cores.threads.into_iter().for_each(|thread| drop(thread.join()));
+    Ok(collector.finish(FinalFacts {
+        aborted: stop.raised() > 0,
+        paced: plan.paced(),
+        exhausted: end.shortages.exhausted(),
+        broken_cores: end.broken_cores,
+        open: None,
+    })?)
+}
+
+/// A core without a user would only measure idleness.
+fn on_as_many_cores_as_users(mut plan: Plan) -> Plan {
+    plan.cpus.truncate(plan.load.users as usize);
+    plan
+}
+
+/// The addresses of every origin known before the start. A run in which none resolves does not start; where some do, the
+/// requests to the others fail and are counted.
+fn addresses(plan: &Plan) -> Result<Vec<(Origin, io::Result<Vec<SocketAddr>>)>, EngineError> {
+    let mut origins: Vec<Origin> = Vec::new();
+    for origin in plan.cases.iter().flat_map(pummel_case::Case::origins) {
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    let found = dns::resolve_all(&origins);
+    let mut addresses: Vec<_> = origins.into_iter().zip(found).collect();
+    if !addresses.is_empty() && addresses.iter().all(|(_, found)| found.is_err()) {
+        let (origin, found) = addresses.swap_remove(0);
+        if let Err(error) = found {
+            return Err(EngineError::Unresolvable { host: origin.host.to_string(), error });
+        }
+    }
+    Ok(addresses)
+}
+
+/// How many sockets a core's ring has room for.
+fn sockets_of(plan: &Plan, core: usize, origins: usize, limit: u64) -> u32 {
+    let users = share(u64::from(plan.load.users), core, plan.cpus.len());
+    let wanted = users * origins.max(1) as u64 * 2 + SPARE_SOCKETS;
+    wanted.min(limit.max(1)) as u32
+}
+
+fn facts(plan: &Plan) -> RunFacts {
+    RunFacts {
+        id: format!("{:016x}", fastrand::u64(..)),
+        name: plan.name.clone(),
+        command: plan.command.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: Host::read(plan.cpus.len()),
+        plan: plan.describe(),
+    }
+}
+
+/// The threads of a run and the ways to talk to them.
+struct Cores {
+    go: Vec<Sender<Go>>,
+    threads: Vec<thread::JoinHandle<()>>,
+    mailboxes: Vec<MailboxSender<Message>>,
+    events: Receiver<News>,
+}
+
+/// How the cores ended.
+#[derive(Default)]
+struct End {
+    shortages: Shortages,
+    broken_cores: Vec<usize>,
+}
+
+impl Cores {
+    /// Waits for every core to stand ready and gives their threads' ids; the first failure ends the start.
+    fn wait_until_ready(&mut self) -> Result<Vec<u32>, EngineError> {
+        let mut ready = vec![None; self.threads.len()];
+        while ready.iter().any(Option::is_none) {
+            match self.events.recv() {
+                Ok(News::Ready { core, ready: Ok(one) }) => ready[core] = Some(one),
+                Ok(News::Ready { ready: Err(error), .. }) => return Err(error),
+                Ok(_) | Err(_) => {
+                    return Err(EngineError::Core { cpu: 0, reason: "its thread ended while starting".into() })
+                }
+            }
+        }
+        let (tids, mailboxes) = ready.into_iter().flatten().unzip();
+        self.mailboxes = mailboxes;
+        Ok(tids)
+    }
+
+    /// Passes signals on until every core is done.
+    fn wait_until_done(&self, stop: &StopSignal, collector: &Collector) -> End {
+        let mut end = End::default();
+        let (mut done, mut stopped, mut stopped_ns, mut passed_on) = (0, 0, 0, 0);
+        let cores = self.threads.len();
+        while done < cores {
+            let raised = stop.raised();
+            if raised > passed_on {
+                passed_on = raised;
+                self.mailboxes.iter().for_each(|mailbox| {
+                    let message = if raised == 1 { Message::Stop } else { Message::Abort };
+                    drop(mailbox.send(message));
+                });
+            }
+            match self.events.recv_timeout(SIGNAL_POLL) {
+                Ok(News::Stopped { at_ns }) => {
+                    stopped += 1;
+                    stopped_ns = stopped_ns.max(at_ns);
+                    if stopped == cores {
+                        collector.load_stopped(stopped_ns);
+                    }
+                }
+                Ok(News::Done { shortages }) => {
+                    done += 1;
+                    end.shortages.add(shortages);
+                }
+                Ok(News::Broke { core, at_ns }) => {
+                    done += 1;
+                    end.broken_cores.push(core);
+                    stopped_ns = stopped_ns.max(at_ns);
+                }
+                Ok(News::Ready { .. }) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if stopped < cores {
+            collector.load_stopped(stopped_ns);
+        }
+        end
+    }
+}
+
+impl Shortages {
+    fn exhausted(self) -> Vec<Exhausted> {
+        let mut exhausted = Vec::new();
+        if self.ports > 0 {
+            exhausted.push(Exhausted {
+                resource: Resource::Ports,
+                detail: format!(
+                    "{} connects found no free ephemeral port: keep connections alive, widen \
+                     net.ipv4.ip_local_port_range or set net.ipv4.tcp_tw_reuse=1",
+                    self.ports
+                ),
+            });
+        }
+        if self.descriptors > 0 {
+            exhausted.push(Exhausted {
+                resource: Resource::Descriptors,
+                detail: format!("{} connects found no free descriptor: raise `ulimit -n`", self.descriptors),
+            });
+        }
+        exhausted
+    }
 }

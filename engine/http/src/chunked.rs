@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn trailers_are_header_lines() {
-        assert_eq!(read(b"0\r\nA: b\r\nContent-Length: 9\r\n\r\nxyz"), Ok((Vec::new(), 32, true)));
+        assert_eq!(read(b"0\r\nA: b\r\nContent-Length: 9\r\n\r\nxyz"), Ok((Vec::new(), 30, true)));
         for bad in [
             &b"0\r\n: b\r\n"[..],
             b"0\r\nA b\r\n",

@@ -24,9 +24,9 @@ pub enum ProtocolError {
     /// (RFC 9112 sections 5.1 and 5.2).
     #[error("a header line is malformed")]
     BadHeader,
-    /// A line of the head ends without a carriage return (RFC 9112 section 2.2).
-    #[error("a line of the head ends in a bare line feed")]
-    BareLineFeed,
+    /// A line of the head ends in a bare line feed or a bare carriage return (RFC 9112 section 2.2).
+    #[error("a line of the head does not end in CR LF")]
+    BadLineEnd,
     /// An HTTP/1.1 request without a `Host` header, or with several (RFC 9112 section 3.2).
     #[error("the request has no Host header, or more than one")]
     BadHost,
@@ -61,7 +61,7 @@ pub enum ProtocolError {
     /// A chunk size above 64 bits.
     #[error("a chunk size is too large to be real")]
     ChunkSizeOverflow,
-    /// The line before a chunk, extensions included, is longer than 4 KiB.
+    /// The line before a chunk is longer than [`CHUNK_LINE_BYTES_MAX`](crate::CHUNK_LINE_BYTES_MAX).
     #[error("the size line of a chunk is longer than the limit")]
     ChunkLineTooLong,
     /// The data of a chunk is not followed by a line end: more or less came than its size said.
@@ -70,7 +70,7 @@ pub enum ProtocolError {
     /// A line after the last chunk is not a header line.
     #[error("a trailer line is malformed")]
     BadTrailer,
-    /// The trailer section is longer than 32 KiB.
+    /// The trailer section is longer than [`TRAILER_BYTES_MAX`](crate::TRAILER_BYTES_MAX).
     #[error("the trailer section is longer than the limit")]
     TrailersTooLarge,
     /// A body that is to be kept is longer than [`Limits::kept_body_bytes`](crate::Limits::kept_body_bytes).
@@ -97,7 +97,7 @@ impl ProtocolError {
             Self::BadStatusLine => "bad_status_line",
             Self::BadRequestLine => "bad_request_line",
             Self::BadHeader => "bad_header",
-            Self::BareLineFeed => "bare_line_feed",
+            Self::BadLineEnd => "bad_line_end",
             Self::BadHost => "bad_host",
             Self::HeadTooLarge => "head_too_large",
             Self::TooManyHeaders => "too_many_headers",

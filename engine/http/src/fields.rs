@@ -151,7 +151,9 @@ mod tests {
         assert_eq!(length("0"), Ok(Some(0)));
         assert_eq!(length("00042"), Ok(Some(42)));
         assert_eq!(length("18446744073709551615"), Ok(Some(u64::MAX)));
-        for bad in ["", "+1", "-1", "1 2", "0x10", "1.0", "1_0", "18446744073709551616", "99999999999999999999", "1,", ","] {
+        for bad in
+            ["", "+1", "-1", "1 2", "0x10", "1.0", "1_0", "18446744073709551616", "99999999999999999999", "1,", ","]
+        {
             assert_eq!(length(bad), Err(ProtocolError::BadContentLength), "{bad:?}");
         }
     }
@@ -181,7 +183,16 @@ mod tests {
 
     #[test]
     fn chunked_comes_once_and_without_parameters() {
-        for bad in ["chunked, chunked", "chunked, gzip, chunked", "chunked;a=b", "", ",", "chunked,", "chun ked", "\"chunked\""] {
+        for bad in [
+            "chunked, chunked",
+            "chunked, gzip, chunked",
+            "chunked;a=b",
+            "",
+            ",",
+            "chunked,",
+            "chun ked",
+            "\"chunked\"",
+        ] {
             assert_eq!(transfer(bad), Err(ProtocolError::BadTransferEncoding), "{bad:?}");
         }
         let lines = [("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "chunked")];

@@ -108,14 +108,15 @@ pub(crate) fn check_line_ends(head: &[u8], headers: usize) -> Result<(), Protoco
     if memchr_iter(b'\r', head).count() == headers + 2 {
         Ok(())
     } else {
-        Err(ProtocolError::BareLineFeed)
+        Err(ProtocolError::BadLineEnd)
     }
 }
 
 /// The kind of a parse error; `first_line` is what a bad token means in this kind of message.
 pub(crate) fn parse_error(error: Error, first_line: ProtocolError) -> ProtocolError {
     match error {
-        Error::HeaderName | Error::HeaderValue | Error::NewLine => ProtocolError::BadHeader,
+        Error::HeaderName | Error::HeaderValue => ProtocolError::BadHeader,
+        Error::NewLine => ProtocolError::BadLineEnd,
         Error::Status | Error::Token => first_line,
         Error::TooManyHeaders => ProtocolError::TooManyHeaders,
         Error::Version => ProtocolError::UnsupportedVersion,
@@ -166,12 +167,7 @@ mod tests {
         let all: Vec<_> = HeaderLines::new(HEAD).collect();
         assert_eq!(
             all,
-            [
-                ("Server", &b"x"[..]),
-                ("Set-Cookie", &b"a=1"[..]),
-                ("set-cookie", &b"b=2"[..]),
-                ("Empty", &b""[..]),
-            ]
+            [("Server", &b"x"[..]), ("Set-Cookie", &b"a=1"[..]), ("set-cookie", &b"b=2"[..]), ("Empty", &b""[..]),]
         );
     }
 

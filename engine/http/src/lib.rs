@@ -36,7 +36,8 @@ pub use encode::{
 };
 pub use error::ProtocolError;
 pub use limits::{
-    Limits, HEADERS_MAX, HEAD_BYTES_DEFAULT, INTERIM_RESPONSES_MAX, KEPT_BODY_BYTES_DEFAULT, RETAINED_BUFFER_BYTES,
+    Limits, CHUNK_LINE_BYTES_MAX, HEADERS_MAX, HEAD_BYTES_DEFAULT, INTERIM_RESPONSES_MAX, KEPT_BODY_BYTES_DEFAULT,
+    RETAINED_BUFFER_BYTES, TRAILER_BYTES_MAX,
 };
 pub use request_parser::{Request, RequestParser, RequestProgress};
 pub use response::{Keep, Response};

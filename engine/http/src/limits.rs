@@ -22,10 +22,10 @@ pub const RETAINED_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The longest line that announces a chunk, its extensions included. A size takes 16 digits; extensions in use
 /// (signatures of object stores) stay below 200 bytes.
-pub(crate) const CHUNK_LINE_BYTES_MAX: usize = 4 * 1024;
+pub const CHUNK_LINE_BYTES_MAX: usize = 4 * 1024;
 
 /// The longest trailer section: checksums and timings, far shorter than a head, and nothing here reads them.
-pub(crate) const TRAILER_BYTES_MAX: usize = 32 * 1024;
+pub const TRAILER_BYTES_MAX: usize = 32 * 1024;
 
 /// A declared length is trusted for this much memory in advance; beyond it the buffer grows with what really arrives.
 pub(crate) const BODY_RESERVE_BYTES_MAX: usize = 256 * 1024;

@@ -90,9 +90,20 @@ impl<S: Sink> Inner<S> {
             }
         }
         let now = now_ns();
+        self.note_arrivals(now);
         self.fire_timers(now);
-        self.walk(now);
+        self.walk();
         Ok(())
+    }
+
+    /// Stamps the completions that came in since the last look. Those a pass leaves behind keep their stamp: the time in our
+    /// own queue is not the server's.
+    fn note_arrivals(&mut self, now: u64) {
+        let known: usize = self.arrivals.iter().map(|(count, _)| count).sum();
+        let new = self.ring.completion().len() - known;
+        if new > 0 {
+            self.arrivals.push_back((new, now));
+        }
     }
 
     /// Moves waiting operations into the submission queue, as many as it takes.
@@ -143,6 +154,7 @@ impl<S: Sink> Inner<S> {
             }
             if quiet {
                 state.out = None;
+                state.wake_flushed();
             } else {
                 state.pending |= SENDING;
                 self.under_way += 1;
@@ -240,12 +252,18 @@ impl<S: Sink> Inner<S> {
         }
     }
 
-    /// Walks at most [`COMPLETIONS_PER_PASS`] completions; all of them were in before `now`.
-    fn walk(&mut self, now: u64) {
+    /// Walks at most [`COMPLETIONS_PER_PASS`] completions.
+    fn walk(&mut self) {
         let mut gave_back = false;
         for _ in 0..COMPLETIONS_PER_PASS {
+            let Some((left, arrived_ns)) = self.arrivals.front_mut() else { break };
+            let arrived_ns = *arrived_ns;
+            *left -= 1;
+            if *left == 0 {
+                self.arrivals.pop_front();
+            }
             let Some(completion) = self.ring.completion().next() else { break };
-            gave_back |= self.complete(&completion, now);
+            gave_back |= self.complete(&completion, arrived_ns);
         }
         if gave_back {
             self.buffers.publish();
@@ -265,9 +283,10 @@ impl<S: Sink> Inner<S> {
             Op::Send => self.sent(slot, generation, result),
             Op::SendQuiet => {
                 if let Some(state) = self.slots.get_mut(slot as usize) {
-                    // A late failure of a slot's earlier life is nobody's; a success is not reported at all.
-                    if state.generation == generation && !state.closing && result < 0 {
-                        state.finish(End::Error(-result));
+                    // A late failure of a slot's earlier life is nobody's. A success is not reported at all, so a count of
+                    // bytes here means that the connection broke before the rest was taken.
+                    if state.generation == generation && !state.closing {
+                        state.finish(End::Error(if result < 0 { -result } else { libc::EPIPE }));
                     }
                 }
             }
@@ -369,6 +388,8 @@ impl<S: Sink> Inner<S> {
             state.finish(End::Error(if result < 0 { -result } else { libc::EPIPE }));
         } else if state.reply_waits {
             self.reply(slot);
+        } else {
+            state.wake_flushed();
         }
         self.free_if_done(slot);
     }
@@ -417,8 +438,9 @@ impl<S: Sink> Inner<S> {
             if self.enter(Some(if self.under_way == 0 { 0 } else { TEARDOWN_WAIT_NS })).is_err() {
                 break;
             }
-            self.walk(now_ns());
-            if self.under_way == 0 && self.operations.is_empty() && pass > 0 {
+            self.note_arrivals(now_ns());
+            self.walk();
+            if self.under_way == 0 && self.arrivals.is_empty() && self.operations.is_empty() && pass > 0 {
                 let _ = self.ring.submitter().register_sync_cancel(None, all);
                 break;
             }
@@ -427,9 +449,11 @@ impl<S: Sink> Inner<S> {
             self.leak();
         }
     }
+}
 
+impl<S> Inner<S> {
     /// Gives up the memory the kernel may still touch.
-    fn leak(&mut self) {
+    pub(crate) fn leak(&mut self) {
         self.buffers.leak();
         self.doorbell.leak();
         self.kept.drain(..).for_each(std::mem::forget);

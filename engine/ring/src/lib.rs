@@ -7,7 +7,7 @@
 //! Guarantees:
 //! - A buffer given to [`Socket::send`] is neither freed nor reused before the kernel is done with it.
 //! - A slot is reused only after every operation on it has completed; later completions are told apart by a generation.
-//! - The driver sleeps only after a yield in which no task made by [`Ring::spawn`] was polled.
+//! - The driver sleeps only after a yield in which no task made by [`Ring::spawn`] was polled or ended.
 //! - After [`Ring::shutdown`] the kernel holds no memory of ours.
 //!
 //! Reading order: `ring` (what users call), `driver` (one pass), `slot`, `buffers`, `timers`, `mailbox`, `probe`.

@@ -30,8 +30,10 @@ pub(crate) struct Doorbell {
 
 impl Doorbell {
     pub(crate) fn new() -> io::Result<Self> {
+        // Left blocking: the ring may answer EAGAIN instead of waiting for a descriptor that is not. A write to it waits
+        // only at a count near 2^64.
         // SAFETY: eventfd(2) takes two integers and gives a new descriptor or -1.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -67,12 +69,29 @@ impl<S: Sink> Inner<S> {
 /// The sending end of a mailbox, for other threads.
 pub struct MailboxSender<T> {
     channel: Sender<T>,
-    bell: Arc<File>,
+    /// Dropped after `channel`, in order of the fields: the last bell says that nobody is left.
+    bell: Bell,
 }
 
 impl<T> Clone for MailboxSender<T> {
     fn clone(&self) -> Self {
-        Self { channel: self.channel.clone(), bell: Arc::clone(&self.bell) }
+        Self { channel: self.channel.clone(), bell: Bell(Arc::clone(&self.bell.0)) }
+    }
+}
+
+/// Wakes the core, also when it goes.
+struct Bell(Arc<File>);
+
+impl Bell {
+    fn ring(&self) {
+        // Fails only for a wrong descriptor, and this one is held open.
+        let _ = (&*self.0).write(&1u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.ring();
     }
 }
 
@@ -82,14 +101,13 @@ impl<T> Clone for MailboxSender<T> {
 pub struct MailboxClosed;
 
 impl<T> MailboxSender<T> {
-    /// Sends a message and wakes the core. Never blocks.
+    /// Sends a message and wakes the core. Does not block.
     ///
     /// # Errors
     /// [`MailboxClosed`] when the receiving end is gone.
     pub fn send(&self, message: T) -> Result<(), MailboxClosed> {
         self.channel.send(message).map_err(|_| MailboxClosed)?;
-        // The only failure of this write is a full counter, which means that the bell is ringing already.
-        let _ = (&*self.bell).write(&1u64.to_ne_bytes());
+        self.bell.ring();
         Ok(())
     }
 }
@@ -109,7 +127,7 @@ impl<S: Sink> Ring<S> {
         let mut inner = self.shared.inner.borrow_mut();
         let place = inner.doorbell.waiting.len();
         inner.doorbell.waiting.push(None);
-        let bell = Arc::clone(&inner.doorbell.file);
+        let bell = Bell(Arc::clone(&inner.doorbell.file));
         (MailboxSender { channel: sender, bell }, Mailbox { channel: receiver, place, ring: self.clone() })
     }
 }

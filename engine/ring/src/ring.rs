@@ -70,6 +70,8 @@ pub(crate) struct Inner<S> {
     pub(crate) sends: VecDeque<(u32, u32)>,
     /// Everything else waiting for room in the submission queue.
     pub(crate) operations: VecDeque<io_uring::squeue::Entry>,
+    /// Completions not yet walked: how many came with which enter, and when that was.
+    pub(crate) arrivals: VecDeque<(usize, u64)>,
     /// Operations whose completion is still to come.
     pub(crate) under_way: usize,
     pub(crate) timers: Timers,
@@ -138,6 +140,7 @@ impl<S: Sink> Ring<S> {
             max_sockets: config.max_sockets,
             sends: VecDeque::new(),
             operations: VecDeque::new(),
+            arrivals: VecDeque::new(),
             under_way: 0,
             timers: Timers::default(),
             sleeps: Vec::new(),
@@ -236,6 +239,15 @@ impl<S: Sink> Ring<S> {
     }
 }
 
+impl<S> Drop for Inner<S> {
+    fn drop(&mut self) {
+        // Only after a panic: the ring went away without `Ring::shutdown`.
+        if self.under_way > 0 {
+            self.leak();
+        }
+    }
+}
+
 /// How an operation names its socket.
 pub(crate) enum Target {
     Fixed(types::Fixed),
@@ -303,6 +315,24 @@ impl<S: Sink> Inner<S> {
         self.begin(cancel.user_data(Op::Cancel.user_data(slot, generation)));
     }
 
+    /// Ends a connection with a reset: a connect to no address at all is the disconnect of connect(2), and unlike
+    /// `SO_LINGER` it is an operation that every ring has.
+    fn disconnect(&mut self, slot: u32) {
+        // One connect at a time: while the first is under way, closing alone gives it up, and the peer saw nothing yet.
+        if self.slots[slot as usize].pending & CONNECTING != 0 {
+            return;
+        }
+        let nowhere = Box::new(no_address());
+        let generation = self.slots[slot as usize].generation;
+        let disconnect = self.on_socket(slot, |fd| match fd {
+            Target::Fixed(fd) => opcode::Connect::new(fd, nowhere.as_ptr().cast(), nowhere.len()).build(),
+            Target::Plain(fd) => opcode::Connect::new(fd, nowhere.as_ptr().cast(), nowhere.len()).build(),
+        });
+        self.slots[slot as usize].address = Some(nowhere);
+        self.slots[slot as usize].pending |= CONNECTING;
+        self.begin(disconnect.user_data(Op::Connect.user_data(slot, generation)));
+    }
+
     pub(crate) fn queue_send(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
         if !state.send_queued {
@@ -344,6 +374,12 @@ impl<S: Sink> Inner<S> {
     pub(crate) fn kept_bytes(&self, bytes: RunBytes) -> &[u8] {
         &self.kept[bytes.index as usize]
     }
+}
+
+/// The address of family `AF_UNSPEC`, which takes a connection apart.
+fn no_address() -> SockAddr {
+    // SAFETY: all zeroes is an address of family AF_UNSPEC (0), as long as the smallest the kernel looks at.
+    unsafe { SockAddr::new(std::mem::zeroed(), size_of::<libc::sockaddr>() as libc::socklen_t) }
 }
 
 /// The descriptor an accept's completion carries, or its error.
@@ -398,6 +434,21 @@ impl<S: Sink> Socket<S> {
     /// True while the kernel may still read the bytes of the last send.
     pub fn sending(&self) -> bool {
         self.shared.inner.borrow().slots[self.slot as usize].out.is_some()
+    }
+
+    /// Waits until the kernel has taken every byte of the last send, or the send has failed ([`ended`](Self::ended)).
+    /// Until then a drop of the socket cuts off what is not yet sent.
+    pub fn flushed(&self) -> impl Future<Output = ()> + '_ {
+        std::future::poll_fn(|cx| {
+            let mut inner = self.shared.inner.borrow_mut();
+            let state = &mut inner.slots[self.slot as usize];
+            if state.out.is_none() {
+                return Poll::Ready(());
+            }
+            state.flush_waits = true;
+            state.wake_with(cx);
+            Poll::Pending
+        })
     }
 
     /// When the first byte of the last send was handed to the kernel, in nanoseconds; 0 if it is still queued.
@@ -471,11 +522,16 @@ impl<S: Sink> Socket<S> {
             state.timed_out = false;
             return Poll::Ready(Event::Timeout);
         }
-        match &mut state.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        state.wake_with(cx);
         Poll::Pending
+    }
+
+    /// Closes the connection with a reset (RST): the peer's next receive fails with `ECONNRESET`, and what was not yet
+    /// sent is thrown away.
+    pub fn reset(self) {
+        let mut inner = self.shared.inner.borrow_mut();
+        inner.disconnect(self.slot);
+        drop(inner);
     }
 }
 
@@ -574,6 +630,14 @@ impl<S: Sink> Drop for Sleep<S> {
 struct Counted<F, S> {
     future: F,
     shared: Rc<Shared<S>>,
+}
+
+impl<F, S> Drop for Counted<F, S> {
+    fn drop(&mut self) {
+        // The end of a task, by itself or by `Task::cancel`, wakes those who wait for it: as good as a poll. The future
+        // stays where it is, pinned, until it is dropped in place.
+        self.shared.polls.set(self.shared.polls.get() + 1);
+    }
 }
 
 impl<F: Future, S> Future for Counted<F, S> {

@@ -1,6 +1,10 @@
 //! A socket's place in the ring: what is under way on it and what its owner waits for.
 
-use std::{io, os::fd::OwnedFd, task::Waker};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    task::{Context, Waker},
+};
 
 use socket2::SockAddr;
 
@@ -139,6 +143,8 @@ pub(crate) struct Slot<S> {
     /// How much of `out` is sent.
     pub(crate) out_sent: usize,
     pub(crate) send_queued: bool,
+    /// The owner waits for the end of its send.
+    pub(crate) flush_waits: bool,
     /// A buffer of an earlier send, for the next.
     pub(crate) spare: Vec<u8>,
 }
@@ -167,6 +173,7 @@ impl<S> Slot<S> {
             out: None,
             out_sent: 0,
             send_queued: false,
+            flush_waits: false,
             spare: Vec::new(),
         }
     }
@@ -177,9 +184,24 @@ impl<S> Slot<S> {
         *self = Self { generation, ..Self::new() };
     }
 
+    /// Notes whom to wake.
+    pub(crate) fn wake_with(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
     pub(crate) fn wake(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
+        }
+    }
+
+    /// Wakes an owner that waits for the end of its send; owners that do not are left alone.
+    pub(crate) fn wake_flushed(&mut self) {
+        if std::mem::take(&mut self.flush_waits) {
+            self.wake();
         }
     }
 

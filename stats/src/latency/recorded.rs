@@ -53,12 +53,7 @@ impl<C: Counter> Recorded<C> {
         &self.moments
     }
 
-    /// How many values there are.
-    pub(crate) fn count(&self) -> u64 {
-        self.moments.count()
-    }
-
-    /// How many values the histogram itself holds; equals [`Self::count`], and the conservation check looks at both.
+    /// How many values the histogram itself holds; equals the moments' count, and the conservation check looks at both.
     pub(crate) fn bucketed(&self) -> u64 {
         self.histogram.as_ref().map_or(0, Histogram::len)
     }
@@ -126,11 +121,11 @@ mod tests {
     #[test]
     fn counts_in_buckets_equal_the_values_recorded() {
         let mut recorded = Recorded::<u32>::default();
-        assert_eq!((recorded.count(), recorded.bucketed(), recorded.held_bytes()), (0, 0, 0));
+        assert_eq!((recorded.moments().count(), recorded.bucketed(), recorded.held_bytes()), (0, 0, 0));
         for value in [0, 1, 5, 5, 40_000, HIGHEST_US, HIGHEST_US * 2] {
             recorded.record(value);
         }
-        assert_eq!((recorded.count(), recorded.bucketed()), (7, 7));
+        assert_eq!((recorded.moments().count(), recorded.bucketed()), (7, 7));
         // 0 counts in the first bucket and twice the range in the last, while the extremes stay exact.
         assert_eq!(recorded.moments().min(), Some(0));
         assert_eq!(recorded.moments().max(), Some(HIGHEST_US * 2));
@@ -146,7 +141,7 @@ mod tests {
         let mut recorded = Recorded::<u32>::default();
         recorded.record(70_000);
         recorded.clear();
-        assert_eq!((recorded.count(), recorded.bucketed()), (0, 0));
+        assert_eq!((recorded.moments().count(), recorded.bucketed()), (0, 0));
         recorded.record(3);
         assert_eq!(recorded.buckets().collect::<Vec<_>>(), [(3, 1)]);
         assert_eq!(recorded.values_at([0.5]), [3]);

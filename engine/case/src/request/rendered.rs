@@ -34,7 +34,7 @@ impl RenderedRequest {
 
     /// Names in canonical form (`Content-Type`) with their values, sorted by name. A `Host` the case gives is among them;
     /// `Content-Length` and `Transfer-Encoding` never are (hrp spec 11.4).
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.headers.iter().map(|span| (self.slice(&span.name), self.slice(&span.value)))
     }
 
@@ -50,6 +50,19 @@ impl RenderedRequest {
 
     pub(crate) fn slice(&self, range: &Range<u32>) -> &str {
         &self.head[range.start as usize..range.end as usize]
+    }
+
+    /// Becomes the same request, in its own buffers.
+    pub(crate) fn copy_from(&mut self, other: &RenderedRequest) {
+        self.clear();
+        if self.origin != other.origin {
+            self.origin = other.origin.clone();
+        }
+        self.target.push_str(&other.target);
+        self.head.push_str(&other.head);
+        self.headers.extend_from_slice(&other.headers);
+        self.body.extend_from_slice(&other.body);
+        self.has_body = other.has_body;
     }
 
     /// Forgets the contents and keeps the buffers; the origin stays because the next request mostly has the same.

@@ -1,0 +1,227 @@
+//! What is measured: a table, and the run through it.
+
+use crate::{
+    bench::Bench,
+    error::BenchError,
+    first_request,
+    flags::Flags,
+    goals::{self, Verdict},
+    machine, memory,
+    peers::{wrk_script, Ask, Work, WrkRequest, BARE_LOOP, WRK},
+    record,
+    rounds::{self, Goal},
+    soak, sockets,
+};
+
+/// A thing to measure.
+struct Scenario {
+    name: &'static str,
+    about: &'static str,
+    /// Whether it runs when nothing is asked for by name.
+    by_default: bool,
+    kind: Kind,
+}
+
+/// How a thing is measured.
+enum Kind {
+    /// Tools taking turns with the same load.
+    Rounds { users: u32, load: Load, goals: &'static [Goal] },
+    /// Pummel's memory at two numbers of connections, and the slope.
+    Memory,
+    /// The time from its start to its first request.
+    FirstRequest,
+    /// What a user of a case costs.
+    UserMemory,
+    /// Sockets opened, and the server's count against ours.
+    Sockets,
+    /// Speed and memory over a long run.
+    Soak,
+}
+
+/// What tools taking turns request.
+enum Load {
+    /// This path.
+    Path(&'static str),
+    /// A case of the project, and the requests it comes to for wrk.
+    Case { file: &'static str, requests: &'static [WrkRequest] },
+}
+
+/// The peers that are at their best with one URL.
+const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
+
+/// The path of the plain GET.
+const HELLO: &str = "/hello/yangfan";
+
+static SCENARIOS: [Scenario; 9] = [
+    Scenario {
+        name: "hit-64",
+        about: "GET of one URL, 64 keep-alive connections",
+        by_default: true,
+        kind: Kind::Rounds {
+            users: 64,
+            load: Load::Path(HELLO),
+            goals: &[
+                Goal { versus: &[WRK], least: 1.10 },
+                Goal { versus: FAST_PEERS, least: 1.00 },
+                Goal { versus: &[BARE_LOOP], least: 0.90 },
+            ],
+        },
+    },
+    Scenario {
+        name: "hit-1000",
+        about: "GET of one URL, 1,000 keep-alive connections",
+        by_default: true,
+        kind: Kind::Rounds {
+            users: 1000,
+            load: Load::Path(HELLO),
+            goals: &[
+                Goal { versus: &[WRK], least: 1.15 },
+                Goal { versus: FAST_PEERS, least: 1.00 },
+                Goal { versus: &[BARE_LOOP], least: 0.90 },
+            ],
+        },
+    },
+    Scenario {
+        name: "demo",
+        about: "the comparison case: 2 requests in a transaction, status checks, 200 users",
+        by_default: true,
+        kind: Kind::Rounds {
+            users: 200,
+            load: Load::Case {
+                file: "scripts/cases/demo.yml",
+                requests: &[
+                    WrkRequest { method: "GET", path: HELLO, json: "" },
+                    WrkRequest { method: "GET", path: "/api/order", json: "" },
+                ],
+            },
+            goals: &[Goal { versus: &[WRK], least: 1.00 }, Goal { versus: &["hrp boom"], least: 15.0 }],
+        },
+    },
+    Scenario {
+        name: "bodies",
+        about: "a JSON body, variables in URL and body, 2 JMESPath extracts, 4 asserts, 200 users",
+        by_default: true,
+        kind: Kind::Rounds {
+            users: 200,
+            load: Load::Case {
+                file: "scripts/cases/bodies.yml",
+                requests: &[
+                    WrkRequest { method: "GET", path: HELLO, json: "" },
+                    WrkRequest {
+                        method: "POST",
+                        path: "/api/order?user=yangfan",
+                        json: r#"{"greeting":"hello yangfan","items":[1,2],"quantity":3,"user":"yangfan"}"#,
+                    },
+                ],
+            },
+            goals: &[Goal { versus: &[WRK], least: 0.70 }],
+        },
+    },
+    Scenario {
+        name: "memory",
+        about: "resident memory of `hit` at 200 and 10,000 connections, and the slope between them",
+        by_default: true,
+        kind: Kind::Memory,
+    },
+    Scenario {
+        name: "user-memory",
+        about: "what a user of a 4-step case costs: the slope of `boom` between 200 and 5,000 users",
+        by_default: true,
+        kind: Kind::UserMemory,
+    },
+    Scenario {
+        name: "first-request",
+        about: "from the start of the program to the first byte of its first request, ten times",
+        by_default: true,
+        kind: Kind::FirstRequest,
+    },
+    Scenario {
+        name: "sockets",
+        about: "200 users for 60 s: sockets opened, TIME_WAIT, and the server's count of requests against ours",
+        by_default: true,
+        kind: Kind::Sockets,
+    },
+    Scenario {
+        name: "soak",
+        about: "64 connections for 10 minutes: speed and memory at the end against the beginning",
+        by_default: false,
+        kind: Kind::Soak,
+    },
+];
+
+/// Runs what the flags ask for, prints each table when it is there, and records them at the end if asked.
+///
+/// # Errors
+/// When something to measure could not be. Goals not reached are printed and are no error: the machine may be busy.
+pub(crate) fn run(flags: &Flags) -> Result<(), BenchError> {
+    if flags.list {
+        for scenario in &SCENARIOS {
+            let asked = if scenario.by_default { "" } else { " (only when asked for)" };
+            println!("{:<14} {}{asked}", scenario.name, scenario.about);
+        }
+        return Ok(());
+    }
+    let chosen = chosen(flags)?;
+    let bench = Bench::start(flags)?;
+    let heading = machine::description(&bench)?;
+    println!("{heading}");
+    let mut sections = String::new();
+    for scenario in chosen {
+        bench.check()?;
+        let (text, verdicts) = measure(&bench, scenario, flags)?;
+        let list = goals::list(&verdicts);
+        let body = [text.trim_end(), list.as_str()].join("\n\n");
+        let section = format!("### {}: {}\n\n{}\n", scenario.name, scenario.about, body.trim_end());
+        println!("{section}");
+        sections += &section;
+        sections.push('\n');
+    }
+    if flags.record {
+        let path = record::append(&bench.root, &format!("{heading}\n{sections}"))?;
+        println!("recorded in {}", path.display());
+    }
+    Ok(())
+}
+
+/// The scenarios asked for, or those that run by default.
+fn chosen(flags: &Flags) -> Result<Vec<&'static Scenario>, BenchError> {
+    let known = |name: &String| SCENARIOS.iter().any(|scenario| scenario.name == name);
+    if let Some(name) = flags.only.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        return Err(BenchError::Usage(format!("no scenario {name}; there are {}", names.join(", "))));
+    }
+    let wanted = |scenario: &&Scenario| {
+        if flags.only.is_empty() {
+            scenario.by_default
+        } else {
+            flags.only.iter().any(|name| name == scenario.name)
+        }
+    };
+    Ok(SCENARIOS.iter().filter(wanted).collect())
+}
+
+fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String, Vec<Verdict>), BenchError> {
+    match &scenario.kind {
+        Kind::Rounds { users, load, goals } => {
+            let work = work(bench, load)?;
+            let ask = Ask { users: *users, seconds: flags.seconds, cpu: bench.client_cpu, work };
+            rounds::run(bench, scenario.name, &ask, flags.rounds, goals)
+        }
+        Kind::Memory => memory::connections(bench),
+        Kind::UserMemory => memory::users(bench),
+        Kind::FirstRequest => first_request::run(bench),
+        Kind::Sockets => sockets::run(bench),
+        Kind::Soak => soak::run(bench, flags.soak_seconds),
+    }
+}
+
+fn work(bench: &Bench, load: &Load) -> Result<Work, BenchError> {
+    let base_url = bench.nginx.base_url();
+    match load {
+        Load::Path(path) => Ok(Work::Url(base_url + path)),
+        Load::Case { file, requests } => {
+            let script = bench.work.write("requests.lua", &wrk_script(requests))?;
+            Ok(Work::Case { case: bench.case_for_nginx(file)?, script, base_url })
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A long run: whether its end is as fast as its beginning, and as small.
+
+use crate::{
+    bench::{arguments, Bench},
+    client::Look,
+    error::BenchError,
+    goals::Verdict,
+    spread::Spread,
+    table,
+};
+
+/// Speed of the last tenth against the second.
+const SPEED_LEAST: f64 = 0.98;
+/// Growth of resident memory from the second tenth to the last.
+const GROWTH_MIB_MAX: f64 = 2.0;
+
+/// 64 connections for as long as asked. The first tenth is left out: it warms up.
+pub(crate) fn run(bench: &Bench, seconds: u64) -> Result<(String, Vec<Verdict>), BenchError> {
+    eprintln!("soak: {seconds} s");
+    let url = bench.nginx.base_url() + "/hello/yangfan";
+    let mut looks: Vec<Look> = Vec::new();
+    let args = arguments(["hit", &url, "-c", "64", "-d", &format!("{seconds}s")]);
+    let (ran, summary) = bench.run_pummel(args, seconds, |look| looks.push(look))?;
+
+    let rates = summary.requests_per_second()?;
+    let memory: Vec<f64> = looks.iter().map(|look| look.resident_kib as f64).collect();
+    let (Some((second_rps, last_rps)), Some((second_kib, last_kib))) = (tenths(&rates), tenths(&memory)) else {
+        return Err(BenchError::Output { name: "pummel".into(), what: "ten seconds in /series".into() });
+    };
+    let growth_mib = (last_kib.max - second_kib.median) / 1024.0;
+    let rows = [
+        ["", "second tenth", "last tenth"].map(String::from).to_vec(),
+        vec!["RPS, median of its seconds".into(), table::count(second_rps.median), table::count(last_rps.median)],
+        vec!["resident memory, median".into(), table::mib(second_kib.median), table::mib(last_kib.median)],
+        vec!["resident memory, most".into(), table::mib(second_kib.max), table::mib(last_kib.max)],
+    ];
+    let text = format!("{}\nPeak memory {}.", table::markdown(&rows), table::mib(ran.peak_kib as f64));
+    let verdicts = vec![
+        Verdict::at_least(
+            "RPS, last tenth / second tenth",
+            last_rps.median / second_rps.median,
+            SPEED_LEAST,
+            |ratio| format!("{ratio:.3}"),
+        ),
+        Verdict::at_most("growth of resident memory", growth_mib, GROWTH_MIB_MAX, |mib| format!("{mib:.1} MiB")),
+    ];
+    Ok((text, verdicts))
+}
+
+/// The second and the last tenth of a series; none of fewer than ten figures.
+fn tenths(series: &[f64]) -> Option<(Spread, Spread)> {
+    let tenth = series.len() / 10;
+    let part = |range: std::ops::Range<usize>| Spread::of(series.get(range)?.iter().copied());
+    Some((part(tenth..2 * tenth)?, part(series.len() - tenth..series.len())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tenths;
+
+    #[test]
+    fn the_second_tenth_and_the_last() {
+        let series: Vec<f64> = (0..20).map(f64::from).collect();
+        let (second, last) = tenths(&series).unwrap();
+        assert_eq!((second.min, second.max), (2.0, 3.0));
+        assert_eq!((last.min, last.max), (18.0, 19.0));
+        assert_eq!(tenths(&series[..9]), None);
+    }
+}

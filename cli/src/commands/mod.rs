@@ -1,0 +1,15 @@
+//! What each command does, once its flags are known. Each gives the exit code.
+
+mod boom;
+mod demo;
+mod doctor;
+mod hit;
+mod shell;
+mod target;
+
+pub(crate) use boom::boom;
+pub(crate) use demo::demo;
+pub(crate) use doctor::doctor;
+pub(crate) use hit::hit;
+pub(crate) use shell::{completions, man};
+pub(crate) use target::target;

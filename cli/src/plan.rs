@@ -1,0 +1,339 @@
+//! From typed flags to what the program needs: the one place where flags are given a meaning.
+//!
+//! What leaves here is a [`PlannedRun`]; everything after reads it and looks at no flag.
+
+use std::{path::PathBuf, time::Duration};
+
+use pummel_case::{Case, LoadOptions};
+use pummel_engine::{Connections, Load, Network, Pacing, PacingUnit, Plan, RetryStale};
+
+use crate::{
+    exit,
+    failure::{print_diagnostic, warn, Failure},
+    files::{read_text, FileKind},
+    flags::{
+        BoomFlags, ConnectionSharing, DemoFlags, GivenLaterFlag, HitFlags, LoadFlags, NetworkFlags, OutputFlags,
+        RateUnit, StaleRetry, TransportFlags,
+    },
+    hit_requests::hit_requests,
+    machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
+    profile::apply_profile,
+};
+
+/// The `User-Agent` of requests that set none.
+const USER_AGENT: &str = concat!("pummel/", env!("CARGO_PKG_VERSION"));
+
+/// How long `hit` makes load when neither a time nor a number of requests is given.
+const HIT_DURATION: Duration = Duration::from_secs(10);
+
+/// A run and what becomes of its results.
+#[derive(Debug)]
+pub(crate) struct PlannedRun {
+    /// What the engine does.
+    pub(crate) plan: Plan,
+    /// What is shown and written.
+    pub(crate) output: OutputPlan,
+}
+
+/// What is shown and written, and what the exit code depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct OutputPlan {
+    /// Where the JSON summary goes.
+    pub(crate) json: Option<JsonTarget>,
+    /// Tables and a progress line while the load runs.
+    pub(crate) live: bool,
+    /// The summary at the end.
+    pub(crate) summary: bool,
+    /// An invalid client verdict is an exit code.
+    pub(crate) fail_on_client_saturation: bool,
+}
+
+/// Where the JSON summary goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum JsonTarget {
+    /// `-`: stdout, and text for people goes to stderr.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+/// The run of `boom`.
+///
+/// # Errors
+/// Wrong usage, and the load errors of cases, profile and `.env` file.
+pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
+    if let Some(profile) = flags.profile.take() {
+        for warning in apply_profile(&profile, &mut flags)? {
+            warn(warning, None);
+        }
+    }
+    refuse_what_is_not_built(&flags.later.given)?;
+
+    let mut variables = Vec::new();
+    if let Some(path) = &flags.env_file {
+        let text = read_text(path, FileKind::Env)?;
+        variables = pummel_case::parse_env_file(&text).map_err(|error| {
+            Failure::with_code(
+                exit::LOAD_ENV,
+                format!("{}: {error}", path.display()),
+                "write one NAME=value a line; lines that begin with # are comments",
+            )
+        })?;
+    }
+    // Later entries win over earlier ones of the same name.
+    variables.extend(flags.variables);
+    let options = LoadOptions { base_url: flags.base_url, variables };
+    let loaded = pummel_case::load(&flags.paths, &options).map_err(|error| {
+        let code = error.exit_code();
+        Failure::from_diagnostic(error, code)
+    })?;
+    for warning in &loaded.warnings {
+        print_diagnostic(warning);
+    }
+
+    let cpus = choose_cpus(&flags.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
+    let name = name_of(&loaded.cases);
+    Ok(PlannedRun {
+        plan: case_plan("boom", name, loaded.cases, &flags.load, &flags.network, cpus),
+        output: output_plan(&flags.output),
+    })
+}
+
+/// The run of `demo`: `cases` against the server that was started for it.
+pub(crate) fn plan_demo(flags: &DemoFlags, cases: Vec<Case>, cpus: Vec<usize>) -> PlannedRun {
+    PlannedRun {
+        plan: case_plan("demo", name_of(&cases), cases, &flags.load, &flags.network, cpus),
+        output: output_plan(&flags.output),
+    }
+}
+
+/// The run of `hit`.
+///
+/// # Errors
+/// Wrong usage, files that cannot be read included.
+pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
+    let (name, requests) = hit_requests(flags)?;
+    let case = Case::from_requests(&name, requests)
+        .map_err(|error| Failure::usage(error.to_string(), "see pummel hit --help"))?;
+    let run_time = match (flags.duration, flags.requests) {
+        (None, None) => Some(HIT_DURATION),
+        (duration, _) => duration,
+    };
+    // More connections than requests would only be opened and closed.
+    let most = flags.requests.map_or(u32::MAX, |requests| u32::try_from(requests).unwrap_or(u32::MAX));
+    let plan = Plan {
+        command: "hit",
+        name,
+        cases: vec![case],
+        load: Load {
+            users: flags.connections.min(most),
+            spawn_rate: f64::INFINITY,
+            loops_per_user: None,
+            total_requests: flags.requests,
+            run_time,
+        },
+        pacing: flags.max_rps.map(|per_second| Pacing { per_second, unit: PacingUnit::Request }),
+        cpus: choose_cpus(&flags.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?,
+        network: network(&flags.transport, flags.timeout, ConnectionSharing::PerUser),
+        stop_timeout: flags.transport.stop_timeout,
+        record_action: false,
+    };
+    Ok(PlannedRun { plan, output: output_plan(&flags.output) })
+}
+
+/// Flags of hrp whose feature comes later end the program; those of Go's profiler are ignored with a warning.
+fn refuse_what_is_not_built(given: &[GivenLaterFlag]) -> Result<(), Failure> {
+    for GivenLaterFlag { flag, feature } in given {
+        match feature {
+            Some(feature) => {
+                return Err(Failure::usage(
+                    format!("{flag} is not built yet: {feature} comes in a later version"),
+                    format!("leave {flag} out to run on this machine without it"),
+                ))
+            }
+            None => warn(format!("{flag} is ignored: it profiles hrp itself"), None),
+        }
+    }
+    Ok(())
+}
+
+fn case_plan(
+    command: &'static str,
+    name: String,
+    cases: Vec<Case>,
+    load: &LoadFlags,
+    network_flags: &NetworkFlags,
+    cpus: Vec<usize>,
+) -> Plan {
+    let unit = match load.rate_unit {
+        RateUnit::Request => PacingUnit::Request,
+        RateUnit::Iteration => PacingUnit::Iteration,
+    };
+    Plan {
+        command,
+        name,
+        cases,
+        load: Load {
+            users: load.spawn_count,
+            spawn_rate: load.spawn_rate,
+            loops_per_user: u64::try_from(load.loop_count).ok().filter(|&loops| loops > 0),
+            total_requests: None,
+            run_time: Some(load.run_time).filter(|time| !time.is_zero()),
+        },
+        pacing: load.max_rps.map(|per_second| Pacing { per_second, unit }),
+        cpus,
+        network: network(&network_flags.transport, network_flags.request_timeout, network_flags.connections),
+        stop_timeout: network_flags.transport.stop_timeout,
+        record_action: true,
+    }
+}
+
+fn network(flags: &TransportFlags, request_timeout: Duration, sharing: ConnectionSharing) -> Network {
+    Network {
+        connections: match sharing {
+            ConnectionSharing::PerUser => Connections::PerUser,
+            ConnectionSharing::Shared => Connections::Shared,
+        },
+        keepalive: !flags.disable_keepalive,
+        connect_timeout: flags.connect_timeout,
+        request_timeout,
+        retry_stale: match flags.retry_stale {
+            StaleRetry::Idempotent => RetryStale::Idempotent,
+            StaleRetry::All => RetryStale::All,
+        },
+        user_agent: USER_AGENT.to_owned(),
+    }
+}
+
+fn output_plan(flags: &OutputFlags) -> OutputPlan {
+    OutputPlan {
+        json: flags.json.as_ref().map(|path| match path.to_str() {
+            Some("-") => JsonTarget::Stdout,
+            _ => JsonTarget::File(path.clone()),
+        }),
+        live: !flags.quiet && !flags.disable_console_output,
+        summary: !flags.disable_console_output,
+        fail_on_client_saturation: flags.fail_on_client_saturation,
+    }
+}
+
+/// The first case's name, and how many there are besides.
+fn name_of(cases: &[Case]) -> String {
+    match cases {
+        [] => String::new(),
+        [only] => only.name.to_string(),
+        [first, others @ ..] => format!("{} and {} more", first.name, others.len()),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+    use crate::flags::{command, Cli, Command};
+
+    /// The plan of `pummel hit` with these arguments.
+    pub(crate) fn planned_hit(args: &[&str]) -> Result<PlannedRun, Failure> {
+        let typed = ["pummel", "hit"].iter().chain(args);
+        let matches = command().try_get_matches_from(typed).unwrap();
+        match Cli::from_arg_matches(&matches).unwrap().command {
+            Command::Hit(flags) => plan_hit(&flags),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The plan of `pummel demo` with these arguments, one case, on CPU 0.
+    pub(crate) fn planned_demo(args: &[&str]) -> PlannedRun {
+        let typed = ["pummel", "demo"].iter().chain(args);
+        let matches = command().try_get_matches_from(typed).unwrap();
+        match Cli::from_arg_matches(&matches).unwrap().command {
+            Command::Demo(flags) => plan_demo(&flags, vec![a_case()], vec![0]),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn a_case() -> Case {
+        use pummel_case::PlainRequest;
+        let request = PlainRequest {
+            name: "one".into(),
+            method: "GET".into(),
+            url: "http://127.0.0.1:1/".into(),
+            headers: Vec::new(),
+            body: None,
+        };
+        Case::from_requests("a case", vec![request]).unwrap()
+    }
+
+    #[test]
+    fn hit_has_wrks_defaults() {
+        let run = planned_hit(&["http://127.0.0.1:8080/", "--cores", "1"]).unwrap();
+        assert_eq!(run.plan.command, "hit");
+        assert_eq!(run.plan.name, "http://127.0.0.1:8080/");
+        assert_eq!(run.plan.load.users, 10);
+        assert!(run.plan.load.spawn_rate.is_infinite());
+        assert_eq!(run.plan.load.run_time, Some(Duration::from_secs(10)));
+        assert_eq!(run.plan.load.total_requests, None);
+        assert!(run.plan.pacing.is_none());
+        assert!(run.plan.network.keepalive);
+        assert!(!run.plan.record_action);
+        assert_eq!(run.plan.cpus.len(), 1);
+        assert!(run.output.live && run.output.summary && run.output.json.is_none());
+    }
+
+    #[test]
+    fn a_number_of_requests_replaces_the_default_time() {
+        let run = planned_hit(&["http://h/", "-n", "5", "-c", "64"]).unwrap();
+        assert_eq!(run.plan.load.total_requests, Some(5));
+        assert_eq!(run.plan.load.run_time, None);
+        assert_eq!(run.plan.load.users, 5);
+        let both =
+            planned_hit(&["http://h/", "-n", "5", "-d", "2s", "--max-rps", "100", "--timeout", "500ms"]).unwrap();
+        assert_eq!(both.plan.load.run_time, Some(Duration::from_secs(2)));
+        assert!((both.plan.pacing.unwrap().per_second - 100.0).abs() < f64::EPSILON);
+        assert_eq!(both.plan.network.request_timeout, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_body_file_that_is_missing_is_wrong_usage() {
+        let failure = planned_hit(&["http://h/", "-b", "@/nonexistent/body.json"]).unwrap_err();
+        assert_eq!((failure.exit_code(), failure.message().as_str()), (2, "/nonexistent/body.json: no such file"));
+    }
+
+    #[test]
+    fn demo_is_the_comparison_case_and_its_flags_change_it() {
+        let run = planned_demo(&[]);
+        assert_eq!((run.plan.load.users, run.plan.load.run_time), (200, Some(Duration::from_secs(15))));
+        assert!((run.plan.load.spawn_rate - 50.0).abs() < f64::EPSILON);
+        assert!(run.plan.record_action);
+        let run =
+            planned_demo(&["--run-time", "0", "--spawn-count", "3", "--loop-count", "2", "--connections", "shared"]);
+        assert_eq!((run.plan.load.users, run.plan.load.run_time, run.plan.load.loops_per_user), (3, None, Some(2)));
+        assert_eq!(run.plan.network.connections, Connections::Shared);
+        assert_eq!(run.plan.name, "a case");
+        assert_eq!(name_of(&[a_case(), a_case(), a_case()]), "a case and 2 more");
+    }
+
+    #[test]
+    fn loop_counts_and_rates_of_zero_or_less_are_none() {
+        let run = planned_demo(&["--loop-count", "-1", "--max-rps", "0"]);
+        assert_eq!(run.plan.load.loops_per_user, None);
+        assert!(run.plan.pacing.is_none());
+        let run = planned_demo(&["--max-rps", "5", "--rate-unit", "iteration"]);
+        assert_eq!(run.plan.pacing.unwrap().unit, PacingUnit::Iteration);
+    }
+
+    #[test]
+    fn output_flags_choose_what_is_shown() {
+        let shown = |args: &[&str]| {
+            let output = planned_demo(args).output;
+            (output.live, output.summary, output.json)
+        };
+        assert_eq!(shown(&[]), (true, true, None));
+        assert_eq!(shown(&["--quiet"]), (false, true, None));
+        assert_eq!(shown(&["--disable-console-output"]), (false, false, None));
+        assert_eq!(shown(&["--disable-console-output=false"]), (true, true, None));
+        assert_eq!(shown(&["--json", "-"]), (true, true, Some(JsonTarget::Stdout)));
+        assert_eq!(shown(&["--json", "a.json"]), (true, true, Some(JsonTarget::File("a.json".into()))));
+    }
+}

@@ -1,0 +1,124 @@
+//! From strings and trees of the case file to [`Expr`].
+
+use std::sync::Arc;
+
+use super::{tokens, Expr, MapEntry, Piece, Scope, Token};
+use crate::{
+    document::{Node, NodeKind, Place},
+    value::{Map, Value},
+};
+
+/// Why a string does not compile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CompileError {
+    pub(crate) kind: CompileErrorKind,
+    pub(crate) place: Place,
+}
+
+/// What is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CompileErrorKind {
+    /// Nothing can have defined the name here.
+    Undefined(String),
+    /// A function call, which is not built yet.
+    Call(String),
+}
+
+/// Whether surrounding white space is part of the text (hrp spec 6.7: values are trimmed, URLs and map keys are not).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scan {
+    Trimmed,
+    Verbatim,
+}
+
+/// Compiles one string for one place; constants are folded.
+pub(crate) fn compile_text(text: &str, scan: Scan, place: Place, scope: &Scope) -> Result<Expr, CompileError> {
+    let text = if scan == Scan::Trimmed { text.trim() } else { text };
+    let found = tokens(text);
+    let resolve = |name: &str| {
+        scope.resolve(name).ok_or_else(|| CompileError { kind: CompileErrorKind::Undefined(name.into()), place })
+    };
+    if let [Token::Variable(name)] = found[..] {
+        return resolve(name);
+    }
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut literal = String::new();
+    for token in found {
+        match token {
+            Token::Literal(text) => literal.push_str(text),
+            Token::Dollar => literal.push('$'),
+            Token::Call { name, .. } => {
+                return Err(CompileError { kind: CompileErrorKind::Call(name.into()), place });
+            }
+            Token::Variable(name) => match resolve(name)? {
+                Expr::Variable(variable) => {
+                    if !literal.is_empty() {
+                        pieces.push(Piece::Literal(std::mem::take(&mut literal).into()));
+                    }
+                    pieces.push(Piece::Variable(variable));
+                }
+                constant => literal.push_str(&constant.const_text().unwrap_or_default()),
+            },
+        }
+    }
+    if pieces.is_empty() {
+        return Ok(Expr::constant(Value::Text(literal.into())));
+    }
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(literal.into()));
+    }
+    Ok(Expr::Text(pieces.into()))
+}
+
+/// Compiles a tree: strings anywhere in it are templates, keys too.
+pub(crate) fn compile_value(node: &Node, scope: &Scope) -> Result<Expr, CompileError> {
+    match &node.kind {
+        NodeKind::Scalar(scalar) => match scalar.resolve() {
+            Value::Text(text) => compile_text(&text, Scan::Trimmed, node.place, scope),
+            value => Ok(Expr::constant(value)),
+        },
+        NodeKind::List(items) => {
+            let items = items.iter().map(|item| compile_value(item, scope)).collect::<Result<Vec<_>, _>>()?;
+            Ok(match items.iter().map(|item| item.as_const().map(|value| Value::clone(value))).collect::<Option<_>>() {
+                Some(list) => Expr::constant(Value::List(list)),
+                None => Expr::List(items.into()),
+            })
+        }
+        NodeKind::Map(entries) => {
+            let mut compiled = Vec::with_capacity(entries.len());
+            for (key, value) in entries {
+                let key = compile_text(&key.text, Scan::Verbatim, key.place, scope)?;
+                compiled.push(MapEntry { key: key_text(key), value: compile_value(value, scope)? });
+            }
+            Ok(fold_map(compiled))
+        }
+    }
+}
+
+/// A key that is a constant is text, whatever it was as a value.
+fn key_text(key: Expr) -> Expr {
+    match key.const_text() {
+        Some(text) => Expr::constant(Value::Text(text.into())),
+        None => key,
+    }
+}
+
+fn fold_map(mut entries: Vec<MapEntry>) -> Expr {
+    let key = |entry: &MapEntry| match entry.key.as_const().map(Arc::as_ref) {
+        Some(Value::Text(text)) => Some(text.clone()),
+        _ => None,
+    };
+    if entries.iter().all(|entry| key(entry).is_some()) {
+        entries.sort_by_key(key);
+        // Two keys may become one only now ("$a" and "1"); the later one in the file stays.
+        entries.reverse();
+        entries.dedup_by(|a, b| key(a) == key(b));
+        entries.reverse();
+        let folded: Option<Map> =
+            entries.iter().map(|e| Some((key(e)?, Value::clone(e.value.as_const()?)))).collect();
+        if let Some(map) = folded {
+            return Expr::constant(Value::Map(map));
+        }
+    }
+    Expr::Map(entries.into())
+}

@@ -1,0 +1,14 @@
+//! The expression language of test cases: `$name`, `${name}` and `$$` inside strings (hrp spec 6 and 7).
+//!
+//! [`tokens`] cuts a string into pieces, [`scope`] says what a name stands for at one place of a case, [`Expr`] is the
+//! compiled result: constants folded, names resolved to slots.
+
+mod compile;
+mod expr;
+mod scope;
+mod tokens;
+
+pub(crate) use compile::{compile_text, compile_value, CompileError, CompileErrorKind, Scan};
+pub(crate) use expr::{Expr, MapEntry, Piece, Variable};
+pub(crate) use scope::{Binding, Scope};
+pub(crate) use tokens::{sole_variable, tokens, Token};

@@ -1,0 +1,58 @@
+//! What a name stands for at one place of a case (hrp spec 7.1, 7.2, 7.10).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use super::{Expr, Variable};
+use crate::value::Value;
+
+/// The layers of names seen from one place: step variables over extracted values over the case's own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    /// Config variables, environs and `base_url`, already merged and evaluated: they never change (hrp spec 7.3).
+    pub(crate) config: Arc<BTreeMap<Box<str>, Arc<Value>>>,
+    /// Slots of names that a step before this place extracts.
+    pub(crate) extracted: HashMap<Box<str>, usize>,
+    /// The step's own variables.
+    pub(crate) step: HashMap<Box<str>, Binding>,
+}
+
+/// A step variable, as far as it is known at load.
+#[derive(Debug, Clone)]
+pub(crate) enum Binding {
+    Const(Arc<Value>),
+    Slot(usize),
+}
+
+impl Scope {
+    /// The name as an expression; none where nothing can have defined it at this place.
+    pub(crate) fn resolve(&self, name: &str) -> Option<Expr> {
+        match self.step.get(name) {
+            Some(Binding::Const(value)) => Some(Expr::Const(value.clone())),
+            Some(Binding::Slot(slot)) => Some(Expr::Variable(Variable::Step { slot: *slot, missing: missing(name) })),
+            None => self.resolve_below_step(name),
+        }
+    }
+
+    /// The name without the step's own variables.
+    pub(crate) fn resolve_below_step(&self, name: &str) -> Option<Expr> {
+        let fallback = self.config.get(name).cloned();
+        match self.extracted.get(name) {
+            Some(slot) => {
+                Some(Expr::Variable(Variable::Extracted { slot: *slot, fallback, missing: missing(name) }))
+            }
+            None => fallback.map(Expr::Const),
+        }
+    }
+
+    /// Every name that can be seen, for "did you mean".
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.step.keys().chain(self.extracted.keys()).chain(self.config.keys()).map(|name| &**name)
+    }
+}
+
+fn missing(name: &str) -> Arc<str> {
+    Arc::from(format!("variable {name} not found: no step has extracted it yet"))
+}

@@ -1,0 +1,23 @@
+//! Requests: what a step says about one, compiled to a program, and rendered into reused buffers.
+//!
+//! Read [`Origin`] and [`RenderedRequest`] for what comes out, `target` and `escape` for URLs, `headers` and `body` for the
+//! rest, `program` for the order of work.
+
+mod body;
+mod cookies;
+mod escape;
+mod form;
+mod headers;
+mod origin;
+mod program;
+mod rendered;
+mod target;
+
+pub(crate) use body::BodyProgram;
+pub(crate) use cookies::CookieProgram;
+pub(crate) use escape::push_form;
+pub(crate) use headers::{canonical_name, is_header_name, is_header_value, is_ignored_header, HeaderName, HeaderProgram};
+pub use origin::Origin;
+pub(crate) use program::{ParamProgram, RequestProgram, StepVariable, TargetProgram};
+pub use rendered::RenderedRequest;
+pub(crate) use target::{build_target, UrlParts};

@@ -1,0 +1,184 @@
+//! From `base_url` and a step's `url` to origin and request target (hrp spec 11.3, engine column).
+
+use super::{
+    escape::{push_url, UrlPart},
+    origin::OriginParts,
+};
+
+/// A URL cut at its own punctuation (RFC 3986 appendix B); the fragment is left out, it is never sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UrlParts<'a> {
+    pub(crate) scheme: Option<&'a str>,
+    pub(crate) authority: Option<&'a str>,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+}
+
+impl<'a> UrlParts<'a> {
+    pub(crate) fn split(url: &'a str) -> Self {
+        let url = url.split_once('#').map_or(url, |(before, _)| before);
+        let (url, query) = match url.split_once('?') {
+            Some((before, query)) => (before, Some(query)),
+            None => (url, None),
+        };
+        let (scheme, rest) = match url.split_once(':') {
+            Some((scheme, rest)) if is_scheme(scheme) => (Some(scheme), rest),
+            _ => (None, url),
+        };
+        let (authority, path) = match rest.strip_prefix("//") {
+            Some(rest) => {
+                let end = rest.find('/').unwrap_or(rest.len());
+                (Some(&rest[..end]), &rest[end..])
+            }
+            None => (None, rest),
+        };
+        UrlParts { scheme, authority, path, query }
+    }
+}
+
+/// Joins `base` and `url`, writes the request target (path and the URL's own query) and gives the origin.
+///
+/// A URL with a host stands alone; otherwise scheme and host are the base's and the paths are joined and cleaned, the base's
+/// query is dropped, and the author's trailing slash, or its absence, is kept.
+///
+/// # Errors
+/// In one sentence, without the URL: the text also serves as an error label and must not hold data.
+pub(crate) fn build_target<'a>(
+    base: &'a str,
+    url: &'a str,
+    target: &mut String,
+) -> Result<OriginParts<'a>, &'static str> {
+    target.clear();
+    let own = UrlParts::split(url);
+    let origin = match (own.scheme, own.authority) {
+        (Some(scheme), Some(authority)) => {
+            push_url(own.path, UrlPart::Path, target)?;
+            OriginParts::parse(scheme, authority)?
+        }
+        (None, Some(_)) => return Err("the URL begins with // and has no scheme; write http:// before the host"),
+        (Some(_), None) => {
+            return Err("the URL has no // after its scheme; write http:// before a host, or / before a path")
+        }
+        (None, None) => {
+            let base = UrlParts::split(base);
+            let (Some(scheme), Some(authority)) = (base.scheme, base.authority) else {
+                return Err(if base.path.is_empty() && base.scheme.is_none() && base.authority.is_none() {
+                    "the URL has no host and there is no base_url"
+                } else {
+                    "base_url must begin with http:// and a host"
+                });
+            };
+            push_joined(base.path, own.path, target)?;
+            OriginParts::parse(scheme, authority)?
+        }
+    };
+    if target.is_empty() {
+        target.push('/');
+    }
+    if let Some(query) = own.query {
+        target.push('?');
+        push_url(query, UrlPart::Query, target)?;
+    }
+    Ok(origin)
+}
+
+/// Begins a further pair of the query: `?` or `&` as the target needs it.
+pub(crate) fn push_query_separator(target: &mut String) {
+    if !target.contains('?') {
+        target.push('?');
+    } else if !target.ends_with('?') {
+        target.push('&');
+    }
+}
+
+/// Both paths as one: empty, `.` and `..` segments are resolved, as Go's `path.Join` does, never above the root.
+fn push_joined(base: &str, own: &str, target: &mut String) -> Result<(), &'static str> {
+    for segment in base.split('/').chain(own.split('/')) {
+        match segment {
+            "" | "." => {}
+            ".." => target.truncate(target.rfind('/').unwrap_or(0)),
+            _ => {
+                target.push('/');
+                push_url(segment, UrlPart::Path, target)?;
+            }
+        }
+    }
+    let author = if own.is_empty() { base } else { own };
+    if author.ends_with('/') || target.is_empty() {
+        target.push('/');
+    }
+    Ok(())
+}
+
+/// RFC 3986 section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(base: &str, url: &str) -> Result<String, &'static str> {
+        let mut out = String::new();
+        let origin = build_target(base, url, &mut out)?;
+        Ok(format!("{}:{} {out}", origin.host, origin.port))
+    }
+
+    #[test]
+    fn every_row_of_the_table() {
+        for (base, url, want) in [
+            ("http://h", "/get", "/get"),
+            ("http://h/x", "a/b", "/x/a/b"),
+            ("http://h/x/", "/a/", "/x/a/"),
+            ("http://h/abc?x=6", "/get?a=1", "/abc/get?a=1"),
+            ("", "http://h/a?", "/a?"),
+            ("http://h", "/a/../b", "/b"),
+            ("http://h/x", "../b", "/b"),
+            ("http://h", "/中 文", "/%E4%B8%AD%20%E6%96%87"),
+        ] {
+            assert_eq!(target(base, url), Ok(format!("h:80 {want}")), "{base} + {url}");
+        }
+    }
+
+    #[test]
+    fn relative_urls_always_get_their_slash() {
+        assert_eq!(target("http://h", "post/"), Ok("h:80 /post/".into()));
+        assert_eq!(target("http://h", ""), Ok("h:80 /".into()));
+        assert_eq!(target("http://h/x/", "?a=1"), Ok("h:80 /x/?a=1".into()));
+        assert_eq!(target("http://h/x", "../../.."), Ok("h:80 /".into()));
+    }
+
+    #[test]
+    fn a_url_with_a_host_stands_alone_and_uncleaned() {
+        assert_eq!(target("http://base/x", "http://h:8080/a//b/../c?x=1#f"), Ok("h:8080 /a//b/../c?x=1".into()));
+        assert_eq!(target("", "http://h"), Ok("h:80 /".into()));
+        assert_eq!(target("", "http://h?x=1"), Ok("h:80 /?x=1".into()));
+        assert_eq!(target("http://h", "/go?to=http://other/"), Ok("h:80 /go?to=http://other/".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        for (base, url) in [
+            ("", "/get"),
+            ("", "//h/a"),
+            ("h:80", "/a"),
+            ("nohost", "/a"),
+            ("http://h", "/%zz"),
+            ("http://h", "localhost:80/x"),
+            ("", "ftp://h/"),
+        ] {
+            assert!(target(base, url).is_err(), "{base} + {url}");
+        }
+    }
+
+    #[test]
+    fn separators_of_the_query() {
+        for (before, after) in [("/a", "/a?"), ("/a?", "/a?"), ("/a?x=1", "/a?x=1&")] {
+            let mut target = before.to_string();
+            push_query_separator(&mut target);
+            assert_eq!(target, after);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Think time (hrp spec 12.3).
+
+use std::time::Duration;
+
+/// A pause between two steps of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThinkTime {
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Fixed(Duration),
+    /// Whole milliseconds from the first to the second, both included, each as likely as any other.
+    UniformMs(u64, u64),
+}
+
+/// The longest pause: a day. A longer one is a typing error, and the sum of several must fit a clock.
+pub(crate) const MAX_THINK_TIME_S: f64 = 86_400.0;
+
+impl ThinkTime {
+    /// A pause that is always the same.
+    pub(crate) fn fixed(seconds: f64) -> Self {
+        ThinkTime { kind: Kind::Fixed(duration(seconds)) }
+    }
+
+    /// A pause of whole milliseconds between two bounds in seconds; no pause where they are the wrong way round.
+    pub(crate) fn uniform(min_s: f64, max_s: f64) -> Self {
+        let (min_ms, max_ms) = (duration(min_s).as_millis() as u64, duration(max_s).as_millis() as u64);
+        let kind = if min_s > max_s { Kind::Fixed(Duration::ZERO) } else { Kind::UniformMs(min_ms, max_ms) };
+        ThinkTime { kind }
+    }
+
+    /// The next pause.
+    pub fn pick(&self, rng: &mut fastrand::Rng) -> Duration {
+        match self.kind {
+            Kind::Fixed(time) => time,
+            Kind::UniformMs(min, max) => Duration::from_millis(rng.u64(min..=max)),
+        }
+    }
+}
+
+fn duration(seconds: f64) -> Duration {
+    // `max` also turns what is not a number into no pause.
+    Duration::from_secs_f64(seconds.max(0.0).min(MAX_THINK_TIME_S))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_pauses_are_exact_and_bounded() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        assert_eq!(ThinkTime::fixed(0.2).pick(&mut rng), Duration::from_millis(200));
+        assert_eq!(ThinkTime::fixed(-1.0).pick(&mut rng), Duration::ZERO);
+        assert_eq!(ThinkTime::fixed(f64::NAN).pick(&mut rng), Duration::ZERO);
+        assert_eq!(ThinkTime::fixed(f64::INFINITY).pick(&mut rng), Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn uniform_pauses_stay_within_their_bounds_and_reach_them() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let think = ThinkTime::uniform(0.001, 0.003);
+        let mut seen = [0; 4];
+        for _ in 0..200 {
+            seen[think.pick(&mut rng).as_millis() as usize] += 1;
+        }
+        assert_eq!(seen[0], 0);
+        assert!(seen[1..].iter().all(|n| *n > 0));
+        assert_eq!(ThinkTime::uniform(2.0, 1.0).pick(&mut rng), Duration::ZERO);
+    }
+}

@@ -1,0 +1,136 @@
+//! The thread of one core: pinned, with its executor, its ring and its recorder.
+
+use std::{
+    cell::RefCell,
+    io,
+    net::SocketAddr,
+    panic::{catch_unwind, AssertUnwindSafe},
+    rc::Rc,
+    sync::Arc,
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
+use pummel_case::Origin;
+use pummel_ring::{now_ns, Capabilities, Config, MailboxSender, Ring};
+use pummel_stats::Recorder;
+
+use crate::{
+    connection::Http1,
+    origins::Origins,
+    program::Program,
+    shard::{self, Message, Setup, Shard, Shortages},
+    EngineError, Plan,
+};
+
+/// I/O memory of an executor, which does none of its own: the least glommio takes.
+const GLOMMIO_MEMORY_BYTES: usize = 64 * 1024;
+
+/// What a core's thread is made with.
+pub(crate) struct CoreSpec {
+    pub(crate) core: usize,
+    pub(crate) cpu: usize,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) capabilities: Capabilities,
+    /// Sockets this core may have open.
+    pub(crate) sockets: u32,
+    pub(crate) addresses: Arc<Vec<(Origin, io::Result<Vec<SocketAddr>>)>>,
+}
+
+/// The signal to begin.
+pub(crate) struct Go {
+    pub(crate) recorder: Recorder,
+    /// Zero of the run clock, in nanoseconds of [`now_ns`].
+    pub(crate) start_ns: u64,
+}
+
+/// What a core tells the control thread.
+pub(crate) enum News {
+    /// It stands ready: the kernel's id of its thread, and its mailbox; or why it does not.
+    Ready { core: usize, ready: Result<(u32, MailboxSender<Message>), EngineError> },
+    /// Its load stopped, in nanoseconds on the run clock.
+    Stopped { at_ns: u64 },
+    /// It is done, and what it ran short of.
+    Done { shortages: Shortages },
+    /// It broke down; its unfinished requests were abandoned.
+    Broke { core: usize, at_ns: u64 },
+}
+
+/// Runs a core from its start to its last hand-over. Every way out sends [`News::Done`] or [`News::Broke`] once ready.
+pub(crate) fn run(spec: CoreSpec, go: &Receiver<Go>, news: &Sender<News>) {
+    let core = spec.core;
+    let tell = |event| drop(news.send(event));
+    let (executor, ring) = match prepare(&spec) {
+        Ok(prepared) => prepared,
+        Err(error) => return tell(News::Ready { core, ready: Err(error) }),
+    };
+    let (sender, mailbox) = ring.mailbox();
+    let tid = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+    tell(News::Ready { core, ready: Ok((tid, sender.clone())) });
+    // No signal means that another core did not start.
+    let Ok(Go { recorder, start_ns }) = go.recv() else { return };
+
+    let recorder = Rc::new(RefCell::new(recorder));
+    let kept = Rc::clone(&recorder);
+    let news_of_stop = news.clone();
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        executor.run(async move {
+            let driver = {
+                let ring = ring.clone();
+                glommio::spawn_local(async move { ring.drive().await })
+            };
+            let shard = build(spec, ring.clone(), recorder, sender, start_ns, news_of_stop);
+            ring.spawn(shard::live(Rc::clone(&shard), mailbox)).await;
+            ring.stop();
+            let driven = driver.await;
+            let shortages = shard.shortages();
+            drop(shard);
+            ring.shutdown();
+            driven.map(|()| shortages)
+        })
+    }));
+    let at_ns = now_ns().saturating_sub(start_ns);
+    let mut recorder = kept.borrow_mut();
+    if let Ok(Ok(shortages)) = ran {
+        recorder.finish(at_ns);
+        return tell(News::Done { shortages });
+    }
+    recorder.abandon_unfinished();
+    recorder.finish(at_ns);
+    tell(News::Broke { core, at_ns });
+}
+
+/// Pins this thread to its CPU, with an executor and a ring.
+fn prepare(spec: &CoreSpec) -> Result<(LocalExecutor, Ring<Http1>), EngineError> {
+    let executor = LocalExecutorBuilder::new(Placement::Fixed(spec.cpu))
+        .io_memory(GLOMMIO_MEMORY_BYTES)
+        .make()
+        .map_err(|error| EngineError::Core { cpu: spec.cpu, reason: error.to_string() })?;
+    let ring = Ring::new(&Config::for_sockets(spec.sockets, spec.capabilities))?;
+    Ok((executor, ring))
+}
+
+/// Compiles the cases and enters the addresses found before the start.
+fn build(
+    spec: CoreSpec,
+    ring: Ring<Http1>,
+    recorder: Rc<RefCell<Recorder>>,
+    mailbox: MailboxSender<Message>,
+    start_ns: u64,
+    news: Sender<News>,
+) -> Rc<Shard> {
+    let mut origins = Origins::default();
+    for (origin, found) in spec.addresses.iter() {
+        let copy = match found {
+            Ok(addresses) => Ok(addresses.clone()),
+            Err(error) => Err(io::Error::from(error.kind())),
+        };
+        if let Some(id) = origins.intern(origin) {
+            origins.resolved(id, copy, spec.core, now_ns());
+        }
+    }
+    let programs = (0..spec.plan.cases.len())
+        .map(|case| Program::compile(&spec.plan, case, &ring, &mut recorder.borrow_mut(), &mut origins))
+        .collect();
+    Shard::new(Setup { plan: spec.plan, core: spec.core, ring, recorder, origins, programs, mailbox, start_ns, news })
+}

@@ -1,0 +1,172 @@
+//! The origins one core talks to, and their addresses.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    task::{Context, Poll, Waker},
+};
+
+use pummel_case::Origin;
+
+/// Different origins of one core. A URL with a variable in its host may name any number; beyond this they fail.
+const MAX_ORIGINS: usize = 1024;
+
+/// How long a failed lookup stands before the next request tries again.
+const RETRY_LOOKUP_NS: u64 = 5_000_000_000;
+
+/// An origin's place in its core's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OriginId(u32);
+
+impl OriginId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The origins of a core. Constant ones are there from the start, with their addresses; others come as they are rendered.
+#[derive(Default)]
+pub(crate) struct Origins {
+    known: Vec<Known>,
+    index: HashMap<Origin, OriginId>,
+}
+
+struct Known {
+    origin: Origin,
+    /// The `Host` header's value.
+    authority: String,
+    addresses: Addresses,
+    waiting: Vec<Waker>,
+}
+
+enum Addresses {
+    Unknown,
+    LookingUp,
+    /// Connections take them in turn.
+    Found {
+        all: Vec<SocketAddr>,
+        next: usize,
+    },
+    Failed {
+        at_ns: u64,
+    },
+}
+
+/// What a request for an address gets.
+pub(crate) enum Lookup {
+    Found(SocketAddr),
+    Failed,
+    /// Nobody has looked yet: the caller starts it, then asks again.
+    Start,
+}
+
+impl Origins {
+    /// The place of an origin, new or known; none when there are too many.
+    pub(crate) fn intern(&mut self, origin: &Origin) -> Option<OriginId> {
+        if let Some(&id) = self.index.get(origin) {
+            return Some(id);
+        }
+        if self.known.len() >= MAX_ORIGINS {
+            return None;
+        }
+        let id = OriginId(self.known.len() as u32);
+        self.known.push(Known {
+            origin: origin.clone(),
+            authority: origin.authority(),
+            addresses: Addresses::Unknown,
+            waiting: Vec::new(),
+        });
+        self.index.insert(origin.clone(), id);
+        Some(id)
+    }
+
+    pub(crate) fn origin(&self, id: OriginId) -> &Origin {
+        &self.known[id.index()].origin
+    }
+
+    pub(crate) fn authority(&self, id: OriginId) -> &str {
+        &self.known[id.index()].authority
+    }
+
+    /// Enters what a lookup found and wakes who waited for it. `first` spreads the cores over the addresses.
+    pub(crate) fn resolved(&mut self, id: OriginId, found: io::Result<Vec<SocketAddr>>, first: usize, now_ns: u64) {
+        let known = &mut self.known[id.index()];
+        known.addresses = match found {
+            Ok(all) if !all.is_empty() => Addresses::Found { next: first % all.len(), all },
+            _ => Addresses::Failed { at_ns: now_ns },
+        };
+        known.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// The address of the origin's next connection.
+    pub(crate) fn poll_address(&mut self, id: OriginId, now_ns: u64, cx: &Context<'_>) -> Poll<Lookup> {
+        let known = &mut self.known[id.index()];
+        match &mut known.addresses {
+            Addresses::Found { all, next } => {
+                let address = all[*next];
+                *next = (*next + 1) % all.len();
+                Poll::Ready(Lookup::Found(address))
+            }
+            Addresses::LookingUp => {
+                known.waiting.push(cx.waker().clone());
+                Poll::Pending
+            }
+            Addresses::Failed { at_ns } if now_ns < *at_ns + RETRY_LOOKUP_NS => Poll::Ready(Lookup::Failed),
+            Addresses::Failed { .. } | Addresses::Unknown => {
+                known.addresses = Addresses::LookingUp;
+                Poll::Ready(Lookup::Start)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        task::{Context, Poll, Waker},
+    };
+
+    use pummel_case::Origin;
+
+    use super::{Lookup, Origins, MAX_ORIGINS, RETRY_LOOKUP_NS};
+
+    fn origin(port: u16) -> Origin {
+        Origin { https: false, host: "h".into(), port }
+    }
+
+    #[test]
+    fn addresses_are_taken_in_turn_from_the_cores_own_start() {
+        let mut origins = Origins::default();
+        let id = origins.intern(&origin(80)).unwrap();
+        assert_eq!(origins.intern(&origin(80)), Some(id));
+        let all: Vec<_> = ["1.0.0.1:80", "1.0.0.2:80"].iter().map(|a| a.parse().unwrap()).collect();
+        origins.resolved(id, Ok(all.clone()), 3, 0);
+        let cx = Context::from_waker(Waker::noop());
+        for expected in [all[1], all[0], all[1]] {
+            assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Found(a)) if a == expected));
+        }
+    }
+
+    #[test]
+    fn a_failed_lookup_is_tried_again_later() {
+        let mut origins = Origins::default();
+        let id = origins.intern(&origin(80)).unwrap();
+        let cx = Context::from_waker(Waker::noop());
+        assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Start)));
+        assert!(origins.poll_address(id, 0, &cx).is_pending());
+        origins.resolved(id, Err(io::ErrorKind::NotFound.into()), 0, 10);
+        assert!(matches!(origins.poll_address(id, 11, &cx), Poll::Ready(Lookup::Failed)));
+        assert!(matches!(origins.poll_address(id, 10 + RETRY_LOOKUP_NS, &cx), Poll::Ready(Lookup::Start)));
+    }
+
+    #[test]
+    fn origins_are_bounded() {
+        let mut origins = Origins::default();
+        for port in 0..MAX_ORIGINS {
+            assert!(origins.intern(&origin(port as u16)).is_some());
+        }
+        assert_eq!(origins.intern(&origin(60_000)), None);
+    }
+}

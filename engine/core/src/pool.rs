@@ -1,0 +1,66 @@
+//! Idle keep-alive connections, the last used first.
+
+use std::collections::VecDeque;
+
+use pummel_ring::{now_ns, Socket};
+
+use crate::{connection::Http1, origins::OriginId};
+
+pub(crate) type Connection = Socket<Http1>;
+
+/// Idle connections by origin. One belongs to each user, or one to all users of a core: the plan decides, the code is one.
+#[derive(Default)]
+pub(crate) struct IdleConnections {
+    by_origin: Vec<Vec<Connection>>,
+}
+
+impl IdleConnections {
+    /// The connection used last that may still be used. Those the server has closed or spoiled meanwhile are dropped and
+    /// counted by `dropped`.
+    pub(crate) fn take(&mut self, origin: OriginId, mut dropped: impl FnMut()) -> Option<Connection> {
+        let idle = self.by_origin.get_mut(origin.index())?;
+        while let Some(connection) = idle.pop() {
+            if connection.ended().is_none() && connection.with(|http| http.quiet()) {
+                return Some(connection);
+            }
+            dropped();
+        }
+        None
+    }
+
+    /// Puts a connection back for the next request.
+    pub(crate) fn put(&mut self, origin: OriginId, connection: Connection) {
+        if self.by_origin.len() <= origin.index() {
+            self.by_origin.resize_with(origin.index() + 1, Vec::new);
+        }
+        self.by_origin[origin.index()].push(connection);
+    }
+}
+
+/// How long a server that was told `Connection: close` gets to close first. Who closes first keeps the port in TIME_WAIT,
+/// and ports are scarcer on our side.
+const LINGER_NS: u64 = 1_000_000_000;
+
+/// Connections that have done their work and wait for the server to close them.
+#[derive(Default)]
+pub(crate) struct Lingering {
+    connections: VecDeque<(u64, Connection)>,
+}
+
+impl Lingering {
+    /// Adds one, and drops those that are closed or have waited long enough.
+    pub(crate) fn add(&mut self, connection: Connection) {
+        let now = now_ns();
+        while let Some((until_ns, oldest)) = self.connections.front() {
+            if oldest.ended().is_none() && now < *until_ns {
+                break;
+            }
+            self.connections.pop_front();
+        }
+        self.connections.push_back((now + LINGER_NS, connection));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.connections.clear();
+    }
+}

@@ -1,0 +1,131 @@
+//! A test case made ready for one core: rows interned, constant requests encoded once.
+
+use std::time::Duration;
+
+use pummel_case::{Case, RenderedRequest, RequestStep, Step};
+use pummel_http::{encode_request, EncodeError, EncodeOptions, Keep};
+use pummel_ring::RunBytes;
+use pummel_stats::{Recorder, RowId, RowKey, RowKind};
+
+use crate::{
+    connection::Http1,
+    origins::{OriginId, Origins},
+    plan::{Network, RetryStale},
+    Plan,
+};
+
+/// What one core needs to run a case. Steps stand at the same index as in the case.
+pub(crate) struct Program {
+    /// The case's index in the plan.
+    pub(crate) case: usize,
+    pub(crate) steps: Vec<Compiled>,
+    /// Rows of the case's transactions, by their index.
+    pub(crate) transaction_rows: Vec<RowId>,
+    /// The row of `Action`, where iterations are recorded.
+    pub(crate) action_row: Option<RowId>,
+}
+
+/// A step as far as the engine compiles it; transactions and think times are read from the case.
+pub(crate) enum Compiled {
+    Request(Exchange),
+    Other,
+}
+
+/// Everything about a request that does not change from one execution to the next.
+pub(crate) struct Exchange {
+    pub(crate) row: RowId,
+    /// The encoded request and where it goes, if it is always the same.
+    pub(crate) constant: Option<(RunBytes, OriginId)>,
+    pub(crate) head_request: bool,
+    pub(crate) keep: Keep,
+    /// The step extracts or validates something.
+    pub(crate) checks: bool,
+    /// A dead idle connection may be replaced and the request sent again.
+    pub(crate) retry_stale: bool,
+    pub(crate) timeout_ns: u64,
+}
+
+impl Program {
+    pub(crate) fn compile(
+        plan: &Plan,
+        case_index: usize,
+        ring: &pummel_ring::Ring<Http1>,
+        recorder: &mut Recorder,
+        origins: &mut Origins,
+    ) -> Self {
+        let case = &plan.cases[case_index];
+        let row = |recorder: &mut Recorder, kind, label: &str, name: &str| {
+            recorder.row(RowKey { case: case.name.clone(), kind, label: label.into(), name: name.into() })
+        };
+        let steps = case.steps.iter().map(|step| match step {
+            Step::Request(step) => {
+                let constant = step.constant().and_then(|rendered| {
+                    let mut bytes = Vec::new();
+                    // What cannot be encoded is left to the request path, which reports it as a failed request.
+                    encode(&mut bytes, step, rendered, &rendered.origin().authority(), &plan.network).ok()?;
+                    bytes.shrink_to_fit();
+                    Some((ring.keep(bytes), origins.intern(rendered.origin())?))
+                });
+                Compiled::Request(Exchange {
+                    row: row(recorder, RowKind::Request, &step.label, &step.name),
+                    constant,
+                    head_request: &*step.method == "HEAD",
+                    keep: Keep { head: step.needs.head, body: step.needs.body },
+                    checks: !step.checks_nothing(),
+                    retry_stale: may_retry(&step.method, plan.network.retry_stale),
+                    timeout_ns: timeout(step, case, &plan.network).as_nanos() as u64,
+                })
+            }
+            Step::Transaction(_) | Step::ThinkTime(_) => Compiled::Other,
+        });
+        let steps = steps.collect();
+        let transaction_rows = case
+            .transaction_names()
+            .iter()
+            .map(|name| row(recorder, RowKind::Transaction, TRANSACTION, name))
+            .collect();
+        let action_row = plan.record_action.then(|| row(recorder, RowKind::Transaction, TRANSACTION, ACTION));
+        Self { case: case_index, steps, transaction_rows, action_row }
+    }
+}
+
+/// The type of transaction rows and the name of an iteration's (hrp spec 14.8).
+const TRANSACTION: &str = "transaction";
+const ACTION: &str = "Action";
+
+/// Appends a rendered request as HTTP/1.1.
+pub(crate) fn encode(
+    out: &mut Vec<u8>,
+    step: &RequestStep,
+    rendered: &RenderedRequest,
+    authority: &str,
+    network: &Network,
+) -> Result<(), EncodeError> {
+    let options = EncodeOptions { close: !network.keepalive, user_agent: &network.user_agent };
+    encode_request(out, &step.method, rendered.target(), authority, rendered.headers(), rendered.body(), options)
+}
+
+fn may_retry(method: &str, policy: RetryStale) -> bool {
+    policy == RetryStale::All || matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS")
+}
+
+/// The step's own limit, else the case's, else the run's.
+fn timeout(step: &RequestStep, case: &Case, network: &Network) -> Duration {
+    step.timeout.or(case.request_timeout).unwrap_or(network.request_timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{may_retry, RetryStale};
+
+    #[test]
+    fn only_idempotent_methods_are_sent_again_unless_all_are() {
+        for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
+            assert!(may_retry(method, RetryStale::Idempotent), "{method}");
+        }
+        for method in ["POST", "PATCH"] {
+            assert!(!may_retry(method, RetryStale::Idempotent), "{method}");
+            assert!(may_retry(method, RetryStale::All), "{method}");
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! One core: what its users share, and its life from the first user to the last hand-over.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{poll_fn, Future},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Poll, Waker},
+    thread,
+};
+
+use crossbeam_channel::Sender;
+use pummel_ring::{now_ns, Mailbox, MailboxSender, Ring};
+use pummel_stats::Recorder;
+
+use crate::{
+    choice::Choice,
+    connection::Http1,
+    core_thread::News,
+    dns,
+    error::Kind,
+    origins::{Lookup, OriginId, Origins},
+    pacer::Pacer,
+    plan::{Connections, PacingUnit},
+    pool::{IdleConnections, Lingering},
+    program::Program,
+    user, Plan,
+};
+
+/// What other threads tell a core.
+pub(crate) enum Message {
+    /// End the load; requests under way may finish within the plan's grace.
+    Stop,
+    /// End now; what is under way is abandoned.
+    Abort,
+    /// A lookup has ended.
+    Resolved(OriginId, io::Result<Vec<SocketAddr>>),
+}
+
+/// What the users of one core share. Nothing of it is shared with another core.
+pub(crate) struct Shard {
+    pub(crate) plan: Arc<Plan>,
+    /// This core's place among the cores, 0 first.
+    pub(crate) core: usize,
+    pub(crate) ring: Ring<Http1>,
+    pub(crate) recorder: Rc<RefCell<Recorder>>,
+    pub(crate) origins: RefCell<Origins>,
+    pub(crate) programs: Vec<Program>,
+    pub(crate) choice: Choice,
+    /// Idle connections of all users, where they are shared.
+    pub(crate) shared_idle: Option<Rc<RefCell<IdleConnections>>>,
+    pub(crate) lingering: RefCell<Lingering>,
+    pub(crate) pacer: RefCell<Option<Pacer>>,
+    /// Requests this core may still start, where the run has a bound.
+    pub(crate) requests_left: Cell<Option<u64>>,
+    start_ns: u64,
+    stopping: Cell<bool>,
+    aborted: Cell<bool>,
+    /// Wakers of the users' tasks, by their number on this core.
+    wakers: RefCell<Vec<Option<Waker>>>,
+    live: Cell<usize>,
+    main: RefCell<Option<Waker>>,
+    mailbox: MailboxSender<Message>,
+    news: Sender<News>,
+    shortages: Cell<Shortages>,
+}
+
+/// How often a connection could not be opened because this machine ran short of something.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shortages {
+    pub(crate) ports: u64,
+    pub(crate) descriptors: u64,
+}
+
+impl Shortages {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.ports += other.ports;
+        self.descriptors += other.descriptors;
+    }
+}
+
+/// What a core is given to start with.
+pub(crate) struct Setup {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) core: usize,
+    pub(crate) ring: Ring<Http1>,
+    pub(crate) recorder: Rc<RefCell<Recorder>>,
+    pub(crate) origins: Origins,
+    pub(crate) programs: Vec<Program>,
+    pub(crate) mailbox: MailboxSender<Message>,
+    pub(crate) start_ns: u64,
+    pub(crate) news: Sender<News>,
+}
+
+impl Shard {
+    pub(crate) fn new(setup: Setup) -> Rc<Self> {
+        let Setup { plan, core, ring, recorder, origins, programs, mailbox, start_ns, news } = setup;
+        let users = share(u64::from(plan.load.users), core, plan.cpus.len());
+        let pacer = plan.pacing.map(|pacing| {
+            let part = users as f64 / f64::from(plan.load.users);
+            // The cores' slots lie between each other's.
+            let offset_ns = 1e9 / pacing.per_second * core as f64;
+            Pacer::new(start_ns + offset_ns as u64, pacing.per_second * part)
+        });
+        let shared = plan.network.connections == Connections::Shared;
+        Rc::new(Self {
+            core,
+            recorder,
+            origins: RefCell::new(origins),
+            choice: Choice::new(plan.cases.iter().map(|case| case.weight)),
+            programs,
+            shared_idle: shared.then(Rc::default),
+            lingering: RefCell::default(),
+            pacer: RefCell::new(pacer),
+            requests_left: Cell::new(plan.load.total_requests.map(|total| share(total, core, plan.cpus.len()))),
+            start_ns,
+            stopping: Cell::new(false),
+            aborted: Cell::new(false),
+            wakers: RefCell::new(vec![None; users as usize]),
+            live: Cell::new(0),
+            main: RefCell::new(None),
+            mailbox,
+            news,
+            shortages: Cell::default(),
+            ring,
+            plan,
+        })
+    }
+
+    /// True once no new request may start.
+    #[inline]
+    pub(crate) fn stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// True once requests under way are given up.
+    #[inline]
+    pub(crate) fn aborted(&self) -> bool {
+        self.aborted.get()
+    }
+
+    /// Sleeps until a time, or until the stop, whichever is first.
+    pub(crate) async fn sleep_until(&self, deadline_ns: u64) {
+        let mut sleep = pin!(self.ring.sleep_until(deadline_ns));
+        poll_fn(|cx| if self.stopping.get() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
+    }
+
+    /// Waits for the next slot of the schedule if `unit` is what it paces; gives the slot's time. None when stopped.
+    pub(crate) async fn pace(&self, unit: PacingUnit, now: u64) -> Option<u64> {
+        if self.plan.pacing.is_none_or(|pacing| pacing.unit != unit) {
+            return Some(now);
+        }
+        let slot = self.pacer.borrow_mut().as_mut()?.take(now_ns());
+        self.sleep_until(slot).await;
+        (!self.stopping.get()).then_some(slot)
+    }
+
+    /// Takes one request out of the run's bound; false when it is used up.
+    #[inline]
+    pub(crate) fn take_request(&self) -> bool {
+        match self.requests_left.get() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                self.requests_left.set(Some(left - 1));
+                true
+            }
+        }
+    }
+
+    /// The address for a new connection to an origin; none when the name does not resolve. Looks it up where needed.
+    pub(crate) async fn address(&self, origin: OriginId) -> Option<SocketAddr> {
+        loop {
+            let lookup = poll_fn(|cx| {
+                if self.aborted.get() {
+                    return Poll::Ready(Lookup::Failed);
+                }
+                self.origins.borrow_mut().poll_address(origin, now_ns(), cx)
+            });
+            match lookup.await {
+                Lookup::Found(address) => return Some(address),
+                Lookup::Failed => return None,
+                Lookup::Start => self.look_up(origin),
+            }
+        }
+    }
+
+    /// Starts a lookup on a thread of its own: getaddrinfo blocks. At most one per origin at a time.
+    fn look_up(&self, id: OriginId) {
+        let origin = self.origins.borrow().origin(id).clone();
+        let mailbox = self.mailbox.clone();
+        let lookup = move || drop(mailbox.send(Message::Resolved(id, dns::resolve(&origin))));
+        if let Err(error) = thread::Builder::new().name("pummel-dns".into()).spawn(lookup) {
+            self.origins.borrow_mut().resolved(id, Err(error), self.core, now_ns());
+        }
+    }
+
+    /// The run clock: nanoseconds since the start of the run.
+    pub(crate) fn clock_ns(&self) -> u64 {
+        now_ns().saturating_sub(self.start_ns)
+    }
+
+    /// Counts a connect that failed for want of a local resource.
+    pub(crate) fn ran_short(&self, kind: Kind) {
+        let mut shortages = self.shortages.get();
+        match kind {
+            Kind::AddressExhausted => shortages.ports += 1,
+            Kind::Descriptors => shortages.descriptors += 1,
+            _ => {}
+        }
+        self.shortages.set(shortages);
+    }
+
+    pub(crate) fn shortages(&self) -> Shortages {
+        self.shortages.get()
+    }
+
+    /// Ends the load: sleeping users wake, no request starts any more.
+    fn stop(&self) {
+        if !self.stopping.replace(true) {
+            let at_ns = self.clock_ns();
+            self.recorder.borrow_mut().load_stopped(at_ns);
+            let _ = self.news.send(News::Stopped { at_ns });
+        }
+        self.wake_all();
+    }
+
+    /// Gives up requests under way.
+    fn abort(&self) {
+        self.stop();
+        self.aborted.set(true);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        self.wakers.borrow().iter().flatten().for_each(Waker::wake_by_ref);
+        self.wake_main();
+    }
+
+    fn wake_main(&self) {
+        if let Some(main) = &*self.main.borrow() {
+            main.wake_by_ref();
+        }
+    }
+
+    /// Waits until `ready`, looked at whenever this core's state changes.
+    async fn until(&self, ready: impl Fn() -> bool) {
+        poll_fn(|cx| {
+            if ready() {
+                return Poll::Ready(());
+            }
+            *self.main.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// The part of `total` that falls to one of `cores`, the first ones taking the remainder.
+pub(crate) fn share(total: u64, core: usize, cores: usize) -> u64 {
+    total / cores as u64 + u64::from((core as u64) < total % cores as u64)
+}
+
+/// The whole life of a core's load: users start, run and end; the interval is handed over each second.
+pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Http1>) {
+    let ring = shard.ring.clone();
+    let ticker = ring.spawn(tick(Rc::clone(&shard)));
+    let reader = ring.spawn(read_mail(Rc::clone(&shard), mailbox));
+    let clock = ring.spawn(end_load(Rc::clone(&shard)));
+    let starter = ring.spawn(start_users(Rc::clone(&shard)));
+    starter.await;
+    shard.until(|| shard.live.get() == 0).await;
+    shard.stop();
+    for task in [ticker, reader, clock] {
+        task.cancel().await;
+    }
+    shard.lingering.borrow_mut().clear();
+    if let Some(idle) = &shard.shared_idle {
+        idle.take();
+    }
+}
+
+/// Starts this core's users, each at its time: user k of the run at start + k / rate, the cores taking turns.
+async fn start_users(shard: Rc<Shard>) {
+    let cores = shard.plan.cpus.len() as u64;
+    let users = shard.wakers.borrow().len() as u64;
+    for number in 0..users {
+        let position = number * cores + shard.core as u64;
+        let due_ns = shard.start_ns + (position as f64 / shard.plan.load.spawn_rate * 1e9) as u64;
+        shard.sleep_until(due_ns).await;
+        if shard.stopping() {
+            break;
+        }
+        shard.live.set(shard.live.get() + 1);
+        shard.ring.spawn(one_user(Rc::clone(&shard), number as usize, position)).detach();
+    }
+}
+
+async fn one_user(shard: Rc<Shard>, number: usize, position: u64) {
+    poll_fn(|cx| {
+        shard.wakers.borrow_mut()[number] = Some(cx.waker().clone());
+        Poll::Ready(())
+    })
+    .await;
+    user::run(&shard, position).await;
+    shard.wakers.borrow_mut()[number] = None;
+    shard.live.set(shard.live.get() - 1);
+    shard.wake_main();
+}
+
+/// Hands the interval over at each second of the run clock.
+async fn tick(shard: Rc<Shard>) {
+    for second in 1.. {
+        shard.ring.sleep_until(shard.start_ns + second * 1_000_000_000).await;
+        shard.recorder.borrow_mut().hand_over(second);
+    }
+}
+
+/// Stops the load when the run time is over, and gives up what is still under way after the grace.
+async fn end_load(shard: Rc<Shard>) {
+    if let Some(run_time) = shard.plan.load.run_time {
+        let end_ns = shard.start_ns + run_time.as_nanos() as u64;
+        shard.sleep_until(end_ns).await;
+        shard.stop();
+    } else {
+        shard.sleep_until(u64::MAX).await;
+    }
+    shard.ring.sleep_until(now_ns() + shard.plan.stop_timeout.as_nanos() as u64).await;
+    shard.abort();
+}
+
+async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Http1>) {
+    while let Some(message) = mailbox.receive().await {
+        match message {
+            Message::Stop => shard.stop(),
+            Message::Abort => shard.abort(),
+            Message::Resolved(id, found) => {
+                shard.origins.borrow_mut().resolved(id, found, shard.core, now_ns());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn shares_add_up_and_differ_by_one_at_most() {
+        assert_eq!([share(7, 0, 3), share(7, 1, 3), share(7, 2, 3)], [3, 2, 2]);
+        assert_eq!([share(1, 0, 2), share(1, 1, 2)], [1, 0]);
+    }
+}

@@ -1,0 +1,349 @@
+//! Writing requests.
+
+use thiserror::Error;
+
+use crate::syntax::{is_field, is_target, is_token};
+
+/// What [`encode_request`] adds by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EncodeOptions<'a> {
+    /// Adds `Connection: close` and drops the caller's `Connection`.
+    pub close: bool,
+    /// `User-Agent`, used unless the headers have one; none is sent if this is empty.
+    pub user_agent: &'a str,
+}
+
+/// Why a request cannot be written. Nothing was appended.
+#[derive(Error, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EncodeError {
+    /// Not a token (RFC 9110 section 9.1).
+    #[error("the method is empty or has a character that methods cannot have; use letters")]
+    BadMethod,
+    /// Empty, or with a space, a control or a character outside ASCII (RFC 9112 section 3.2).
+    #[error("the request target is empty or has a space, a control or a non-ASCII character; percent-encode it")]
+    BadTarget,
+    /// Empty, or with a space, a control or a character outside ASCII.
+    #[error("the host is empty or has a space, a control or a non-ASCII character")]
+    BadHost,
+    /// [`EncodeOptions::user_agent`] has a line end or another control character.
+    #[error("the user agent has a line end or another control character; remove it")]
+    BadUserAgent,
+    /// Not a token (RFC 9110 section 5.1).
+    #[error("header {index} has a name that is empty or has a character that header names cannot have")]
+    BadHeaderName {
+        /// Which of the caller's headers, counted from 0.
+        index: usize,
+    },
+    /// With a line end or another control character (RFC 9110 section 5.5).
+    #[error("header {index} has a line end or another control character in its value; remove or encode it")]
+    BadHeaderValue {
+        /// Which of the caller's headers, counted from 0.
+        index: usize,
+    },
+}
+
+/// Appends an HTTP/1.1 request to `out`, which is left as it was on an error.
+///
+/// Order on the wire: request line, `Host`, `User-Agent`, `Content-Length`, `Connection: close` if asked for, then the
+/// headers in the order given (hrp spec 11.4; the caller sorts). Their `Host` and `User-Agent` take the place of `host`
+/// and of the option, the first of each counting. `Content-Length`, `Transfer-Encoding` and `Trailer` among them are
+/// dropped: the length is always computed. It is sent with every body, and as 0 where POST, PUT or PATCH has none
+/// (RFC 9110 section 8.6).
+///
+/// `headers` is walked twice, so it must be cheap to clone; an iterator over a slice is. Nothing is allocated while `out`
+/// has room.
+///
+/// # Errors
+/// [`EncodeError`] for any part that could end its line or break the request line, or that no recipient would accept.
+pub fn encode_request<'a>(
+    out: &mut Vec<u8>,
+    method: &str,
+    target: &str,
+    host: &str,
+    headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    body: Option<&[u8]>,
+    options: EncodeOptions<'_>,
+) -> Result<(), EncodeError> {
+    validate_method(method)?;
+    validate_target(target)?;
+    let mut host_header = None;
+    let mut user_agent = None;
+    for (index, (name, value)) in headers.clone().enumerate() {
+        check_header(name, value, index)?;
+        match own_header(name) {
+            Some(OwnHeader::Host) => {
+                validate_host(value)?;
+                host_header = host_header.or(Some(value));
+            }
+            Some(OwnHeader::UserAgent) => user_agent = user_agent.or(Some(value)),
+            _ => {}
+        }
+    }
+    let host = match host_header {
+        Some(host) => host,
+        None => validate_host(host).map(|()| host)?,
+    };
+    let user_agent = match user_agent {
+        Some(user_agent) => user_agent,
+        None if options.user_agent.bytes().all(is_field) => options.user_agent,
+        None => return Err(EncodeError::BadUserAgent),
+    };
+
+    // From here on nothing fails.
+    for part in [method, " ", target, " HTTP/1.1\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    write_header(out, "Host", host);
+    if !user_agent.is_empty() {
+        write_header(out, "User-Agent", user_agent);
+    }
+    match body {
+        Some(body) => write_content_length(out, body.len()),
+        None if matches!(method, "POST" | "PUT" | "PATCH") => write_content_length(out, 0),
+        None => {}
+    }
+    if options.close {
+        write_header(out, "Connection", "close");
+    }
+    for (name, value) in headers {
+        match own_header(name) {
+            None => write_header(out, name, value),
+            Some(OwnHeader::Connection) if !options.close => write_header(out, name, value),
+            Some(_) => {}
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body.unwrap_or_default());
+    Ok(())
+}
+
+/// Whether this can be a method: a token, of any case.
+///
+/// # Errors
+/// [`EncodeError::BadMethod`].
+pub fn validate_method(method: &str) -> Result<(), EncodeError> {
+    if !method.is_empty() && method.bytes().all(is_token) {
+        Ok(())
+    } else {
+        Err(EncodeError::BadMethod)
+    }
+}
+
+/// Whether this can stand in the request line as the target. What it names is not looked at.
+///
+/// # Errors
+/// [`EncodeError::BadTarget`].
+pub fn validate_target(target: &str) -> Result<(), EncodeError> {
+    if !target.is_empty() && target.bytes().all(is_target) {
+        Ok(())
+    } else {
+        Err(EncodeError::BadTarget)
+    }
+}
+
+/// Whether this can be the value of `Host`: visible ASCII.
+///
+/// # Errors
+/// [`EncodeError::BadHost`].
+pub fn validate_host(host: &str) -> Result<(), EncodeError> {
+    if !host.is_empty() && host.bytes().all(is_target) {
+        Ok(())
+    } else {
+        Err(EncodeError::BadHost)
+    }
+}
+
+/// Whether this can be a header. The index in the error is 0.
+///
+/// # Errors
+/// [`EncodeError::BadHeaderName`] and [`EncodeError::BadHeaderValue`].
+pub fn validate_header(name: &str, value: &str) -> Result<(), EncodeError> {
+    check_header(name, value, 0)
+}
+
+fn check_header(name: &str, value: &str, index: usize) -> Result<(), EncodeError> {
+    if name.is_empty() || !name.bytes().all(is_token) {
+        Err(EncodeError::BadHeaderName { index })
+    } else if !value.bytes().all(is_field) {
+        Err(EncodeError::BadHeaderValue { index })
+    } else {
+        Ok(())
+    }
+}
+
+/// Headers that are not passed on as they come.
+enum OwnHeader {
+    Host,
+    UserAgent,
+    Connection,
+    /// What delimits the body is ours to say.
+    Framing,
+}
+
+fn own_header(name: &str) -> Option<OwnHeader> {
+    match name.len() {
+        4 if name.eq_ignore_ascii_case("host") => Some(OwnHeader::Host),
+        7 if name.eq_ignore_ascii_case("trailer") => Some(OwnHeader::Framing),
+        10 if name.eq_ignore_ascii_case("user-agent") => Some(OwnHeader::UserAgent),
+        10 if name.eq_ignore_ascii_case("connection") => Some(OwnHeader::Connection),
+        14 if name.eq_ignore_ascii_case("content-length") => Some(OwnHeader::Framing),
+        17 if name.eq_ignore_ascii_case("transfer-encoding") => Some(OwnHeader::Framing),
+        _ => None,
+    }
+}
+
+fn write_header(out: &mut Vec<u8>, name: &str, value: &str) {
+    for part in [name, ": ", value, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Digits by hand: the formatting machinery costs more than the rest of a request line.
+fn write_content_length(out: &mut Vec<u8>, length: usize) {
+    // 2^64 has 20 digits.
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    let mut left = length;
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(b"Content-Length: ");
+    out.extend_from_slice(&digits[first..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: EncodeOptions<'_> = EncodeOptions { close: false, user_agent: "pummel/1" };
+
+    fn encode(
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+        options: EncodeOptions<'_>,
+    ) -> Result<String, EncodeError> {
+        let mut out = b"before|".to_vec();
+        let result =
+            encode_request(&mut out, method, target, "example.com:8080", headers.iter().copied(), body, options);
+        let text = String::from_utf8(out).unwrap();
+        let text = text.strip_prefix("before|").unwrap().to_owned();
+        match result {
+            Ok(()) => Ok(text),
+            Err(error) => {
+                assert_eq!(text, "", "an error leaves nothing behind");
+                Err(error)
+            }
+        }
+    }
+
+    #[test]
+    fn get_has_no_length() {
+        assert_eq!(
+            encode("GET", "/a?b=c", &[("Accept", "*/*")], None, OPTIONS).unwrap(),
+            "GET /a?b=c HTTP/1.1\r\nHost: example.com:8080\r\nUser-Agent: pummel/1\r\nAccept: */*\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn wire_order_with_everything() {
+        let headers = [("X-B", "2"), ("X-A", "1"), ("user-agent", "mine"), ("HOST", "other")];
+        assert_eq!(
+            encode("POST", "/", &headers, Some(b"{}"), EncodeOptions { close: true, ..OPTIONS }).unwrap(),
+            "POST / HTTP/1.1\r\nHost: other\r\nUser-Agent: mine\r\nContent-Length: 2\r\nConnection: close\r\n\
+             X-B: 2\r\nX-A: 1\r\n\r\n{}"
+        );
+    }
+
+    #[test]
+    fn methods_that_carry_a_body_say_zero() {
+        for method in ["POST", "PUT", "PATCH"] {
+            assert!(encode(method, "/", &[], None, OPTIONS).unwrap().contains("\r\nContent-Length: 0\r\n"));
+        }
+        for method in ["GET", "HEAD", "DELETE", "OPTIONS"] {
+            assert!(!encode(method, "/", &[], None, OPTIONS).unwrap().contains("Content-Length"));
+        }
+        assert!(encode("GET", "/", &[], Some(b""), OPTIONS).unwrap().contains("\r\nContent-Length: 0\r\n"));
+    }
+
+    #[test]
+    fn framing_headers_of_the_caller_are_dropped() {
+        let headers = [("content-length", "99"), ("Transfer-Encoding", "chunked"), ("Trailer", "X"), ("X", "y")];
+        assert_eq!(
+            encode("POST", "/", &headers, Some(b"abc"), EncodeOptions::default()).unwrap(),
+            "POST / HTTP/1.1\r\nHost: example.com:8080\r\nContent-Length: 3\r\nX: y\r\n\r\nabc"
+        );
+    }
+
+    #[test]
+    fn only_one_host_user_agent_and_connection() {
+        let headers =
+            [("Host", "a"), ("host", "b"), ("User-Agent", "c"), ("user-agent", "d"), ("Connection", "keep-alive")];
+        let kept = encode("GET", "/", &headers, None, OPTIONS).unwrap();
+        assert_eq!(kept, "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: c\r\nConnection: keep-alive\r\n\r\n");
+        let closed = encode("GET", "/", &headers, None, EncodeOptions { close: true, ..OPTIONS }).unwrap();
+        assert_eq!(closed, "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: c\r\nConnection: close\r\n\r\n");
+    }
+
+    #[test]
+    fn nothing_can_end_its_line() {
+        for bad in ["a\r\nb", "a\nb", "a\rb", "a\0b", "a\x7fb", "\r\n"] {
+            assert_eq!(encode(bad, "/", &[], None, OPTIONS), Err(EncodeError::BadMethod));
+            assert_eq!(encode("GET", bad, &[], None, OPTIONS), Err(EncodeError::BadTarget));
+            let name = [("ok", "ok"), (bad, "v")];
+            assert_eq!(encode("GET", "/", &name, None, OPTIONS), Err(EncodeError::BadHeaderName { index: 1 }));
+            let value = [("n", bad)];
+            assert_eq!(encode("GET", "/", &value, None, OPTIONS), Err(EncodeError::BadHeaderValue { index: 0 }));
+            let agent = EncodeOptions { user_agent: bad, ..OPTIONS };
+            assert_eq!(encode("GET", "/", &[], None, agent), Err(EncodeError::BadUserAgent));
+            let mut out = Vec::new();
+            let none = std::iter::empty();
+            assert_eq!(encode_request(&mut out, "GET", "/", bad, none, None, OPTIONS), Err(EncodeError::BadHost));
+            assert!(out.is_empty());
+        }
+    }
+
+    #[test]
+    fn dropped_headers_are_checked_too() {
+        let headers = [("Content-Length", "1\r\nX: y")];
+        assert_eq!(encode("GET", "/", &headers, None, OPTIONS), Err(EncodeError::BadHeaderValue { index: 0 }));
+    }
+
+    #[test]
+    fn parts_that_break_the_request_line() {
+        assert_eq!(validate_method("GE T"), Err(EncodeError::BadMethod));
+        assert_eq!(validate_method(""), Err(EncodeError::BadMethod));
+        assert_eq!(validate_method("PURGE"), Ok(()));
+        assert_eq!(validate_target("/a b"), Err(EncodeError::BadTarget));
+        assert_eq!(validate_target(""), Err(EncodeError::BadTarget));
+        assert_eq!(validate_target("/\u{e4}"), Err(EncodeError::BadTarget));
+        assert_eq!(validate_host("a b"), Err(EncodeError::BadHost));
+        assert_eq!(validate_host("[::1]:80"), Ok(()));
+        assert_eq!(validate_header("X Y", ""), Err(EncodeError::BadHeaderName { index: 0 }));
+        assert_eq!(validate_header("X-Y", "\u{e4}\t "), Ok(()));
+    }
+
+    #[test]
+    fn lengths_are_written_in_full() {
+        for length in [0, 9, 10, 12345, usize::MAX] {
+            let mut out = Vec::new();
+            write_content_length(&mut out, length);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("Content-Length: {length}\r\n"));
+        }
+    }
+
+    #[test]
+    fn room_in_the_buffer_is_used() {
+        let mut out = Vec::with_capacity(1024);
+        let start = out.as_ptr();
+        encode_request(&mut out, "GET", "/", "h", [("A", "b")].into_iter(), None, OPTIONS).unwrap();
+        assert_eq!(out.as_ptr(), start);
+    }
+}

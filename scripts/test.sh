@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change goes in. On a fresh Debian 12 it needs only a Rust toolchain: the rest it installs.
+# The end-to-end tests drive the binary of the `ci` profile, close to release in speed; all others are built for debugging.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+start=$SECONDS
+need_build_tools
+need nginx:nginx-light ip:iproute2 curl:curl ps:procps setpriv:util-linux
+cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
+    stage "Installing rustfmt and clippy" rustup component add rustfmt clippy
+ulimit -n "$(ulimit -Hn)"
+
+stage "Tidy" scripts/tidy.sh
+stage "Format" cargo fmt --all --check
+stage "Lints" cargo clippy --locked --workspace --all-targets -- -D warnings
+stage "Binary for end-to-end tests" cargo build --locked --profile ci -p pummel
+PUMMEL_BIN=$(realpath "${CARGO_TARGET_DIR:-target}")/ci/pummel
+export PUMMEL_BIN
+# A snapshot that differs fails; it does not leave a new one in the tree.
+export INSTA_UPDATE=no
+if cargo nextest --version >/dev/null 2>&1; then
+    stage "Tests" cargo nextest run --locked --workspace --no-fail-fast
+else
+    stage "Tests" cargo test --locked --workspace --lib --bins --tests --no-fail-fast
+fi
+stage "Doc tests" cargo test --locked --workspace --doc
+say "All is well after $((SECONDS - start)) s"

@@ -1,0 +1,190 @@
+//! The stats thread: merges what the cores hand over, publishes each second, and sums up.
+//!
+//! [`Collector`] is its handle. On the thread, `thread` receives, `totals` adds up the whole run, `timeline` keeps the
+//! seconds, and `report` builds the summary.
+
+mod report;
+mod thread;
+mod timeline;
+mod totals;
+
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+use crossbeam_channel::{bounded, unbounded, Sender};
+
+use crate::output::{OutputSpec, OutputThread};
+use crate::recorder::{Recorder, TRAVELLING_PER_CORE};
+use crate::summary::{Host, Summary};
+use crate::verdict::Exhausted;
+
+use thread::{Control, StatsThread};
+
+/// How a run makes its load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// A number of users, each sending its next request when the last was answered. Percentiles mean *service* time.
+    Closed,
+    /// Arrivals at intended times, whatever the server does. Percentiles mean *response* time.
+    Open,
+}
+
+/// What a run is called, for its summary.
+#[derive(Clone, Debug, Default)]
+pub struct RunFacts {
+    /// Identity, unique among the runs a store keeps.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// The command, such as `boom`.
+    pub command: String,
+    /// Version of the program.
+    pub version: String,
+    /// The machine; see [`Host::read`].
+    pub host: Host,
+    /// The plan as resolved, in whatever shape its owner gives it.
+    pub plan: serde_json::Value,
+}
+
+/// What a collector needs to know before the start.
+pub struct CollectorSpec {
+    /// Cores of the load; one recorder each.
+    pub cores: usize,
+    /// Closed or open.
+    pub model: Model,
+    /// Zero of the run clock.
+    pub start: Instant,
+    /// What the run is called.
+    pub run: RunFacts,
+    /// Where snapshots and the summary go.
+    pub outputs: Vec<OutputSpec>,
+}
+
+/// What is known only at the end.
+#[derive(Clone, Debug, Default)]
+pub struct FinalFacts {
+    /// The run was ended before its plan was fulfilled.
+    pub aborted: bool,
+    /// The load was held back by its plan: a rate limit or think time.
+    pub paced: bool,
+    /// Resources that ran out.
+    pub exhausted: Vec<Exhausted>,
+    /// Cores that broke down; their recorders were told to
+    /// [abandon what was unfinished](Recorder::abandon_unfinished).
+    pub broken_cores: Vec<usize>,
+    /// Of an open run, its arrivals.
+    pub open: Option<OpenFacts>,
+}
+
+/// The arrivals of an open run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenFacts {
+    /// Arrivals the schedule asked for within the load window.
+    pub intended: u64,
+    /// Arrivals that were made.
+    pub achieved: u64,
+    /// Most users busy at once.
+    pub users_peak: u64,
+    /// Users there may be.
+    pub users_max: u64,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Finished {
+    /// Everything the run has to say.
+    pub summary: Arc<Summary>,
+    /// Outputs that broke down or were left behind, each in a sentence.
+    pub output_problems: Vec<String>,
+}
+
+/// Why statistics could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StatsError {
+    /// The system refused a thread.
+    #[error("cannot start the thread {name}: {source}; raise the limit of processes (ulimit -u)")]
+    Thread {
+        /// Which thread.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The stats thread broke down. A defect of this program.
+    #[error("the stats thread broke down, so there is no summary; please report this with the lines above")]
+    BrokeDown,
+}
+
+/// Handle of the stats thread. Dropping it without [`finish`](Self::finish) ends the thread without a summary.
+pub struct Collector {
+    control: Sender<Control>,
+    thread: JoinHandle<Option<(Arc<Summary>, Vec<OutputThread>)>>,
+}
+
+impl Collector {
+    /// Starts the stats thread and the outputs' threads, and makes a recorder for each core, in order.
+    ///
+    /// # Errors
+    /// The system refused a thread.
+    pub fn start(spec: CollectorSpec) -> Result<(Self, Vec<Recorder>), StatsError> {
+        let CollectorSpec { cores, model, start, run, outputs } = spec;
+        let outputs = outputs
+            .into_iter()
+            .map(|output| {
+                let name = output.name.clone();
+                OutputThread::start(output).map_err(|source| StatsError::Thread { name, source })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+
+        let (control, orders) = unbounded();
+        let (to_collector, intervals) = bounded(cores * TRAVELLING_PER_CORE);
+        let mut spares = Vec::with_capacity(cores);
+        let mut recorders = Vec::with_capacity(cores);
+        for core in 0..cores {
+            let (give_back, take_back) = bounded(TRAVELLING_PER_CORE);
+            // The set being written is the recorder's own; this is the one that travels.
+            let _ = give_back.send(Box::default());
+            spares.push(give_back);
+            recorders.push(Recorder::new(core, take_back, to_collector.clone()));
+        }
+
+        let stats = StatsThread::new(model, start, run, intervals, orders, spares, outputs);
+        let thread = Builder::new()
+            .name("stats".to_owned())
+            .spawn(move || stats.run())
+            .map_err(|source| StatsError::Thread { name: "stats".to_owned(), source })?;
+        Ok((Self { control, thread }, recorders))
+    }
+
+    /// A core's thread runs: its CPU is sampled each second from now on. `cpu` is the CPU it is pinned to, if any, `tid`
+    /// its kernel thread id.
+    pub fn core_ready(&self, core: usize, cpu: Option<usize>, tid: u32) {
+        self.order(Control::CoreReady { core, cpu, tid });
+    }
+
+    /// The load stops: the end of the load window, nanoseconds on the run clock. The cores'
+    /// [`Recorder::load_stopped`] go with it.
+    pub fn load_stopped(&self, at_ns: u64) {
+        self.order(Control::LoadStopped { at_ns });
+    }
+
+    /// Waits for the cores' last intervals, sums up, and lets the outputs finish.
+    ///
+    /// Returns as soon as every output is done, and after a bounded time in any case; outputs that hang by then are named
+    /// in [`Finished::output_problems`] and left behind.
+    ///
+    /// # Errors
+    /// The stats thread broke down.
+    pub fn finish(self, facts: FinalFacts) -> Result<Finished, StatsError> {
+        self.order(Control::Finish(facts));
+        let (summary, outputs) = self.thread.join().ok().flatten().ok_or(StatsError::BrokeDown)?;
+        let since = Instant::now();
+        let output_problems = outputs.iter().filter_map(|output| output.wait(since).err()).collect();
+        Ok(Finished { summary, output_problems })
+    }
+
+    fn order(&self, order: Control) {
+        // The thread ends before this handle only by breaking down, which `finish` reports.
+        let _ = self.control.send(order);
+    }
+}

@@ -1,0 +1,293 @@
+//! The summary, made from what was added up.
+
+use crate::clock::rfc3339_utc;
+use crate::interval::{CoreCounts, UserTime};
+use crate::latency::Latency;
+use crate::row::{ExchangeCounts, RowKind};
+use crate::summary::{
+    Client, Connections, Conservation, Little, Memory, Run, SeriesPoint, Step, Summary, Totals, Transaction, SCHEMA,
+};
+use crate::verdict::{judge, Facts};
+
+use super::thread::{StatsThread, Window};
+use super::totals::RowSum;
+use super::{FinalFacts, Model};
+
+/// Iterations each user must have finished on average before Little's law is judged. The iteration a user is in at the
+/// stop does not count; with 20 finished ones it is 2.5 % on average, half of what the law may be off by.
+const ITERATIONS_PER_USER: u64 = 20;
+
+/// Builds the summary of a run that is over.
+pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
+    let errors = stats.totals.errors().to_vec();
+    let load_s = stats.window.load_s();
+    Summary {
+        schema: SCHEMA.to_owned(),
+        run: run(stats, facts),
+        plan: stats.run.plan.clone(),
+        totals: totals(stats, load_s),
+        steps: stats.totals.of_kind(RowKind::Request).map(|row| step(row, load_s)).collect(),
+        transactions: stats.totals.of_kind(RowKind::Transaction).map(transaction).collect(),
+        errors,
+        series: stats.timeline.series().to_vec(),
+        client: client(stats, facts),
+        conservation: conservation(stats),
+        thresholds: Vec::new(),
+    }
+}
+
+fn run(stats: &StatsThread, facts: &FinalFacts) -> Run {
+    let run = &stats.run;
+    Run {
+        id: run.id.clone(),
+        name: run.name.clone(),
+        command: run.command.clone(),
+        started_at: rfc3339_utc(stats.started_at),
+        duration_s: stats.window.duration_s(),
+        load_s: stats.window.load_s(),
+        version: run.version.clone(),
+        aborted: facts.aborted,
+        host: run.host.clone(),
+    }
+}
+
+fn per_second(count: u64, load_s: f64) -> f64 {
+    if load_s > 0.0 {
+        count as f64 / load_s
+    } else {
+        0.0
+    }
+}
+
+fn totals(stats: &StatsThread, load_s: f64) -> Totals {
+    let (totals, counts) = (&stats.totals, &stats.totals.counts);
+    let requests = counts.succeeded + counts.failed;
+    let in_window = totals.of_kind(RowKind::Request).map(|row| row.in_window).sum();
+    Totals {
+        requests,
+        failures: counts.failed,
+        failure_ratio: if requests == 0 { 0.0 } else { counts.failed as f64 / requests as f64 },
+        rps: per_second(in_window, load_s),
+        bytes_received: counts.bytes_received,
+        bytes_sent: totals.of_kind(RowKind::Request).map(|row| row.bytes_sent).sum(),
+        exchanges: all_exchanges(stats),
+        service_us: Latency::from(&totals.service),
+        response_us: Latency::from(&totals.response),
+        failed_us: Latency::from(&totals.failed_us),
+    }
+}
+
+fn all_exchanges(stats: &StatsThread) -> ExchangeCounts {
+    let mut all = ExchangeCounts::default();
+    for row in &stats.totals.rows {
+        all.merge(&row.exchanges);
+    }
+    all
+}
+
+fn step(row: &RowSum, load_s: f64) -> Step {
+    Step {
+        case: row.key.case.to_string(),
+        label: row.key.label.to_string(),
+        name: row.key.name.to_string(),
+        requests: row.succeeded + row.failed,
+        failures: row.failed,
+        abandoned: row.abandoned,
+        rps: per_second(row.in_window, load_s),
+        bytes_received: row.bytes_received,
+        bytes_sent: row.bytes_sent,
+        exchanges: row.exchanges,
+        service_us: Latency::from(&row.service),
+        response_us: Latency::from(&row.response),
+        failed_us: Latency::from(&row.failed_us),
+    }
+}
+
+fn transaction(row: &RowSum) -> Transaction {
+    Transaction {
+        case: row.key.case.to_string(),
+        name: row.key.name.to_string(),
+        passed: row.succeeded,
+        failed: row.failed,
+        duration_us: Latency::from(&row.duration),
+    }
+}
+
+fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
+    let counts = &stats.totals.counts;
+    let (lateness_us, service_us) = (Latency::from(&stats.totals.lateness), Latency::from(&stats.totals.service));
+    let (cpu_cores, occupied) = stats.sampler.cores();
+    let system = stats.sampler.system();
+    let little = little(stats.model, &stats.totals.user_time, &stats.window);
+    let judgement = judge(&Facts {
+        model: stats.model,
+        paced: facts.paced,
+        cores: &cpu_cores,
+        occupied: &occupied,
+        lateness: &lateness_us,
+        service: &service_us,
+        little: little.clone(),
+        open: facts.open.as_ref(),
+        exhausted: &facts.exhausted,
+        broken_cores: &facts.broken_cores,
+        system: &system,
+    });
+    let mut notes = judgement.notes;
+    notes.extend(stats.sampler.notes());
+    let (resident_bytes, resident_peak_bytes) = stats.sampler.resident_bytes();
+    Client {
+        verdict: judgement.verdict,
+        limit: judgement.limit,
+        reasons: judgement.reasons,
+        notes,
+        cpu_cores,
+        connections: Connections {
+            opened: counts.connections_opened,
+            closed: counts.connections_closed,
+            peak: stats.connections_peak,
+            reused: counts.connections_reused,
+            stale: counts.connections_stale,
+            errors: counts.connection_errors,
+        },
+        lateness_us,
+        little: little.ok(),
+        system,
+        memory: Memory { histograms_bytes: stats.held_bytes(), resident_bytes, resident_peak_bytes },
+    }
+}
+
+/// The figures of Little's law over the load window, or why there is nothing to judge.
+fn little(model: Model, time: &UserTime, window: &Window) -> Result<Little, String> {
+    if model == Model::Open {
+        return Err("an open run has no fixed number of users".to_owned());
+    }
+    let (load_s, iterations) = (window.load_s(), time.iterations.count());
+    let Some(mean_us) = time.iterations.mean().filter(|_| load_s > 0.0 && time.active_ns > 0) else {
+        return Err("no iteration ran to its end".to_owned());
+    };
+    if iterations < time.users * ITERATIONS_PER_USER {
+        return Err(format!(
+            "{iterations} iterations of {} users are too few; {ITERATIONS_PER_USER} a user are needed",
+            time.users
+        ));
+    }
+    let users = time.active_ns as f64 / 1e9 / load_s;
+    let iterations_per_s = iterations as f64 / load_s;
+    let ratio = iterations_per_s * mean_us / 1e6 / users;
+    Ok(Little { users, iterations_per_s, iteration_mean_us: mean_us, ratio })
+}
+
+fn conservation(stats: &StatsThread) -> Conservation {
+    let counts = &stats.totals.counts;
+    let mut broken = Vec::new();
+    let mut equal = |what: &str, left: u64, right: u64| {
+        if left != right {
+            broken.push(format!("{what}: {left} against {right}"));
+        }
+    };
+    let requests = counts.succeeded + counts.failed;
+    equal("started against succeeded + failed + abandoned", counts.started, requests + counts.abandoned);
+
+    let rows = |figure: fn(&RowSum) -> u64| stats.totals.of_kind(RowKind::Request).map(figure).sum::<u64>();
+    equal("succeeded against the sum over rows", counts.succeeded, rows(|row| row.succeeded));
+    equal("failed against the sum over rows", counts.failed, rows(|row| row.failed));
+    equal("abandoned against the sum over rows", counts.abandoned - counts.lost, rows(|row| row.abandoned));
+    equal("bytes received against the sum over rows", counts.bytes_received, rows(|row| row.bytes_received));
+    equal("succeeded against the service histograms", counts.succeeded, rows(|row| row.service.bucketed()));
+    equal("succeeded against the response histograms", counts.succeeded, rows(|row| row.response.bucketed()));
+    equal("failed against the histograms of failures", counts.failed, rows(|row| row.failed_us.bucketed()));
+
+    let seconds = |figure: fn(&SeriesPoint) -> u64| stats.timeline.series().iter().map(figure).sum::<u64>();
+    equal("requests against the sum over seconds", requests, seconds(|point| point.requests));
+    equal("failures against the sum over seconds", counts.failed, seconds(|point| point.failures));
+    equal("bytes received against the sum over seconds", counts.bytes_received, seconds(|point| point.bytes_received));
+
+    let exchanges = exchanges_hold(counts, &all_exchanges(stats), &mut broken);
+    Conservation {
+        started: counts.started,
+        succeeded: counts.succeeded,
+        failed: counts.failed,
+        abandoned: counts.abandoned,
+        exchanges,
+        ok: broken.is_empty(),
+        broken,
+    }
+}
+
+/// started + redirects + auth_rounds = sent + unsent, where what a broken core had open may be missing on the right.
+fn exchanges_hold(counts: &CoreCounts, exchanges: &ExchangeCounts, broken: &mut Vec<String>) -> bool {
+    let due = counts.started + exchanges.redirects + exchanges.auth_rounds;
+    let made = exchanges.sent + exchanges.unsent;
+    let adds_up = made <= due && made + counts.lost >= due;
+    if !adds_up {
+        broken.push(format!("started + redirects + auth_rounds against exchanges sent + unsent: {due} against {made}"));
+    }
+    let answered = exchanges.answered <= exchanges.sent;
+    if !answered {
+        broken.push(format!("more answers than exchanges sent: {} against {}", exchanges.answered, exchanges.sent));
+    }
+    adds_up && answered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::Moments;
+
+    fn user_time(users: u64, active_s: u64, iterations: u64, each_us: u64) -> UserTime {
+        let mut moments = Moments::default();
+        (0..iterations).for_each(|_| moments.record(each_us));
+        UserTime { active_ns: u128::from(active_s) * 1_000_000_000, iterations: moments, users }
+    }
+
+    fn ten_seconds() -> Window {
+        Window { first_user_ns: Some(1_000_000_000), stopped_ns: Some(11_000_000_000), ..Window::default() }
+    }
+
+    #[test]
+    fn littles_law_of_two_users_that_never_pause() {
+        // 2 users for 10 s, 100 iterations of 200 ms: 10/s x 0.2 s = 2.
+        let little = little(Model::Closed, &user_time(2, 20, 100, 200_000), &ten_seconds()).unwrap();
+        assert!((little.users - 2.0).abs() < 1e-9);
+        assert!((little.iterations_per_s - 10.0).abs() < 1e-9);
+        assert!((little.iteration_mean_us - 200_000.0).abs() < 1e-9);
+        assert!((little.ratio - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn too_few_iterations_are_not_judged() {
+        let why = little(Model::Closed, &user_time(2, 20, 39, 200_000), &ten_seconds()).unwrap_err();
+        assert!(why.contains("39 iterations of 2 users"), "{why}");
+        assert!(little(Model::Closed, &user_time(2, 20, 0, 0), &ten_seconds()).is_err());
+        assert!(little(Model::Open, &user_time(2, 20, 100, 200_000), &ten_seconds()).is_err());
+    }
+
+    #[test]
+    fn exchanges_add_up_or_are_named() {
+        let counts = CoreCounts { started: 10, ..CoreCounts::default() };
+        // 10 requests, one redirected, one refused: 11 exchanges, 10 of them sent.
+        let good = ExchangeCounts { sent: 10, answered: 9, redirects: 1, unsent: 1, ..ExchangeCounts::default() };
+        let mut broken = Vec::new();
+        assert!(exchanges_hold(&counts, &good, &mut broken) && broken.is_empty());
+
+        let short = ExchangeCounts { sent: 9, ..good };
+        assert!(!exchanges_hold(&counts, &short, &mut broken));
+        assert_eq!(broken, ["started + redirects + auth_rounds against exchanges sent + unsent: 11 against 10"]);
+
+        let lost = CoreCounts { lost: 1, ..counts };
+        broken.clear();
+        assert!(exchanges_hold(&lost, &short, &mut broken));
+
+        assert!(!exchanges_hold(&counts, &ExchangeCounts { answered: 11, ..good }, &mut broken));
+    }
+
+    #[test]
+    fn the_window_ends_at_the_stop_or_with_the_last_user() {
+        assert!((ten_seconds().load_s() - 10.0).abs() < 1e-9);
+        let unstopped = Window { stopped_ns: None, last_user_ns: 3_000_000_000, ..ten_seconds() };
+        assert!((unstopped.load_s() - 2.0).abs() < 1e-9);
+        assert!(Window::default().load_s().abs() < 1e-9);
+        let drained = Window { finished_ns: 12_500_000_000, ..ten_seconds() };
+        assert!((drained.duration_s() - 11.5).abs() < 1e-9);
+    }
+}

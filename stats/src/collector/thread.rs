@@ -1,0 +1,350 @@
+//! The loop of the stats thread.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::{never, select, Receiver, Sender};
+
+use crate::client::Sampler;
+use crate::clock::{last_second_of_load, NS_PER_S};
+use crate::interval::Interval;
+use crate::latency::Latency;
+use crate::output::OutputThread;
+use crate::row::RowKind;
+use crate::snapshot::{ClientState, Overall, RowSecond, Snapshot};
+use crate::summary::{SeriesPoint, Summary};
+
+use super::timeline::Timeline;
+use super::totals::Totals;
+use super::{report, FinalFacts, Model, RunFacts};
+
+/// A second is published this long after its end even if a core has not covered it yet.
+const PUBLISH_AFTER: Duration = Duration::from_secs(2);
+
+/// How long the end of a run waits for the cores' last intervals. They are on their way when the end is asked for; a core
+/// that sends none has broken down without saying so, and the conservation check will show it.
+const LAST_INTERVALS: Duration = Duration::from_secs(5);
+
+/// How often the machine and the cores' threads are sampled.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// What the collector's handle asks for.
+pub(super) enum Control {
+    CoreReady { core: usize, cpu: Option<usize>, tid: u32 },
+    LoadStopped { at_ns: u64 },
+    Finish(FinalFacts),
+}
+
+/// What the stats thread knows of a core.
+#[derive(Clone, Copy, Default)]
+struct CoreProgress {
+    covered_until_s: u64,
+    stopped_ns: Option<u64>,
+    finished_ns: Option<u64>,
+    /// Memory of its set that travelled last, bytes.
+    held_bytes: u64,
+}
+
+impl CoreProgress {
+    fn covers(&self, second: u64) -> bool {
+        self.is_over() || self.covered_until_s > second
+    }
+
+    fn is_over(&self) -> bool {
+        self.stopped_ns.is_some() || self.finished_ns.is_some()
+    }
+}
+
+/// When the load began and ended, nanoseconds on the run clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Window {
+    pub(super) first_user_ns: Option<u64>,
+    pub(super) stopped_ns: Option<u64>,
+    pub(super) last_user_ns: u64,
+    pub(super) finished_ns: u64,
+}
+
+impl Window {
+    /// Where the load ended: at the stop, or without one, when the last user did.
+    fn end_ns(&self) -> u64 {
+        self.stopped_ns.unwrap_or(self.last_user_ns)
+    }
+
+    /// Length of the load window, seconds.
+    pub(super) fn load_s(&self) -> f64 {
+        self.first_user_ns.map_or(0.0, |first| seconds(self.end_ns().saturating_sub(first)))
+    }
+
+    /// From the first user's start to the end of the last core's work, seconds.
+    pub(super) fn duration_s(&self) -> f64 {
+        self.first_user_ns.map_or(0.0, |first| seconds(self.finished_ns.max(self.end_ns()).saturating_sub(first)))
+    }
+
+    fn load_until_s(&self, now_ns: u64) -> f64 {
+        let end_ns = self.stopped_ns.map_or(now_ns, |stop| stop.min(now_ns));
+        self.first_user_ns.map_or(0.0, |first| seconds(end_ns.saturating_sub(first)))
+    }
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / NS_PER_S as f64
+}
+
+/// Everything the stats thread owns.
+pub(super) struct StatsThread {
+    pub(super) model: Model,
+    start: Instant,
+    pub(super) started_at: SystemTime,
+    pub(super) run: RunFacts,
+    intervals: Receiver<Box<Interval>>,
+    orders: Receiver<Control>,
+    spares: Vec<Sender<Box<Interval>>>,
+    outputs: Vec<OutputThread>,
+    pub(super) totals: Totals,
+    pub(super) timeline: Timeline,
+    pub(super) sampler: Sampler,
+    pub(super) window: Window,
+    pub(super) connections_peak: u64,
+    cores: Vec<CoreProgress>,
+    next_sample: Instant,
+}
+
+impl StatsThread {
+    pub(super) fn new(
+        model: Model,
+        start: Instant,
+        run: RunFacts,
+        intervals: Receiver<Box<Interval>>,
+        orders: Receiver<Control>,
+        spares: Vec<Sender<Box<Interval>>>,
+        outputs: Vec<OutputThread>,
+    ) -> Self {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let started_at = wall + start.saturating_duration_since(now) - now.saturating_duration_since(start);
+        let cores = spares.len();
+        Self {
+            model,
+            start,
+            started_at,
+            run,
+            intervals,
+            orders,
+            spares,
+            outputs,
+            totals: Totals::new(model, cores),
+            timeline: Timeline::default(),
+            sampler: Sampler::new(cores),
+            window: Window::default(),
+            connections_peak: 0,
+            cores: vec![CoreProgress::default(); cores],
+            next_sample: start.max(now) + SAMPLE_EVERY,
+        }
+    }
+
+    /// Works until the end is asked for. `None` when the handle was dropped instead.
+    pub(super) fn run(mut self) -> Option<(Arc<Summary>, Vec<OutputThread>)> {
+        let facts = loop {
+            let intervals = self.intervals.clone();
+            select! {
+                recv(intervals) -> interval => match interval {
+                    Ok(interval) => self.take(interval),
+                    // Every recorder is gone; only the end is left to wait for.
+                    Err(_) => self.intervals = never(),
+                },
+                recv(self.orders) -> order => match order {
+                    Ok(Control::Finish(facts)) => break facts,
+                    Ok(order) => self.obey(order),
+                    Err(_) => return None,
+                },
+                recv(crossbeam_channel::at(self.next_deadline())) -> _ => {}
+            }
+            // Everything that has arrived goes in before the clock is looked at: after a pause of this thread, what waits
+            // in the channel is on time.
+            while let Ok(interval) = self.intervals.try_recv() {
+                self.take(interval);
+            }
+            self.sample();
+            self.publish_ready();
+        };
+        Some(self.finish(&facts))
+    }
+
+    fn obey(&mut self, order: Control) {
+        match order {
+            Control::CoreReady { core, cpu, tid } => self.sampler.watch(core, cpu, tid),
+            Control::LoadStopped { at_ns } => {
+                self.sampler.sample(self.connections_open());
+                self.sampler.load_stopped();
+                self.window.stopped_ns = Some(at_ns);
+            }
+            Control::Finish(_) => {}
+        }
+    }
+
+    /// Adds an interval and gives its set back, empty.
+    fn take(&mut self, mut interval: Box<Interval>) {
+        let core = &mut self.cores[interval.core];
+        core.covered_until_s = interval.covered_until_s;
+        core.stopped_ns = interval.stopped_ns;
+        core.finished_ns = interval.finished_ns;
+        core.held_bytes = interval.held_bytes();
+
+        let window = &mut self.window;
+        window.first_user_ns = window.first_user_ns.into_iter().chain(interval.first_user_ns).min();
+        window.last_user_ns = window.last_user_ns.max(interval.last_user_ns);
+        window.finished_ns = window.finished_ns.max(interval.finished_ns.unwrap_or(0));
+
+        let rows = self.totals.merge(&interval);
+        self.timeline.add(&interval.seconds, rows);
+        self.connections_peak = self.connections_peak.max(self.connections_open());
+
+        interval.clear();
+        let core = interval.core;
+        // The core may be gone, or have more sets than it needs after its stop.
+        let _ = self.spares[core].try_send(interval);
+    }
+
+    fn connections_open(&self) -> u64 {
+        let counts = &self.totals.counts;
+        counts.connections_opened.saturating_sub(counts.connections_closed)
+    }
+
+    /// When there is something to do even if nothing arrives.
+    fn next_deadline(&self) -> Instant {
+        match self.seconds_known() {
+            Some(end) if self.timeline.next() >= end => self.next_sample,
+            _ => self.next_sample.min(self.overdue_at()),
+        }
+    }
+
+    /// When the next second is published even if a core has not covered it.
+    fn overdue_at(&self) -> Instant {
+        self.start + Duration::from_secs(self.timeline.next() + 1) + PUBLISH_AFTER
+    }
+
+    fn sample(&mut self) {
+        let now = Instant::now();
+        if now < self.next_sample {
+            return;
+        }
+        self.sampler.sample(self.connections_open());
+        // A pause of this thread skips samples rather than crowding them.
+        while self.next_sample <= now {
+            self.next_sample += SAMPLE_EVERY;
+        }
+    }
+
+    /// One past the last second of the load, once it is known.
+    fn seconds_known(&self) -> Option<u64> {
+        if self.cores.iter().all(CoreProgress::is_over) {
+            return Some(self.timeline.end());
+        }
+        self.window.stopped_ns.map(|at_ns| self.timeline.end().max(last_second_of_load(at_ns) + 1))
+    }
+
+    fn publish_ready(&mut self) {
+        let end = self.seconds_known();
+        loop {
+            let second = self.timeline.next();
+            if end.is_some_and(|end| second >= end) {
+                return;
+            }
+            let covered = self.cores.iter().all(|core| core.covers(second));
+            if !covered && Instant::now() < self.overdue_at() {
+                return;
+            }
+            self.publish_next();
+        }
+    }
+
+    fn publish_next(&mut self) {
+        let (point, rows) = self.timeline.publish();
+        self.tell_outputs(point, rows);
+    }
+
+    fn tell_outputs(&mut self, point: SeriesPoint, rows: Vec<Arc<RowSecond>>) {
+        let corrections = self.timeline.take_corrections();
+        if self.outputs.is_empty() {
+            return;
+        }
+        let snapshot = Arc::new(Snapshot {
+            overall: self.overall(&point),
+            point,
+            rows,
+            totals: self.totals.views(),
+            errors: self.totals.errors(),
+            corrections,
+            model: self.model,
+            client: ClientState {
+                cpu_share_max: self.sampler.cpu_share_max(),
+                connections_open: self.connections_open(),
+                connections_opened: self.totals.counts.connections_opened,
+                time_wait: self.sampler.time_wait(),
+                lateness_us: Latency::from(&self.totals.lateness),
+            },
+        });
+        for output in &self.outputs {
+            output.snapshot(&snapshot);
+        }
+    }
+
+    fn overall(&self, point: &SeriesPoint) -> Overall {
+        let counts = &self.totals.counts;
+        let (passed, failed) = self
+            .totals
+            .of_kind(RowKind::Transaction)
+            .fold((0, 0), |(passed, failed), row| (passed + row.succeeded, failed + row.failed));
+        Overall {
+            requests: counts.succeeded + counts.failed,
+            failures: counts.failed,
+            in_flight: counts.in_flight(),
+            load_s: self.window.load_until_s((point.t_s + 1).saturating_mul(NS_PER_S)),
+            bytes_received: counts.bytes_received,
+            bytes_sent: self.totals.of_kind(RowKind::Request).map(|row| row.bytes_sent).sum(),
+            latency: Latency::from(self.totals.model_latency()),
+            failed_us: Latency::from(&self.totals.failed_us),
+            transactions_passed: passed,
+            transactions_failed: failed,
+        }
+    }
+
+    /// Takes in the cores' last intervals, publishes what is left, and sums up.
+    fn finish(mut self, facts: &FinalFacts) -> (Arc<Summary>, Vec<OutputThread>) {
+        let deadline = Instant::now() + LAST_INTERVALS;
+        while self.cores.iter().any(|core| core.finished_ns.is_none()) {
+            match self.intervals.recv_deadline(deadline) {
+                Ok(interval) => self.take(interval),
+                Err(_) => break,
+            }
+            self.publish_ready();
+        }
+        while let Ok(interval) = self.intervals.try_recv() {
+            self.take(interval);
+        }
+        while self.timeline.next() < self.timeline.end() {
+            self.publish_next();
+        }
+        if self.window.stopped_ns.is_none() {
+            self.window.stopped_ns = self.cores.iter().filter_map(|core| core.stopped_ns).max();
+        }
+        self.sampler.finish();
+        if let Some((point, rows)) = self.timeline.publish_drain() {
+            self.tell_outputs(point, rows);
+        } else if self.timeline.has_corrections() {
+            // Corrections travel with a snapshot; there being none left, an empty drain carries them.
+            let point = SeriesPoint { t_s: self.timeline.next(), drain: true, ..SeriesPoint::default() };
+            self.tell_outputs(point, Vec::new());
+        }
+        let summary = Arc::new(report::summary(&mut self, facts));
+        for output in &self.outputs {
+            output.finish(&summary);
+        }
+        (summary, self.outputs)
+    }
+
+    /// Memory held by histograms, the cores' and the totals', bytes.
+    pub(super) fn held_bytes(&self) -> u64 {
+        let cores: u64 = self.cores.iter().map(|core| core.held_bytes).sum();
+        self.totals.held_bytes() + cores * crate::recorder::SETS_PER_CORE as u64
+    }
+}

@@ -1,0 +1,268 @@
+//! The whole run added up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::interval::{CoreCounts, Interval, RowCells, UserTime};
+use crate::latency::{Distribution, Latency, Recorded};
+use crate::row::{ExchangeCounts, RowKey, RowKind};
+use crate::snapshot::{RowSecond, RowTotal};
+use crate::summary::ErrorCount;
+
+use super::Model;
+
+/// One row over the whole run.
+pub(super) struct RowSum {
+    pub(super) key: Arc<RowKey>,
+    pub(super) succeeded: u64,
+    pub(super) failed: u64,
+    pub(super) abandoned: u64,
+    /// Finished before the stop; rates divide this by the load window.
+    pub(super) in_window: u64,
+    pub(super) bytes_received: u64,
+    pub(super) bytes_sent: u64,
+    pub(super) exchanges: ExchangeCounts,
+    pub(super) service: Recorded<u64>,
+    pub(super) response: Recorded<u64>,
+    pub(super) failed_us: Recorded<u64>,
+    pub(super) duration: Recorded<u64>,
+    /// What snapshots show of this row, kept until the row changes.
+    view: Option<Arc<RowTotal>>,
+}
+
+impl RowSum {
+    fn new(key: Arc<RowKey>) -> Self {
+        Self {
+            key,
+            succeeded: 0,
+            failed: 0,
+            abandoned: 0,
+            in_window: 0,
+            bytes_received: 0,
+            bytes_sent: 0,
+            exchanges: ExchangeCounts::default(),
+            service: Recorded::default(),
+            response: Recorded::default(),
+            failed_us: Recorded::default(),
+            duration: Recorded::default(),
+            view: None,
+        }
+    }
+
+    fn view(&mut self, model: Model) -> Arc<RowTotal> {
+        if let Some(view) = &self.view {
+            return Arc::clone(view);
+        }
+        let latency = match (self.key.kind, model) {
+            (RowKind::Transaction, _) => &self.duration,
+            (RowKind::Request, Model::Closed) => &self.service,
+            (RowKind::Request, Model::Open) => &self.response,
+        };
+        let view = Arc::new(RowTotal {
+            key: Arc::clone(&self.key),
+            succeeded: self.succeeded,
+            failed: self.failed,
+            bytes_received: self.bytes_received,
+            bytes_sent: self.bytes_sent,
+            latency: Latency::from(latency),
+            failed_us: Latency::from(&self.failed_us),
+        });
+        self.view = Some(Arc::clone(&view));
+        view
+    }
+
+    fn held_bytes(&self) -> u64 {
+        [&self.service, &self.response, &self.failed_us, &self.duration].into_iter().map(Recorded::held_bytes).sum()
+    }
+}
+
+/// Everything the cores have handed over, added up.
+pub(super) struct Totals {
+    model: Model,
+    /// In the order first seen.
+    pub(super) rows: Vec<RowSum>,
+    by_key: HashMap<Arc<RowKey>, usize>,
+    /// For each core, where its row ids stand in `rows`.
+    core_rows: Vec<Vec<usize>>,
+    pub(super) service: Recorded<u64>,
+    pub(super) response: Recorded<u64>,
+    pub(super) failed_us: Recorded<u64>,
+    pub(super) lateness: Recorded<u64>,
+    pub(super) counts: CoreCounts,
+    pub(super) user_time: UserTime,
+    errors: Vec<ErrorCount>,
+    errors_by_key: HashMap<ErrorId, usize>,
+    /// For each core, where its error ids stand in `errors`.
+    core_errors: Vec<Vec<usize>>,
+    /// The errors as snapshots show them, kept until one is counted.
+    errors_view: Option<Arc<[ErrorCount]>>,
+}
+
+/// Row (`None` over the limit), kind, message.
+type ErrorId = (Option<usize>, &'static str, Arc<str>);
+
+impl Totals {
+    pub(super) fn new(model: Model, cores: usize) -> Self {
+        Self {
+            model,
+            rows: Vec::new(),
+            by_key: HashMap::new(),
+            core_rows: vec![Vec::new(); cores],
+            service: Recorded::default(),
+            response: Recorded::default(),
+            failed_us: Recorded::default(),
+            lateness: Recorded::default(),
+            counts: CoreCounts::default(),
+            user_time: UserTime::default(),
+            errors: Vec::new(),
+            errors_by_key: HashMap::new(),
+            core_errors: vec![Vec::new(); cores],
+            errors_view: None,
+        }
+    }
+
+    /// Adds an interval, and gives back what it brought for each row that saw activity, by place in `rows`.
+    pub(super) fn merge(&mut self, interval: &Interval) -> Vec<(usize, RowSecond)> {
+        self.learn_rows(interval);
+        self.count_errors(interval);
+        self.counts.merge(&interval.counts);
+        self.user_time.merge(&interval.user_time);
+        self.lateness.merge(&interval.lateness.to_distribution());
+
+        let in_window = interval.in_window();
+        let mut parts = Vec::new();
+        for (id, cells) in interval.rows.iter().enumerate().filter(|(_, cells)| !cells.is_empty()) {
+            let index = self.core_rows[interval.core][id];
+            if let Some(part) = self.merge_row(index, cells, in_window) {
+                parts.push((index, part));
+            }
+        }
+        parts
+    }
+
+    /// Adds one row's cells. Each histogram is walked once: its sparse form then feeds the row, the overall total and the
+    /// second.
+    fn merge_row(&mut self, index: usize, cells: &RowCells, in_window: bool) -> Option<RowSecond> {
+        let row = &mut self.rows[index];
+        row.succeeded += cells.succeeded;
+        row.failed += cells.failed;
+        row.abandoned += cells.abandoned;
+        row.in_window += if in_window { cells.succeeded + cells.failed } else { 0 };
+        row.bytes_received += cells.bytes_received;
+        row.bytes_sent += cells.bytes_sent;
+        row.exchanges.merge(&cells.exchanges);
+        if cells.succeeded + cells.failed == 0 {
+            return None;
+        }
+        row.view = None;
+
+        let failed_us = cells.failed_us.to_distribution();
+        let latency = match row.key.kind {
+            RowKind::Transaction => {
+                let duration = cells.duration.to_distribution();
+                row.duration.merge(&duration);
+                duration
+            }
+            RowKind::Request => {
+                let (service, response) = (cells.service.to_distribution(), cells.response.to_distribution());
+                row.service.merge(&service);
+                row.response.merge(&response);
+                row.failed_us.merge(&failed_us);
+                self.service.merge(&service);
+                self.response.merge(&response);
+                self.failed_us.merge(&failed_us);
+                match self.model {
+                    Model::Closed => service,
+                    Model::Open => response,
+                }
+            }
+        };
+        Some(RowSecond {
+            key: Arc::clone(&row.key),
+            succeeded: cells.succeeded,
+            failed: cells.failed,
+            bytes_received: cells.bytes_received,
+            bytes_sent: cells.bytes_sent,
+            latency,
+            failed_us,
+        })
+    }
+
+    fn learn_rows(&mut self, interval: &Interval) {
+        for key in &interval.new_rows {
+            let index = *self.by_key.entry(Arc::clone(key)).or_insert_with(|| {
+                self.rows.push(RowSum::new(Arc::clone(key)));
+                self.rows.len() - 1
+            });
+            self.core_rows[interval.core].push(index);
+        }
+    }
+
+    fn count_errors(&mut self, interval: &Interval) {
+        for key in &interval.new_errors {
+            let row = key.row.map(|id| self.core_rows[interval.core][id as usize]);
+            let id = (row, key.kind, Arc::clone(&key.message));
+            let index = *self.errors_by_key.entry(id).or_insert_with(|| {
+                self.errors.push(ErrorCount {
+                    kind: key.kind.to_owned(),
+                    step: row.map(|row| self.rows[row].key.name.to_string()).unwrap_or_default(),
+                    message: key.message.to_string(),
+                    count: 0,
+                });
+                self.errors.len() - 1
+            });
+            self.core_errors[interval.core].push(index);
+        }
+        for (id, &count) in interval.errors.iter().enumerate().filter(|(_, count)| **count > 0) {
+            self.errors[self.core_errors[interval.core][id]].count += count;
+            self.errors_view = None;
+        }
+    }
+
+    /// Errors so far, the most frequent first; among equals, the one seen first.
+    pub(super) fn errors(&mut self) -> Arc<[ErrorCount]> {
+        if let Some(view) = &self.errors_view {
+            return Arc::clone(view);
+        }
+        let mut sorted = self.errors.clone();
+        sorted.sort_by_key(|error| std::cmp::Reverse(error.count));
+        let view: Arc<[ErrorCount]> = sorted.into();
+        self.errors_view = Some(Arc::clone(&view));
+        view
+    }
+
+    /// Every row as snapshots show it.
+    pub(super) fn views(&mut self) -> Arc<[Arc<RowTotal>]> {
+        let model = self.model;
+        self.rows.iter_mut().map(|row| row.view(model)).collect()
+    }
+
+    /// The latency the model's percentiles mean, over all requests that succeeded.
+    pub(super) fn model_latency(&self) -> &Recorded<u64> {
+        match self.model {
+            Model::Closed => &self.service,
+            Model::Open => &self.response,
+        }
+    }
+
+    /// Rows of one kind.
+    pub(super) fn of_kind(&self, kind: RowKind) -> impl Iterator<Item = &RowSum> {
+        self.rows.iter().filter(move |row| row.key.kind == kind)
+    }
+
+    /// Memory held by histograms, bytes.
+    pub(super) fn held_bytes(&self) -> u64 {
+        let overall = [&self.service, &self.response, &self.failed_us, &self.lateness];
+        overall.into_iter().map(Recorded::held_bytes).sum::<u64>()
+            + self.rows.iter().map(RowSum::held_bytes).sum::<u64>()
+    }
+}
+
+/// Adds up the requests' distributions of a second; transactions are not in it.
+pub(super) fn overall<'a>(rows: impl Iterator<Item = &'a RowSecond>) -> Distribution {
+    let mut overall = Distribution::default();
+    for row in rows.filter(|row| row.key.kind == RowKind::Request) {
+        overall.merge(&row.latency);
+    }
+    overall
+}

@@ -1,0 +1,188 @@
+//! What one core recorded between two hand-overs.
+
+use std::sync::Arc;
+
+use crate::latency::{Moments, Recorded};
+use crate::row::{ExchangeCounts, RowKey};
+
+/// One row's cells in an interval.
+#[derive(Debug, Default)]
+pub(crate) struct RowCells {
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) abandoned: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) exchanges: ExchangeCounts,
+    pub(crate) service: Recorded<u32>,
+    pub(crate) response: Recorded<u32>,
+    /// Failed requests; empty for transactions.
+    pub(crate) failed_us: Recorded<u32>,
+    /// Transactions, passed and failed; empty for requests.
+    pub(crate) duration: Recorded<u32>,
+}
+
+impl RowCells {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.succeeded == 0 && self.failed == 0 && self.abandoned == 0 && self.exchanges == ExchangeCounts::default()
+    }
+
+    fn clear(&mut self) {
+        self.service.clear();
+        self.response.clear();
+        self.failed_us.clear();
+        self.duration.clear();
+        self.succeeded = 0;
+        self.failed = 0;
+        self.abandoned = 0;
+        self.bytes_received = 0;
+        self.bytes_sent = 0;
+        self.exchanges = ExchangeCounts::default();
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.service.held_bytes()
+            + self.response.held_bytes()
+            + self.failed_us.held_bytes()
+            + self.duration.held_bytes()
+            + size_of::<Self>() as u64
+    }
+}
+
+/// Counters of a whole core, kept apart from the rows so that the two can be held against each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CoreCounts {
+    pub(crate) started: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) abandoned: u64,
+    /// Part of `abandoned`: requests of a core that broke down, of which nobody knows what went over the wire.
+    pub(crate) lost: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) connections_opened: u64,
+    pub(crate) connections_closed: u64,
+    pub(crate) connections_reused: u64,
+    pub(crate) connections_stale: u64,
+    pub(crate) connection_errors: u64,
+}
+
+impl CoreCounts {
+    pub(crate) fn merge(&mut self, part: &CoreCounts) {
+        self.started += part.started;
+        self.succeeded += part.succeeded;
+        self.failed += part.failed;
+        self.abandoned += part.abandoned;
+        self.lost += part.lost;
+        self.bytes_received += part.bytes_received;
+        self.connections_opened += part.connections_opened;
+        self.connections_closed += part.connections_closed;
+        self.connections_reused += part.connections_reused;
+        self.connections_stale += part.connections_stale;
+        self.connection_errors += part.connection_errors;
+    }
+
+    /// Requests begun and not finished.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.started.saturating_sub(self.succeeded + self.failed + self.abandoned)
+    }
+}
+
+/// What Little's law needs, up to the stop.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct UserTime {
+    /// Integral of the number of active users over time, nanoseconds.
+    pub(crate) active_ns: u128,
+    /// Iterations that ended by themselves, with their durations in microseconds.
+    pub(crate) iterations: Moments,
+    /// Users that began.
+    pub(crate) users: u64,
+}
+
+impl UserTime {
+    pub(crate) fn merge(&mut self, part: &UserTime) {
+        self.active_ns += part.active_ns;
+        self.iterations.merge(&part.iterations);
+        self.users += part.users;
+    }
+}
+
+/// What a core counted in one second. An interval that travels late brings several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SecondTally {
+    pub(crate) second: u64,
+    /// Users active at its end.
+    pub(crate) users: u64,
+    pub(crate) requests: u64,
+    pub(crate) failures: u64,
+    pub(crate) bytes_received: u64,
+    /// Finished after the stop; `second` means nothing then.
+    pub(crate) drain: bool,
+}
+
+/// A distinct error of a core.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorKey {
+    pub(crate) kind: &'static str,
+    /// `None` gathers what went over the limit.
+    pub(crate) row: Option<u32>,
+    pub(crate) message: Arc<str>,
+}
+
+/// Everything a core hands over at once. Two of these go back and forth between a core and the stats thread.
+#[derive(Debug, Default)]
+pub(crate) struct Interval {
+    pub(crate) core: usize,
+    /// The core covers every second before this one.
+    pub(crate) covered_until_s: u64,
+    /// By second, rising; the rows' cells belong to the last of them.
+    pub(crate) seconds: Vec<SecondTally>,
+    pub(crate) rows: Vec<RowCells>,
+    /// Rows interned since the last hand-over; their ids go on where the ones before ended.
+    pub(crate) new_rows: Vec<Arc<RowKey>>,
+    /// Counts by error id.
+    pub(crate) errors: Vec<u64>,
+    pub(crate) new_errors: Vec<ErrorKey>,
+    pub(crate) counts: CoreCounts,
+    pub(crate) user_time: UserTime,
+    pub(crate) lateness: Recorded<u32>,
+    /// When the core's first user began, nanoseconds on the run clock.
+    pub(crate) first_user_ns: Option<u64>,
+    /// When the core's last user ended so far.
+    pub(crate) last_user_ns: u64,
+    /// When the core stopped its load; set from then on.
+    pub(crate) stopped_ns: Option<u64>,
+    /// When the core's work ended: this is its last interval.
+    pub(crate) finished_ns: Option<u64>,
+}
+
+impl Interval {
+    /// Empties it for reuse; what is allocated stays.
+    pub(crate) fn clear(&mut self) {
+        self.seconds.clear();
+        for row in &mut self.rows {
+            if !row.is_empty() {
+                row.clear();
+            }
+        }
+        self.new_rows.clear();
+        self.errors.fill(0);
+        self.new_errors.clear();
+        self.counts = CoreCounts::default();
+        self.user_time = UserTime::default();
+        self.lateness.clear();
+        self.first_user_ns = None;
+        self.last_user_ns = 0;
+        self.stopped_ns = None;
+        self.finished_ns = None;
+    }
+
+    /// Everything in it happened before the stop.
+    pub(crate) fn in_window(&self) -> bool {
+        self.seconds.last().is_none_or(|tally| !tally.drain)
+    }
+
+    /// Memory held, bytes.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.rows.iter().map(RowCells::held_bytes).sum::<u64>() + self.lateness.held_bytes()
+    }
+}

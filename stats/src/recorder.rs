@@ -1,0 +1,379 @@
+//! The recorder: where a core puts what happened, on the request path.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+
+use crate::clock::{last_second_of_load, NS_PER_S};
+use crate::interval::{CoreCounts, ErrorKey, Interval, RowCells, SecondTally};
+use crate::row::{Exchanges, RowId, RowKey, Sample};
+
+/// Distinct (row, kind, message) a core tells apart. A message may hold what a server sent, so their number is the
+/// server's to choose; what goes over the limit counts by kind alone.
+pub const MAX_ERRORS: usize = 200;
+
+/// Longest error message kept, bytes. A sentence fits; a response body does not.
+pub const MAX_MESSAGE_BYTES: usize = 300;
+
+/// The message of the entry that gathers, by kind, the errors over [`MAX_ERRORS`].
+pub const OTHER_MESSAGES: &str = "other messages";
+
+/// Most seconds one hand-over spells out one by one. A core that was stopped for longer (a suspended machine) skips the
+/// seconds before; the stats thread publishes those as empty.
+const MAX_SECONDS_AT_ONCE: u64 = 600;
+
+/// Sets of cells a core uses: one being written and one travelling.
+pub(crate) const SETS_PER_CORE: usize = 2;
+
+/// Intervals of a core that can be under way at once: its sets, and one more each for the stop and the end, which do not
+/// wait for a spare. The channels have this capacity, so a hand-over finds room always.
+pub(crate) const TRAVELLING_PER_CORE: usize = SETS_PER_CORE + 2;
+
+/// One core's recorder. It lives on the core's thread, shares nothing with other cores, takes no lock, and allocates only
+/// on a row's first use.
+///
+/// All `_ns` are nanoseconds on the run clock, which starts at 0 with [`CollectorSpec::start`](crate::CollectorSpec).
+pub struct Recorder {
+    current: Box<Interval>,
+    /// Empty sets the stats thread gave back.
+    spares: Receiver<Box<Interval>>,
+    collector: Sender<Box<Interval>>,
+    rows: HashMap<Arc<RowKey>, RowId>,
+    errors: HashMap<Box<str>, Vec<(Option<u32>, &'static str, u32)>>,
+    errors_known: usize,
+    distinct_errors: usize,
+    /// Everything handed over so far.
+    sent: CoreCounts,
+    /// How much of `current.counts` already stands in a second's tally.
+    marked: CoreCounts,
+    covered_until_s: u64,
+    active_users: u64,
+    active_since_ns: u64,
+    any_user: bool,
+    stopped_ns: Option<u64>,
+    finished: bool,
+}
+
+impl Recorder {
+    pub(crate) fn new(core: usize, spares: Receiver<Box<Interval>>, collector: Sender<Box<Interval>>) -> Self {
+        Self {
+            current: Box::new(Interval { core, ..Interval::default() }),
+            spares,
+            collector,
+            rows: HashMap::new(),
+            errors: HashMap::new(),
+            errors_known: 0,
+            distinct_errors: 0,
+            sent: CoreCounts::default(),
+            marked: CoreCounts::default(),
+            covered_until_s: 0,
+            active_users: 0,
+            active_since_ns: 0,
+            any_user: false,
+            stopped_ns: None,
+            finished: false,
+        }
+    }
+
+    /// The row of a key, made on first use. Call it when a user starts rather than for each request.
+    pub fn row(&mut self, key: RowKey) -> RowId {
+        if let Some(&id) = self.rows.get(&key) {
+            return id;
+        }
+        let key = Arc::new(key);
+        let id = RowId(self.rows.len() as u32);
+        self.rows.insert(Arc::clone(&key), id);
+        self.current.new_rows.push(key);
+        self.current.rows.push(RowCells::default());
+        id
+    }
+
+    /// A request began. Each ends in exactly one of [`succeeded`](Self::succeeded), [`failed`](Self::failed) and
+    /// [`abandoned`](Self::abandoned).
+    #[inline]
+    pub fn started(&mut self) {
+        self.current.counts.started += 1;
+    }
+
+    /// A request succeeded.
+    #[inline]
+    pub fn succeeded(&mut self, row: RowId, sample: Sample) {
+        self.current.counts.succeeded += 1;
+        self.current.counts.bytes_received += sample.bytes_received;
+        let Some(cells) = self.current.rows.get_mut(row.0 as usize) else { return };
+        cells.succeeded += 1;
+        cells.bytes_received += sample.bytes_received;
+        cells.bytes_sent += sample.bytes_sent;
+        cells.service.record(sample.service_us);
+        cells.response.record(sample.response_us);
+    }
+
+    /// A request failed after `failed_us`. The kind is one of a bounded set; of messages, a core keeps
+    /// [`MAX_ERRORS`] apart, cut at [`MAX_MESSAGE_BYTES`].
+    pub fn failed(
+        &mut self,
+        row: RowId,
+        failed_us: u64,
+        bytes_received: u64,
+        bytes_sent: u64,
+        kind: &'static str,
+        message: &str,
+    ) {
+        self.current.counts.failed += 1;
+        self.current.counts.bytes_received += bytes_received;
+        if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
+            cells.failed += 1;
+            cells.bytes_received += bytes_received;
+            cells.bytes_sent += bytes_sent;
+            cells.failed_us.record(failed_us);
+        }
+        let error = self.error(row, kind, message);
+        self.current.errors[error as usize] += 1;
+    }
+
+    /// A request was given up at the stop.
+    pub fn abandoned(&mut self, row: RowId) {
+        self.current.counts.abandoned += 1;
+        if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
+            cells.abandoned += 1;
+        }
+    }
+
+    /// Counts every request that began and did not end as abandoned. For the place that catches a core's panic, where
+    /// nobody is left to say what became of them; what they did on the wire stays unknown.
+    pub fn abandon_unfinished(&mut self) {
+        let lost = self.in_flight();
+        self.current.counts.abandoned += lost;
+        self.current.counts.lost += lost;
+    }
+
+    /// Requests begun and not ended.
+    pub fn in_flight(&self) -> u64 {
+        let mut all = self.sent;
+        all.merge(&self.current.counts);
+        all.in_flight()
+    }
+
+    /// What one request did on the wire; once for each request, the abandoned ones too.
+    #[inline]
+    pub fn exchanges(&mut self, row: RowId, exchanges: Exchanges) {
+        if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
+            cells.exchanges.add(exchanges);
+        }
+    }
+
+    /// A transaction ended after `duration_us`.
+    #[inline]
+    pub fn transaction(&mut self, row: RowId, passed: bool, duration_us: u64) {
+        let Some(cells) = self.current.rows.get_mut(row.0 as usize) else { return };
+        cells.succeeded += u64::from(passed);
+        cells.failed += u64::from(!passed);
+        cells.duration.record(duration_us);
+    }
+
+    /// An iteration ran to its end. For Little's law: those cut off by the stop do not count, nor those that end after
+    /// it.
+    #[inline]
+    pub fn iteration(&mut self, duration_us: u64) {
+        if self.stopped_ns.is_none() {
+            self.current.user_time.iterations.record(duration_us);
+        }
+    }
+
+    /// How long a request waited in the engine: in a closed run from ready to handed to the kernel, in an open run from
+    /// its intended time on.
+    #[inline]
+    pub fn lateness(&mut self, us: u64) {
+        self.current.lateness.record(us);
+    }
+
+    /// A user began.
+    pub fn user_started(&mut self, at_ns: u64) {
+        self.close_user_time(at_ns);
+        if !self.any_user {
+            self.any_user = true;
+            self.current.first_user_ns = Some(at_ns);
+        }
+        self.active_users += 1;
+        self.current.user_time.users += 1;
+    }
+
+    /// A user ended.
+    pub fn user_finished(&mut self, at_ns: u64) {
+        self.close_user_time(at_ns);
+        self.active_users = self.active_users.saturating_sub(1);
+        self.current.last_user_ns = self.current.last_user_ns.max(at_ns);
+    }
+
+    /// A connection was established.
+    pub fn connection_opened(&mut self) {
+        self.current.counts.connections_opened += 1;
+    }
+
+    /// A connection was closed, by either side.
+    pub fn connection_closed(&mut self) {
+        self.current.counts.connections_closed += 1;
+    }
+
+    /// A request goes out on a connection that has carried one before.
+    #[inline]
+    pub fn connection_reused(&mut self) {
+        self.current.counts.connections_reused += 1;
+    }
+
+    /// An idle connection turned out to be dead on reuse.
+    pub fn connection_stale(&mut self) {
+        self.current.counts.connections_stale += 1;
+    }
+
+    /// An attempt to connect failed.
+    pub fn connection_error(&mut self) {
+        self.current.counts.connection_errors += 1;
+    }
+
+    /// Hands over what was recorded, if the stats thread has given a set back; otherwise the core goes on recording into
+    /// the same one, which travels at a later call. Never blocks, and loses nothing either way.
+    ///
+    /// Call it about once a second of the run clock. Every second before `covered_until_s` is covered from now on: 1
+    /// covers the first second. What was recorded since the last call counts to the last second covered.
+    pub fn hand_over(&mut self, covered_until_s: u64) {
+        if self.finished {
+            return;
+        }
+        if self.stopped_ns.is_none() {
+            if covered_until_s <= self.covered_until_s {
+                return;
+            }
+            self.cover(covered_until_s);
+        } else {
+            self.tally(0, true);
+        }
+        if let Ok(spare) = self.spares.try_recv() {
+            self.travel(spare);
+        }
+    }
+
+    /// The load stops now. What ends from here on belongs to the drain, and does not count towards rates. Hands over in
+    /// any case, so that no interval lies on both sides.
+    pub fn load_stopped(&mut self, at_ns: u64) {
+        if self.finished || self.stopped_ns.is_some() {
+            return;
+        }
+        self.close_user_time(at_ns);
+        self.stopped_ns = Some(at_ns);
+        self.current.stopped_ns = Some(at_ns);
+        self.tally(last_second_of_load(at_ns), false);
+        let spare = self.spares.try_recv().unwrap_or_default();
+        self.travel(spare);
+    }
+
+    /// The core's work is over: hands over the rest, marked as the last. Nothing is recorded after it.
+    pub fn finish(&mut self, at_ns: u64) {
+        if self.finished {
+            return;
+        }
+        self.close_user_time(at_ns);
+        if self.stopped_ns.is_some() {
+            self.tally(0, true);
+        } else {
+            self.tally(last_second_of_load(at_ns), false);
+        }
+        self.current.finished_ns = Some(at_ns);
+        self.travel(Box::default());
+        self.finished = true;
+    }
+
+    /// Adds up the time of the active users until now; the stop ends it.
+    fn close_user_time(&mut self, at_ns: u64) {
+        if self.stopped_ns.is_some() {
+            return;
+        }
+        let elapsed_ns = at_ns.saturating_sub(self.active_since_ns);
+        self.current.user_time.active_ns += u128::from(elapsed_ns) * u128::from(self.active_users);
+        self.active_since_ns = self.active_since_ns.max(at_ns);
+    }
+
+    /// Writes the tally of each second up to `until_s`; the last takes what was counted since the tally before.
+    fn cover(&mut self, until_s: u64) {
+        self.close_user_time(until_s.saturating_mul(NS_PER_S));
+        let first = self.covered_until_s.max(until_s.saturating_sub(MAX_SECONDS_AT_ONCE));
+        for second in first..until_s - 1 {
+            self.current.seconds.push(SecondTally { second, users: self.active_users, ..SecondTally::default() });
+        }
+        self.tally(until_s - 1, false);
+        self.covered_until_s = until_s;
+        self.current.covered_until_s = until_s;
+    }
+
+    /// Writes what was counted since the last tally. In a second already covered only the counts are added.
+    fn tally(&mut self, second: u64, drain: bool) {
+        let (now, before) = (&self.current.counts, &self.marked);
+        let tally = SecondTally {
+            second,
+            users: if drain || second < self.covered_until_s { 0 } else { self.active_users },
+            requests: now.succeeded + now.failed - before.succeeded - before.failed,
+            failures: now.failed - before.failed,
+            bytes_received: now.bytes_received - before.bytes_received,
+            drain,
+        };
+        self.marked = *now;
+        self.current.seconds.push(tally);
+    }
+
+    /// Sends the current interval and goes on with `spare`.
+    fn travel(&mut self, mut spare: Box<Interval>) {
+        spare.core = self.current.core;
+        spare.covered_until_s = self.covered_until_s;
+        spare.stopped_ns = self.stopped_ns;
+        spare.rows.resize_with(self.rows.len(), RowCells::default);
+        spare.errors.resize(self.errors_known, 0);
+        let full = std::mem::replace(&mut self.current, spare);
+        let counts = full.counts;
+        match self.collector.try_send(full) {
+            // Without a stats thread the run is being torn down and nobody asks any more.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {
+                self.sent.merge(&counts);
+                self.marked = CoreCounts::default();
+            }
+            // The channel has room for every set there is; were it full, the interval would travel next time.
+            Err(TrySendError::Full(full)) => self.current = full,
+        }
+    }
+
+    /// The id of an error, made on first use.
+    fn error(&mut self, row: RowId, kind: &'static str, message: &str) -> u32 {
+        let message = cut(message);
+        if let Some(id) = self.known_error(Some(row.0), kind, message) {
+            return id;
+        }
+        let (row, message) = if self.distinct_errors < MAX_ERRORS {
+            self.distinct_errors += 1;
+            (Some(row.0), message)
+        } else {
+            if let Some(id) = self.known_error(None, kind, OTHER_MESSAGES) {
+                return id;
+            }
+            (None, OTHER_MESSAGES)
+        };
+        let id = self.errors_known as u32;
+        self.errors_known += 1;
+        self.errors.entry(message.into()).or_default().push((row, kind, id));
+        self.current.new_errors.push(ErrorKey { kind, row, message: message.into() });
+        self.current.errors.push(0);
+        id
+    }
+
+    fn known_error(&self, row: Option<u32>, kind: &str, message: &str) -> Option<u32> {
+        let same_message = self.errors.get(message)?;
+        same_message.iter().find(|(r, k, _)| *r == row && *k == kind).map(|(_, _, id)| *id)
+    }
+}
+
+/// The message's first [`MAX_MESSAGE_BYTES`], cut between characters.
+fn cut(message: &str) -> &str {
+    if message.len() <= MAX_MESSAGE_BYTES {
+        return message;
+    }
+    &message[..message.floor_char_boundary(MAX_MESSAGE_BYTES)]
+}

@@ -1,0 +1,339 @@
+//! The summary of a run, as `--json` writes it: schema `pummel.summary/1`.
+//!
+//! The schema only ever gains fields: a reader ignores what it does not know and finds a default where an older writer
+//! left something out. Microseconds are integers, means and deviations floats, and a figure that cannot be known is
+//! `null`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::latency::Latency;
+use crate::row::ExchangeCounts;
+use crate::verdict::{Limit, Verdict};
+
+/// The schema's name and version, the value of [`Summary::schema`].
+pub const SCHEMA: &str = "pummel.summary/1";
+
+/// Everything a finished run has to say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Summary {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What ran, when and where.
+    pub run: Run,
+    /// The plan as resolved; its shape belongs to whoever made the plan.
+    pub plan: serde_json::Value,
+    /// All requests together.
+    pub totals: Totals,
+    /// One entry for each (case, type, name) of a request, in the order first seen.
+    pub steps: Vec<Step>,
+    /// One entry for each transaction, in the order first seen.
+    pub transactions: Vec<Transaction>,
+    /// Failures by kind, step and message, the most frequent first.
+    pub errors: Vec<ErrorCount>,
+    /// One entry for each second, and one for the drain if anything finished after the stop.
+    pub series: Vec<SeriesPoint>,
+    /// What the load generator says of itself.
+    pub client: Client,
+    /// The check that nothing was lost or invented.
+    pub conservation: Conservation,
+    /// Thresholds and whether they held; empty when none was given.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// What ran, when and where.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Run {
+    /// Identity of the run, unique among the runs a store keeps.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// The command that started it, such as `boom`.
+    pub command: String,
+    /// Start of the run clock, RFC 3339 in UTC.
+    pub started_at: String,
+    /// From the first user's start to the end of the last core's work, drain included, seconds.
+    pub duration_s: f64,
+    /// The load window: first user's start to the stop, seconds. Rates divide by this.
+    pub load_s: f64,
+    /// Version of the program.
+    pub version: String,
+    /// The run was ended before its plan was fulfilled.
+    pub aborted: bool,
+    /// The machine.
+    pub host: Host,
+}
+
+/// The machine a run's load came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Host {
+    /// Kernel release.
+    pub kernel: String,
+    /// CPUs online.
+    pub cpus: u64,
+    /// Cores the load ran on.
+    pub cores_used: u64,
+    /// Model name of the first CPU.
+    pub cpu_model: Option<String>,
+    /// Frequency governor of the first CPU; `powersave` makes latencies drift.
+    pub cpu_governor: Option<String>,
+}
+
+/// All requests together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Requests finished: succeeded and failed.
+    pub requests: u64,
+    /// Requests failed.
+    pub failures: u64,
+    /// `failures / requests`; 0 when there were none.
+    pub failure_ratio: f64,
+    /// Requests finished within the load window, per second of it.
+    pub rps: f64,
+    /// Bytes read from sockets.
+    pub bytes_received: u64,
+    /// Bytes handed to sockets.
+    pub bytes_sent: u64,
+    /// What went over the wire.
+    pub exchanges: ExchangeCounts,
+    /// Service time of the requests that succeeded.
+    pub service_us: Latency,
+    /// Response time of the requests that succeeded.
+    pub response_us: Latency,
+    /// Time the failed requests took.
+    pub failed_us: Latency,
+}
+
+/// One network step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Step {
+    /// Name of the case.
+    pub case: String,
+    /// Type, such as `request-GET`.
+    #[serde(rename = "type")]
+    pub label: String,
+    /// Name of the step.
+    pub name: String,
+    /// Requests finished: succeeded and failed.
+    pub requests: u64,
+    /// Requests failed.
+    pub failures: u64,
+    /// Requests given up at the stop.
+    pub abandoned: u64,
+    /// Requests finished within the load window, per second of it.
+    pub rps: f64,
+    /// Bytes read from sockets.
+    pub bytes_received: u64,
+    /// Bytes handed to sockets.
+    pub bytes_sent: u64,
+    /// What went over the wire.
+    pub exchanges: ExchangeCounts,
+    /// Service time of the requests that succeeded.
+    pub service_us: Latency,
+    /// Response time of the requests that succeeded.
+    pub response_us: Latency,
+    /// Time the failed requests took.
+    pub failed_us: Latency,
+}
+
+/// One transaction.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Transaction {
+    /// Name of the case.
+    pub case: String,
+    /// Name of the transaction.
+    pub name: String,
+    /// Transactions whose every step passed.
+    pub passed: u64,
+    /// Transactions with a step that failed.
+    pub failed: u64,
+    /// Durations of all of them, passed and failed.
+    pub duration_us: Latency,
+}
+
+/// How often one error came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ErrorCount {
+    /// Kind, one of a bounded set.
+    pub kind: String,
+    /// Name of the step; empty for the entry that gathers what went over the limit of distinct errors.
+    pub step: String,
+    /// What was wrong.
+    pub message: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// One second of the run, or the drain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeriesPoint {
+    /// Start of the second on the run clock. The drain stands one past the last second.
+    pub t_s: u64,
+    /// Users active at the end of the second.
+    pub users: u64,
+    /// Requests finished.
+    pub requests: u64,
+    /// Requests failed.
+    pub failures: u64,
+    /// Median of the model's latency: response in an open run, service in a closed one.
+    pub p50_us: Option<u64>,
+    /// 95th percentile of the same.
+    pub p95_us: Option<u64>,
+    /// 99th percentile of the same.
+    pub p99_us: Option<u64>,
+    /// Bytes read from sockets.
+    pub bytes_received: u64,
+    /// This is what finished after the stop, however long that took; not a second.
+    pub drain: bool,
+}
+
+/// What the load generator says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Client {
+    /// Whether the figures can be trusted.
+    pub verdict: Verdict,
+    /// What limited the throughput.
+    pub limit: Limit,
+    /// Why, in sentences with figures.
+    pub reasons: Vec<String>,
+    /// What could not be read or judged, in sentences.
+    pub notes: Vec<String>,
+    /// One entry for each core of the load.
+    pub cpu_cores: Vec<CpuCore>,
+    /// Sockets.
+    pub connections: Connections,
+    /// How late requests reached the kernel. In a closed run: from ready to handed over; in an open one: from the
+    /// intended time to handed over.
+    pub lateness_us: Latency,
+    /// Little's law over the load window; `null` when it was not judged.
+    pub little: Option<Little>,
+    /// The machine's own counters over the run.
+    pub system: System,
+    /// Memory.
+    pub memory: Memory,
+}
+
+/// How busy one core of the load was over the load window.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CpuCore {
+    /// Number of the CPU the core's thread is pinned to; `null` when it is not.
+    pub cpu: Option<u64>,
+    /// Mean CPU share of the thread, 0 to 1; `null` when it could not be read.
+    pub share_mean: Option<f64>,
+    /// The share that a quarter of the seconds reached or passed; the verdict looks at this one.
+    pub share_busy: Option<f64>,
+    /// The busiest second's share.
+    pub share_max: Option<f64>,
+    /// Share of the time the thread was ready to run but waited for the CPU.
+    pub run_queue_share: Option<f64>,
+}
+
+/// Sockets of the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Connections {
+    /// Connections established.
+    pub opened: u64,
+    /// Connections closed, by either side.
+    pub closed: u64,
+    /// Most connections open at once, seen once a second.
+    pub peak: u64,
+    /// Requests sent on a connection that had carried one before.
+    pub reused: u64,
+    /// Idle connections found dead on reuse.
+    pub stale: u64,
+    /// Attempts to connect that failed.
+    pub errors: u64,
+}
+
+/// Little's law: users = iterations/s x mean iteration time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Little {
+    /// Mean number of active users over the load window.
+    pub users: f64,
+    /// Iterations finished, per second of the load window.
+    pub iterations_per_s: f64,
+    /// Mean time of an iteration, microseconds.
+    pub iteration_mean_us: f64,
+    /// The right side divided by the left; 1 when the law holds.
+    pub ratio: f64,
+}
+
+/// The machine's counters over the run; each is `null` where it cannot be read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct System {
+    /// Most sockets in TIME_WAIT at once.
+    pub time_wait_max: Option<u64>,
+    /// Most descriptors this process had open at once.
+    pub descriptors_max: Option<u64>,
+    /// How many it may have open.
+    pub descriptors_limit: Option<u64>,
+    /// Ephemeral ports for each pair of source and destination.
+    pub ports: Option<u64>,
+    /// TCP segments sent again, whole machine.
+    pub tcp_retransmits: Option<u64>,
+    /// Connections dropped from listen queues, whole machine.
+    pub listen_drops: Option<u64>,
+    /// Times a listen queue overflowed, whole machine.
+    pub listen_overflows: Option<u64>,
+    /// Share of CPU time the hypervisor took, 0 to 1.
+    pub steal_share: Option<f64>,
+    /// Time the cgroup's quota held this process back, microseconds.
+    pub throttled_us: Option<u64>,
+}
+
+/// Memory of this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// Held by histograms, cores and totals together, bytes.
+    pub histograms_bytes: u64,
+    /// Resident at the end, bytes.
+    pub resident_bytes: Option<u64>,
+    /// Most ever resident, bytes.
+    pub resident_peak_bytes: Option<u64>,
+}
+
+/// The check that nothing was lost or invented.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Conservation {
+    /// Requests begun.
+    pub started: u64,
+    /// Requests that succeeded.
+    pub succeeded: u64,
+    /// Requests that failed.
+    pub failed: u64,
+    /// Requests given up at the stop, or lost with a core that broke down.
+    pub abandoned: u64,
+    /// Whether the exchanges add up: started + redirects + auth_rounds = sent + unsent, and answered <= sent.
+    pub exchanges: bool,
+    /// Whether everything adds up: started = succeeded + failed + abandoned, the rows and the seconds each add up to
+    /// the total, the histograms hold as many samples as were counted, and the exchanges add up.
+    pub ok: bool,
+    /// What does not add up, in sentences with both figures.
+    pub broken: Vec<String>,
+}
+
+/// One threshold and whether it held.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Threshold {
+    /// As the user wrote it.
+    pub expression: String,
+    /// The figure it was held against; `null` when there was none.
+    pub value: Option<f64>,
+    /// Whether it held.
+    pub ok: bool,
+}

@@ -1,0 +1,334 @@
+//! Can the figures be trusted, and what limited the throughput? A pure function of what was observed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::collector::{Model, OpenFacts};
+use crate::latency::Latency;
+use crate::summary::{CpuCore, Little, System};
+
+/// A core whose thread runs, or waits for its CPU, more than this share of the time cannot be relied on to be on time.
+pub const SATURATED_SHARE: f64 = 0.85;
+
+/// Below this share on every core the client had time to spare, so users that waited, waited for the server.
+pub const IDLE_SHARE: f64 = 0.70;
+
+/// Lateness below this is noise on any machine, microseconds.
+pub const LATENESS_FLOOR_US: u64 = 1_000;
+
+/// Lateness above this share of the service time distorts what is reported.
+pub const LATENESS_SHARE: f64 = 0.05;
+
+/// How far the two sides of Little's law may lie apart.
+pub const LITTLE_TOLERANCE: f64 = 0.05;
+
+/// An open run must achieve this share of its intended rate.
+pub const ACHIEVED_SHARE: f64 = 0.99;
+
+/// Steal above this share of the machine's time is worth a sentence.
+const STEAL_WORTH_SAYING: f64 = 0.02;
+
+/// Whether the figures of a run can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// They can.
+    #[default]
+    Valid,
+    /// Counts and throughput stand; latencies are distorted by the load generator.
+    Degraded,
+    /// The load was not the one asked for, and the load generator is the cause.
+    Invalid,
+}
+
+/// What limited the throughput.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limit {
+    /// The load generator.
+    Client,
+    /// The server, or the way to it.
+    Server,
+    /// It cannot be told, or the plan did (pacing, an arrival rate that was reached).
+    #[default]
+    Unclear,
+}
+
+/// A resource of the load generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Ephemeral ports.
+    Ports,
+    /// File descriptors.
+    Descriptors,
+    /// Memory.
+    Memory,
+}
+
+/// A resource that ran out, which makes a run invalid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// Which.
+    pub resource: Resource,
+    /// How that showed and what to do, in a sentence.
+    pub detail: String,
+}
+
+/// Everything the verdict looks at.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// Closed or open.
+    pub model: Model,
+    /// The load was held back by its plan: a rate limit or think time.
+    pub paced: bool,
+    /// How busy the cores were, as reported.
+    pub cores: &'a [CpuCore],
+    /// For each core the share of the time it ran or waited for its CPU that a quarter of the seconds reached.
+    pub occupied: &'a [Option<f64>],
+    /// Lateness of requests.
+    pub lateness: &'a Latency,
+    /// Service times.
+    pub service: &'a Latency,
+    /// Little's law, or why it was not judged.
+    pub little: Result<Little, String>,
+    /// Of an open run, what was intended and achieved.
+    pub open: Option<&'a OpenFacts>,
+    /// Resources that ran out.
+    pub exhausted: &'a [Exhausted],
+    /// Cores that broke down.
+    pub broken_cores: &'a [usize],
+    /// The machine's counters.
+    pub system: &'a System,
+}
+
+/// The verdict with its reasons.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judgement {
+    /// Whether the figures can be trusted.
+    pub verdict: Verdict,
+    /// What limited the throughput.
+    pub limit: Limit,
+    /// Why, in sentences with figures; the weightiest first.
+    pub reasons: Vec<String>,
+    /// What could not be judged.
+    pub notes: Vec<String>,
+}
+
+/// Lateness p99 above this distorts the latencies, microseconds: 1 ms or 5 % of the service p99, whichever is more.
+pub fn lateness_bound_us(service: &Latency) -> u64 {
+    LATENESS_FLOOR_US.max((service.p99.unwrap_or(0) as f64 * LATENESS_SHARE) as u64)
+}
+
+/// Judges a run by the rules of design section 7.
+pub fn judge(facts: &Facts<'_>) -> Judgement {
+    let mut judgement = Judgement::default();
+    let load = Load::of(facts);
+
+    judge_exhaustion(facts, &mut judgement);
+    judge_rate(facts, &load, &mut judgement);
+    judge_latency(&load, &mut judgement);
+    judge_little(facts, &mut judgement);
+    judge_broken_cores(facts, &mut judgement);
+    judge_limit(facts, &load, &mut judgement);
+    say_what_the_machine_did(facts, &mut judgement);
+    judgement
+}
+
+/// How the client was doing, digested from the facts.
+struct Load {
+    /// The busiest core: its place in the list, and its share of running or waiting for the CPU.
+    busiest: Option<(usize, f64)>,
+    /// Every core's share is known.
+    all_known: bool,
+    /// Some core is above [`SATURATED_SHARE`].
+    saturated: bool,
+    lateness_p99_us: u64,
+    bound_us: u64,
+}
+
+impl Load {
+    fn of(facts: &Facts<'_>) -> Self {
+        let busiest = facts
+            .occupied
+            .iter()
+            .enumerate()
+            .filter_map(|(core, share)| share.map(|share| (core, share)))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        Self {
+            busiest,
+            all_known: !facts.occupied.is_empty() && facts.occupied.iter().all(Option::is_some),
+            saturated: busiest.is_some_and(|(_, share)| share > SATURATED_SHARE),
+            lateness_p99_us: facts.lateness.p99.unwrap_or(0),
+            bound_us: lateness_bound_us(facts.service),
+        }
+    }
+
+    fn late(&self) -> bool {
+        self.lateness_p99_us > self.bound_us
+    }
+}
+
+impl Judgement {
+    fn at_least(&mut self, verdict: Verdict, reason: String) {
+        let weight = |v| match v {
+            Verdict::Valid => 0,
+            Verdict::Degraded => 1,
+            Verdict::Invalid => 2,
+        };
+        if weight(verdict) > weight(self.verdict) {
+            self.verdict = verdict;
+        }
+        self.reasons.push(reason);
+    }
+}
+
+fn judge_exhaustion(facts: &Facts<'_>, judgement: &mut Judgement) {
+    for exhausted in facts.exhausted {
+        let what = match exhausted.resource {
+            Resource::Ports => "ephemeral ports",
+            Resource::Descriptors => "file descriptors",
+            Resource::Memory => "memory",
+        };
+        judgement.at_least(Verdict::Invalid, format!("{what} ran out: {}", exhausted.detail));
+    }
+}
+
+fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
+    let Some(open) = facts.open else { return };
+    if open.intended == 0 || open.achieved as f64 >= open.intended as f64 * ACHIEVED_SHARE {
+        return;
+    }
+    let figures = format!(
+        "{} of {} intended arrivals were made ({})",
+        open.achieved,
+        open.intended,
+        percent(open.achieved as f64 / open.intended as f64)
+    );
+    let users_to_spare = open.users_peak < open.users_max;
+    if load.saturated {
+        judgement.at_least(Verdict::Invalid, format!("{figures} and a core of the client was saturated"));
+    } else if load.late() && users_to_spare {
+        judgement.at_least(
+            Verdict::Invalid,
+            format!(
+                "{figures}, and lateness p99 was {} us (bound {} us) with {} of {} users busy",
+                load.lateness_p99_us, load.bound_us, open.users_peak, open.users_max
+            ),
+        );
+    } else {
+        judgement.limit = Limit::Server;
+        judgement.reasons.push(format!("{figures}; the client had time to spare, so the server did not keep up"));
+    }
+}
+
+fn judge_latency(load: &Load, judgement: &mut Judgement) {
+    if load.saturated && load.late() {
+        judgement.at_least(
+            Verdict::Degraded,
+            format!(
+                "requests waited in the client: lateness p99 {} us is above {} us while a core was saturated; \
+                 throughput stands, latencies are distorted",
+                load.lateness_p99_us, load.bound_us
+            ),
+        );
+    }
+}
+
+fn judge_little(facts: &Facts<'_>, judgement: &mut Judgement) {
+    match &facts.little {
+        Err(why) => judgement.notes.push(format!("Little's law was not judged: {why}")),
+        Ok(little) if (little.ratio - 1.0).abs() > LITTLE_TOLERANCE => judgement.at_least(
+            Verdict::Degraded,
+            format!(
+                "Little's law does not hold: {:.1} users were active, but {:.1} iterations/s x {:.0} us make {:.1}",
+                little.users,
+                little.iterations_per_s,
+                little.iteration_mean_us,
+                little.users * little.ratio
+            ),
+        ),
+        Ok(_) => {}
+    }
+}
+
+fn judge_broken_cores(facts: &Facts<'_>, judgement: &mut Judgement) {
+    for core in facts.broken_cores {
+        judgement.at_least(
+            Verdict::Degraded,
+            format!("core {core} of the load broke down during the run; its users stopped and its open requests count as abandoned"),
+        );
+    }
+}
+
+fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
+    if !facts.exhausted.is_empty() {
+        judgement.limit = Limit::Client;
+    }
+    if load.saturated {
+        judgement.limit = Limit::Client;
+        if let Some((core, share)) = load.busiest {
+            judgement.reasons.push(saturation(facts, core, share));
+        }
+        return;
+    }
+    if !facts.exhausted.is_empty() || judgement.limit == Limit::Server {
+        return;
+    }
+    let Some((_, share)) = load.busiest.filter(|_| load.all_known) else {
+        judgement.notes.push("the CPU share of the load's cores could not be read, so the limit is unclear".to_owned());
+        return;
+    };
+    if facts.model == Model::Open {
+        judgement.reasons.push("the intended rate was reached, so neither side was at its limit".to_owned());
+    } else if facts.paced {
+        judgement.reasons.push("the plan held the load back (rate limit or think time)".to_owned());
+    } else if load.late() {
+        judgement.reasons.push(format!(
+            "requests waited in the client (lateness p99 {} us) though no core was above {}",
+            load.lateness_p99_us,
+            percent(share)
+        ));
+    } else if share < IDLE_SHARE {
+        judgement.limit = Limit::Server;
+        judgement
+            .reasons
+            .push(format!("no core of the client was above {}: the users waited for answers", percent(share)));
+    } else {
+        judgement
+            .reasons
+            .push(format!("the client's busiest core was at {}, neither idle nor saturated", percent(share)));
+    }
+}
+
+fn saturation(facts: &Facts<'_>, core: usize, occupied: f64) -> String {
+    let seen = facts.cores.get(core);
+    let place = match seen.and_then(|c| c.cpu) {
+        Some(cpu) => format!("CPU {cpu}"),
+        None => format!("core {core}"),
+    };
+    let ran = seen.and_then(|c| c.share_busy).unwrap_or(occupied);
+    if ran > SATURATED_SHARE {
+        format!("the client's {place} was busy {}: the client is the limit", percent(ran))
+    } else {
+        format!(
+            "the client's {place} ran {} of the time and waited for its CPU most of the rest: something else runs there",
+            percent(ran)
+        )
+    }
+}
+
+fn say_what_the_machine_did(facts: &Facts<'_>, judgement: &mut Judgement) {
+    if let Some(share) = facts.system.steal_share.filter(|&share| share > STEAL_WORTH_SAYING) {
+        judgement.reasons.push(format!("the hypervisor took {} of the machine's CPU time (steal)", percent(share)));
+    }
+    if let Some(us) = facts.system.throttled_us.filter(|&us| us > 0) {
+        judgement.reasons.push(format!("the cgroup's CPU quota held this process back for {} ms", us.div_ceil(1_000)));
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -1,0 +1,203 @@
+//! Each rule with figures on both sides of its bound.
+
+use super::*;
+
+/// Facts of a run that was fine: closed, one core at 50 %, lateness p99 20 us, service p99 10 ms.
+struct Run {
+    model: Model,
+    paced: bool,
+    cores: Vec<CpuCore>,
+    occupied: Vec<Option<f64>>,
+    lateness: Latency,
+    service: Latency,
+    little: Result<Little, String>,
+    open: Option<OpenFacts>,
+    exhausted: Vec<Exhausted>,
+    broken_cores: Vec<usize>,
+    system: System,
+}
+
+fn p99(us: u64) -> Latency {
+    Latency { count: 1000, p99: Some(us), ..Latency::default() }
+}
+
+fn little(ratio: f64) -> Result<Little, String> {
+    Ok(Little { users: 200.0, iterations_per_s: 1000.0, iteration_mean_us: 200_000.0 * ratio, ratio })
+}
+
+impl Run {
+    fn fine() -> Self {
+        Self {
+            model: Model::Closed,
+            paced: false,
+            cores: vec![CpuCore { cpu: Some(4), share_busy: Some(0.5), ..CpuCore::default() }],
+            occupied: vec![Some(0.5)],
+            lateness: p99(20),
+            service: p99(10_000),
+            little: little(1.0),
+            open: None,
+            exhausted: Vec::new(),
+            broken_cores: Vec::new(),
+            system: System::default(),
+        }
+    }
+
+    fn open(intended: u64, achieved: u64, users_peak: u64) -> Self {
+        let open = OpenFacts { intended, achieved, users_peak, users_max: 100 };
+        Self { model: Model::Open, open: Some(open), little: Err("open".into()), ..Self::fine() }
+    }
+
+    fn busy(mut self, share: f64) -> Self {
+        self.cores[0].share_busy = Some(share);
+        self.occupied[0] = Some(share);
+        self
+    }
+
+    fn judge(&self) -> Judgement {
+        judge(&Facts {
+            model: self.model,
+            paced: self.paced,
+            cores: &self.cores,
+            occupied: &self.occupied,
+            lateness: &self.lateness,
+            service: &self.service,
+            little: self.little.clone(),
+            open: self.open.as_ref(),
+            exhausted: &self.exhausted,
+            broken_cores: &self.broken_cores,
+            system: &self.system,
+        })
+    }
+
+    fn outcome(&self) -> (Verdict, Limit) {
+        let judgement = self.judge();
+        (judgement.verdict, judgement.limit)
+    }
+}
+
+#[test]
+fn users_that_wait_while_the_client_idles_wait_for_the_server() {
+    let judgement = Run::fine().judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Valid, Limit::Server));
+    assert_eq!(judgement.reasons, ["no core of the client was above 50.0 %: the users waited for answers"]);
+    assert!(judgement.notes.is_empty());
+}
+
+#[test]
+fn between_idle_and_saturated_nothing_can_be_told() {
+    assert_eq!(Run::fine().busy(0.70).outcome(), (Verdict::Valid, Limit::Unclear));
+    assert_eq!(Run::fine().busy(0.85).outcome(), (Verdict::Valid, Limit::Unclear));
+    assert_eq!(Run::fine().busy(0.86).outcome(), (Verdict::Valid, Limit::Client));
+}
+
+#[test]
+fn full_speed_on_a_saturated_core_is_valid_until_requests_are_late() {
+    let judgement = Run::fine().busy(0.97).judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Valid, Limit::Client));
+    assert_eq!(judgement.reasons, ["the client's CPU 4 was busy 97.0 %: the client is the limit"]);
+
+    // The bound is the larger of 1 ms and 5 % of the service p99.
+    let late = |lateness, service| Run { lateness: p99(lateness), service: p99(service), ..Run::fine().busy(0.97) };
+    assert_eq!(late(1_000, 10_000).outcome().0, Verdict::Valid);
+    assert_eq!(late(1_001, 10_000).outcome().0, Verdict::Degraded);
+    assert_eq!(late(5_000, 100_000).outcome().0, Verdict::Valid);
+    assert_eq!(late(5_001, 100_000).outcome().0, Verdict::Degraded);
+}
+
+#[test]
+fn late_requests_on_an_idle_core_leave_the_limit_unclear() {
+    let run = Run { lateness: p99(9_000), ..Run::fine() };
+    assert_eq!(run.outcome(), (Verdict::Valid, Limit::Unclear));
+}
+
+#[test]
+fn a_core_that_waits_for_its_cpu_is_saturated_too() {
+    let mut run = Run::fine();
+    run.occupied[0] = Some(0.95);
+    let judgement = run.judge();
+    assert_eq!(judgement.limit, Limit::Client);
+    assert!(judgement.reasons[0].contains("ran 50.0 % of the time"), "{:?}", judgement.reasons);
+}
+
+#[test]
+fn the_busiest_core_decides_and_an_unknown_one_leaves_it_open() {
+    let mut run = Run::fine();
+    run.cores.push(CpuCore { cpu: Some(5), share_busy: Some(0.9), ..CpuCore::default() });
+    run.occupied.push(Some(0.9));
+    assert_eq!(run.judge().reasons, ["the client's CPU 5 was busy 90.0 %: the client is the limit"]);
+    run.occupied[1] = None;
+    let judgement = run.judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Valid, Limit::Unclear));
+    assert_eq!(judgement.notes.len(), 1);
+}
+
+#[test]
+fn pacing_is_nobodys_limit() {
+    let run = Run { paced: true, ..Run::fine() };
+    assert_eq!(run.outcome(), (Verdict::Valid, Limit::Unclear));
+}
+
+#[test]
+fn littles_law_may_be_off_by_a_twentieth() {
+    for (ratio, verdict) in [
+        (1.0, Verdict::Valid),
+        (1.049, Verdict::Valid),
+        (0.951, Verdict::Valid),
+        (1.051, Verdict::Degraded),
+        (0.90, Verdict::Degraded),
+    ] {
+        assert_eq!(Run { little: little(ratio), ..Run::fine() }.outcome().0, verdict, "{ratio}");
+    }
+    let judgement = Run { little: little(0.90), ..Run::fine() }.judge();
+    assert_eq!(
+        judgement.reasons[0],
+        "Little's law does not hold: 200.0 users were active, but 1000.0 iterations/s x 180000 us make 180.0"
+    );
+    let judgement = Run { little: Err("too short".into()), ..Run::fine() }.judge();
+    assert_eq!(judgement.verdict, Verdict::Valid);
+    assert_eq!(judgement.notes, ["Little's law was not judged: too short"]);
+}
+
+#[test]
+fn an_open_run_is_invalid_only_when_the_client_missed_the_rate() {
+    // 99 % of the rate is enough, whatever the client did.
+    assert_eq!(Run::open(1000, 990, 50).outcome(), (Verdict::Valid, Limit::Unclear));
+    assert_eq!(Run::open(1000, 990, 50).busy(0.9).outcome().0, Verdict::Valid);
+    // Less, with a client that had time to spare: the server.
+    assert_eq!(Run::open(1000, 989, 100).outcome(), (Verdict::Valid, Limit::Server));
+    // Less, on a saturated core.
+    assert_eq!(Run::open(1000, 989, 50).busy(0.9).outcome(), (Verdict::Invalid, Limit::Client));
+    // Less, late, with users to spare; with none to spare the users were the limit, not the client's clock.
+    let late = |users_peak| Run { lateness: p99(2_000), ..Run::open(1000, 989, users_peak) };
+    assert_eq!(late(99).outcome().0, Verdict::Invalid);
+    assert_eq!(late(100).outcome(), (Verdict::Valid, Limit::Server));
+}
+
+#[test]
+fn what_ran_out_makes_a_run_invalid() {
+    let exhausted = vec![Exhausted { resource: Resource::Ports, detail: "use --connections shared".into() }];
+    let judgement = Run { exhausted, ..Run::fine() }.judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Invalid, Limit::Client));
+    assert_eq!(judgement.reasons, ["ephemeral ports ran out: use --connections shared"]);
+}
+
+#[test]
+fn a_broken_core_degrades() {
+    let judgement = Run { broken_cores: vec![1], ..Run::fine() }.judge();
+    assert_eq!(judgement.verdict, Verdict::Degraded);
+    assert!(judgement.reasons[0].starts_with("core 1 of the load broke down"));
+}
+
+#[test]
+fn the_machines_part_is_said_and_changes_no_verdict() {
+    let system = System { steal_share: Some(0.07), throttled_us: Some(1_500), ..System::default() };
+    let judgement = Run { system, ..Run::fine() }.judge();
+    assert_eq!(judgement.verdict, Verdict::Valid);
+    assert_eq!(
+        judgement.reasons[1..],
+        [
+            "the hypervisor took 7.0 % of the machine's CPU time (steal)",
+            "the cgroup's CPU quota held this process back for 2 ms"
+        ]
+    );
+}

@@ -1,0 +1,82 @@
+//! What the tests of this crate's promises share.
+#![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use pummel_stats::{
+    Collector, CollectorSpec, Delivery, Exchanges, Model, Output, OutputSpec, Recorder, RowId, RowKey, RowKind,
+    RunFacts, Sample, Snapshot, Summary,
+};
+
+/// Nanoseconds in a second.
+pub const S: u64 = 1_000_000_000;
+
+pub fn start(cores: usize, outputs: Vec<OutputSpec>) -> (Collector, Vec<Recorder>) {
+    Collector::start(CollectorSpec {
+        cores,
+        model: Model::Closed,
+        start: Instant::now(),
+        run: RunFacts {
+            id: "id".into(),
+            name: "test".into(),
+            plan: serde_json::json!({"users": 1}),
+            ..RunFacts::default()
+        },
+        outputs,
+    })
+    .expect("threads can be started")
+}
+
+pub fn key(kind: RowKind, name: &str) -> RowKey {
+    let label = match kind {
+        RowKind::Request => "request-GET",
+        RowKind::Transaction => "transaction",
+    };
+    RowKey { case: "case".into(), kind, label: label.into(), name: name.into() }
+}
+
+pub fn sample(service_us: u64) -> Sample {
+    Sample { service_us, response_us: service_us + 1, bytes_received: 200, bytes_sent: 100 }
+}
+
+pub fn one_sent() -> Exchanges {
+    Exchanges { sent: 1, answered: 1, ..Exchanges::default() }
+}
+
+/// One request from its start to its success.
+pub fn succeed(recorder: &mut Recorder, row: RowId, service_us: u64) {
+    recorder.started();
+    recorder.exchanges(row, one_sent());
+    recorder.succeeded(row, sample(service_us));
+}
+
+/// One request that fails after 50 us.
+pub fn fail(recorder: &mut Recorder, row: RowId, message: &str) {
+    recorder.started();
+    recorder.exchanges(row, Exchanges { unsent: 1, ..Exchanges::default() });
+    recorder.failed(row, 50, 0, 0, "connect refused", message);
+}
+
+/// Keeps all it is given.
+#[derive(Clone, Default)]
+pub struct Keep {
+    pub snapshots: Arc<Mutex<Vec<Arc<Snapshot>>>>,
+    pub summaries: Arc<Mutex<Vec<Arc<Summary>>>>,
+}
+
+impl Keep {
+    pub fn spec(&self, delivery: Delivery) -> OutputSpec {
+        OutputSpec { name: "keep".into(), delivery, output: Box::new(self.clone()) }
+    }
+}
+
+impl Output for Keep {
+    fn snapshot(&mut self, snapshot: &Arc<Snapshot>) {
+        self.snapshots.lock().unwrap().push(Arc::clone(snapshot));
+    }
+
+    fn finish(&mut self, summary: &Arc<Summary>) {
+        self.summaries.lock().unwrap().push(Arc::clone(summary));
+    }
+}
