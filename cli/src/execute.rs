@@ -179,9 +179,3 @@ mod tests {
         assert_eq!(written, good());
     }
 }
-fn live_outputs(_o: &OutputPlan) -> Vec<OutputSpec> {
-    Vec::new()
-}
-fn final_text(_s: &Summary) -> String {
-    String::new()
-}

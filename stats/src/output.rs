@@ -19,7 +19,7 @@ const DISPLAY_QUEUE: usize = 4;
 const DISPLAY_GRACE: Duration = Duration::from_secs(5);
 
 /// How long a lossless output gets at the end: more than the longest hang we want to ride out, a database away for 30 s.
-const LOSSLESS_GRACE: Duration = Duration::from_secs(60);
+const LOSSLESS_GRACE: Duration = Duration::from_mins(1);
 
 /// A consumer of a run: a display, a file, a database. It never sees the cores and cannot hold them back.
 pub trait Output: Send {

@@ -30,6 +30,13 @@ pub(crate) const SETS_PER_CORE: usize = 2;
 /// wait for a spare. The channels have this capacity, so a hand-over finds room always.
 pub(crate) const TRAVELLING_PER_CORE: usize = SETS_PER_CORE + 2;
 
+/// An error with a given message. `row` is `None` for those over the limit.
+struct KnownError {
+    row: Option<u32>,
+    kind: &'static str,
+    id: u32,
+}
+
 /// One core's recorder. It lives on the core's thread, shares nothing with other cores, takes no lock, and allocates only
 /// on a row's first use.
 ///
@@ -40,7 +47,8 @@ pub struct Recorder {
     spares: Receiver<Box<Interval>>,
     collector: Sender<Box<Interval>>,
     rows: HashMap<Arc<RowKey>, RowId>,
-    errors: HashMap<Box<str>, Vec<(Option<u32>, &'static str, u32)>>,
+    /// By message, so that a known one is found without making a key.
+    errors: HashMap<Box<str>, Vec<KnownError>>,
     errors_known: usize,
     distinct_errors: usize,
     /// Everything handed over so far.
@@ -358,7 +366,7 @@ impl Recorder {
         };
         let id = self.errors_known as u32;
         self.errors_known += 1;
-        self.errors.entry(message.into()).or_default().push((row, kind, id));
+        self.errors.entry(message.into()).or_default().push(KnownError { row, kind, id });
         self.current.new_errors.push(ErrorKey { kind, row, message: message.into() });
         self.current.errors.push(0);
         id
@@ -366,7 +374,7 @@ impl Recorder {
 
     fn known_error(&self, row: Option<u32>, kind: &str, message: &str) -> Option<u32> {
         let same_message = self.errors.get(message)?;
-        same_message.iter().find(|(r, k, _)| *r == row && *k == kind).map(|(_, _, id)| *id)
+        same_message.iter().find(|known| known.row == row && known.kind == kind).map(|known| known.id)
     }
 }
 
@@ -377,3 +385,7 @@ fn cut(message: &str) -> &str {
     }
     &message[..message.floor_char_boundary(MAX_MESSAGE_BYTES)]
 }
+
+#[cfg(test)]
+#[path = "recorder_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ mod common;
 
 use std::thread;
 
-use common::{fail, key, one_sent, sample, start, succeed, Keep, S};
+use common::{fail, key, one_sent, sample, start, start_ago, succeed, Keep, S};
 use pummel_stats::{Delivery, FinalFacts, RowKind};
 
 /// A small generator with a seed, so that a failure can be repeated.
@@ -72,7 +72,7 @@ fn several_cores_that_hand_over_at_random_lose_nothing() {
     assert_eq!(summary.totals.exchanges.unsent, failures);
     let service = &summary.totals.service_us;
     assert_eq!(service.count, CORES * ROUNDS - failures);
-    assert_eq!(service.mean, Some(service_sum as f64 / service.count as f64));
+    assert_eq!(service.mean, Some((service_sum as f64 / service.count as f64 * 1000.0).round() / 1000.0));
     assert_eq!(summary.steps.len(), 3);
     assert_eq!(summary.steps.iter().map(|step| step.requests).sum::<u64>(), CORES * ROUNDS);
     assert_eq!(summary.transactions[0].passed, CORES * ROUNDS / 2);
@@ -130,6 +130,37 @@ fn what_ends_after_the_stop_is_the_drain() {
     assert!((summary.totals.rps - 30.0 / 2.01).abs() < 1e-9);
     assert!((summary.steps[0].rps - 30.0 / 2.01).abs() < 1e-9);
     assert!(keep.snapshots.lock().unwrap().last().unwrap().point.drain);
+}
+
+#[test]
+fn a_second_waits_two_seconds_for_a_core_and_takes_the_rest_as_a_correction() {
+    let keep = Keep::default();
+    // The run clock is 10 s ahead of the first hand-over, so every second before is overdue at once.
+    let (collector, mut recorders) = start_ago(2, 10, vec![keep.spec(Delivery::Lossless)]);
+    let mut late = recorders.pop().unwrap();
+    let mut on_time = recorders.pop().unwrap();
+    for recorder in [&mut on_time, &mut late] {
+        let row = recorder.row(key(RowKind::Request, "a"));
+        recorder.user_started(0);
+        succeed(recorder, row, 100);
+    }
+    on_time.hand_over(1);
+    while keep.snapshots.lock().unwrap().is_empty() {
+        thread::yield_now();
+    }
+    late.hand_over(1);
+    for mut recorder in [on_time, late] {
+        recorder.user_finished(2 * S);
+        recorder.finish(2 * S);
+    }
+    let summary = collector.finish(FinalFacts::default()).unwrap().summary;
+    let snapshots = keep.snapshots.lock().unwrap();
+    let corrections: Vec<_> = snapshots.iter().flat_map(|s| &s.corrections).filter(|c| c.point.t_s == 0).collect();
+    assert!(!corrections.is_empty());
+    let last = &corrections.last().unwrap().point;
+    assert_eq!((last.requests, last.users, last.p50_us), (2, 2, Some(100)));
+    assert_eq!(summary.series[0], *last);
+    assert!(summary.conservation.ok);
 }
 
 #[test]
@@ -194,6 +225,8 @@ fn recorders_that_go_without_a_word_do_not_hold_the_end() {
     recorder.hand_over(1);
     succeed(&mut recorder, row, 10);
     drop(recorder);
+    // The stats thread has time to notice by itself.
+    thread::sleep(std::time::Duration::from_millis(50));
     let summary = collector.finish(FinalFacts::default()).unwrap().summary;
     assert_eq!(summary.totals.requests, 1);
 }

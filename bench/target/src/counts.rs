@@ -129,9 +129,6 @@ mod tests {
         second.closed();
         let expected = Counts { requests: 3, refused: 1, connections_opened: 2, connections_open: 1 };
         assert_eq!(all.total(), expected);
-        assert_eq!(
-            expected.to_json(),
-            r#"{"requests":3,"refused":1,"connections_opened":2,"connections_open":1}"#
-        );
+        assert_eq!(expected.to_json(), r#"{"requests":3,"refused":1,"connections_opened":2,"connections_open":1}"#);
     }
 }

@@ -32,17 +32,18 @@
 //! | `/hang` | none, ever |
 //! | `/__stats` | the [`Counts`] as JSON |
 //!
-//! Reading order: `target` (start and stop), `core` (accept), `conversation` (the quick way), `work` (the slow way),
-//! `route` (what is asked for), `answer` (what it looks like on the wire), `counts`.
+//! Reading order: `target` (start and stop), `serve` (one core: accept), `conversation` (the quick way), `work` (the slow way),
+//! `route` (what is asked for), `answer` (what is said), `head` (how it looks on the wire), `counts`.
 
 #![forbid(unsafe_code)]
 
 mod answer;
 mod conversation;
-mod core;
 mod counts;
 mod filler;
+mod head;
 mod route;
+mod serve;
 mod target;
 mod work;
 

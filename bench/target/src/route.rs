@@ -223,8 +223,15 @@ mod tests {
 
     #[test]
     fn parameters_of_the_query() {
-        let expected =
-            Order { status: Some(503), delay_ms: 5, bytes: Some(9), chunk: Some(3), close_after: Some(2), announce: false, ..PLAIN };
+        let expected = Order {
+            status: Some(503),
+            delay_ms: 5,
+            bytes: Some(9),
+            chunk: Some(3),
+            close_after: Some(2),
+            announce: false,
+            ..PLAIN
+        };
         let target = "/api?x=1&status=503&delay_ms=5&bytes=9&chunk=3&close_after=2&announce=0";
         assert_eq!(order(target).unwrap(), expected);
     }

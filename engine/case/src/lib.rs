@@ -7,6 +7,7 @@ mod check;
 mod document;
 mod error;
 mod expression;
+mod load;
 mod plain;
 mod request;
 mod response;
@@ -17,6 +18,7 @@ mod value;
 
 pub use case::Case;
 pub use error::{StepError, StepErrorKind};
+pub use load::{load, load_text, parse_env_file, Diagnostic, EnvFileError, LoadError, LoadOptions, Loaded};
 pub use plain::{PlainRequest, PlainRequestError};
 pub use request::{Origin, RenderedRequest};
 pub use response::{Headers, ResponseView};

@@ -11,8 +11,8 @@ pub struct ThinkTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Fixed(Duration),
-    /// Whole milliseconds from the first to the second, both included, each as likely as any other.
-    UniformMs(u64, u64),
+    /// Whole milliseconds from `min` to `max`, both included and each as likely as any other, then cut to the limit.
+    UniformMs { min: u64, max: u64, limit: Duration },
 }
 
 /// The longest pause: a day. A longer one is a typing error, and the sum of several must fit a clock.
@@ -24,18 +24,20 @@ impl ThinkTime {
         ThinkTime { kind: Kind::Fixed(duration(seconds)) }
     }
 
-    /// A pause of whole milliseconds between two bounds in seconds; no pause where they are the wrong way round.
-    pub(crate) fn uniform(min_s: f64, max_s: f64) -> Self {
-        let (min_ms, max_ms) = (duration(min_s).as_millis() as u64, duration(max_s).as_millis() as u64);
-        let kind = if min_s > max_s { Kind::Fixed(Duration::ZERO) } else { Kind::UniformMs(min_ms, max_ms) };
-        ThinkTime { kind }
+    /// A pause of whole milliseconds between two bounds in seconds, the second not below the first, cut to a limit where that is
+    /// above 0.
+    pub(crate) fn uniform(min_s: f64, max_s: f64, limit_s: f64) -> Self {
+        let min = duration(min_s).as_millis() as u64;
+        let max = (duration(max_s).as_millis() as u64).max(min);
+        let limit = if limit_s > 0.0 { duration(limit_s) } else { duration(MAX_THINK_TIME_S) };
+        ThinkTime { kind: Kind::UniformMs { min, max, limit } }
     }
 
     /// The next pause.
     pub fn pick(&self, rng: &mut fastrand::Rng) -> Duration {
         match self.kind {
             Kind::Fixed(time) => time,
-            Kind::UniformMs(min, max) => Duration::from_millis(rng.u64(min..=max)),
+            Kind::UniformMs { min, max, limit } => Duration::from_millis(rng.u64(min..=max)).min(limit),
         }
     }
 }
@@ -61,13 +63,13 @@ mod tests {
     #[test]
     fn uniform_pauses_stay_within_their_bounds_and_reach_them() {
         let mut rng = fastrand::Rng::with_seed(1);
-        let think = ThinkTime::uniform(0.001, 0.003);
+        let think = ThinkTime::uniform(0.001, 0.003, 0.0);
         let mut seen = [0; 4];
         for _ in 0..200 {
             seen[think.pick(&mut rng).as_millis() as usize] += 1;
         }
         assert_eq!(seen[0], 0);
         assert!(seen[1..].iter().all(|n| *n > 0));
-        assert_eq!(ThinkTime::uniform(2.0, 1.0).pick(&mut rng), Duration::ZERO);
+        assert_eq!(ThinkTime::uniform(2.0, 3.0, 0.5).pick(&mut rng), Duration::from_millis(500));
     }
 }

@@ -151,9 +151,12 @@ impl Sampler {
         self.descriptors_max = self.descriptors_max.max(self.descriptors(connections_open));
     }
 
-    /// The load stops; the cores' shares are complete.
-    pub(crate) fn load_stopped(&mut self) {
-        self.load_stopped = true;
+    /// The load stops: one more reading, and the cores' shares are complete.
+    pub(crate) fn load_stopped(&mut self, connections_open: u64) {
+        if !self.load_stopped {
+            self.sample(connections_open);
+            self.load_stopped = true;
+        }
     }
 
     /// The last reading of a run.
@@ -281,6 +284,21 @@ mod tests {
         sampler.sample(0);
         let (cores, _) = sampler.cores();
         assert_eq!((cores[0].cpu, cores[0].share_mean), (Some(7), None));
+    }
+
+    #[test]
+    fn a_thread_that_runs_has_a_share_until_the_load_stops() {
+        let mut sampler = Sampler::new(1);
+        sampler.watch(0, Some(1), rustix::thread::gettid().as_raw_pid() as u32);
+        std::thread::sleep(SHORTEST_SPAN);
+        sampler.load_stopped(0);
+        std::thread::sleep(SHORTEST_SPAN);
+        sampler.sample(0);
+        let readable = fs::metadata("/proc/self/schedstat").is_ok();
+        assert_eq!(sampler.cores[0].running.len(), usize::from(readable));
+        let (cores, occupied) = sampler.cores();
+        assert_eq!(cores[0].share_mean.is_some(), readable);
+        assert!(occupied[0].is_none_or(|share| (0.0..=2.0).contains(&share)));
     }
 
     #[test]

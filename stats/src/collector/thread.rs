@@ -57,6 +57,7 @@ impl CoreProgress {
 
 /// When the load began and ended, nanoseconds on the run clock.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "units stand last in a name, also where they agree")]
 pub(super) struct Window {
     pub(super) first_user_ns: Option<u64>,
     pub(super) stopped_ns: Option<u64>,
@@ -107,6 +108,8 @@ pub(super) struct StatsThread {
     pub(super) connections_peak: u64,
     cores: Vec<CoreProgress>,
     next_sample: Instant,
+    /// Every recorder was dropped: no interval will come any more.
+    recorders_gone: bool,
 }
 
 impl StatsThread {
@@ -138,6 +141,7 @@ impl StatsThread {
             connections_peak: 0,
             cores: vec![CoreProgress::default(); cores],
             next_sample: start.max(now) + SAMPLE_EVERY,
+            recorders_gone: false,
         }
     }
 
@@ -146,14 +150,16 @@ impl StatsThread {
         let facts = loop {
             let intervals = self.intervals.clone();
             select! {
-                recv(intervals) -> interval => match interval {
-                    Ok(interval) => self.take(interval),
+                recv(intervals) -> interval => if let Ok(interval) = interval {
+                    self.take(interval);
+                } else {
                     // Every recorder is gone; only the end is left to wait for.
-                    Err(_) => self.intervals = never(),
+                    self.recorders_gone = true;
+                    self.intervals = never();
                 },
                 recv(self.orders) -> order => match order {
                     Ok(Control::Finish(facts)) => break facts,
-                    Ok(order) => self.obey(order),
+                    Ok(order) => self.obey(&order),
                     Err(_) => return None,
                 },
                 recv(crossbeam_channel::at(self.next_deadline())) -> _ => {}
@@ -169,12 +175,11 @@ impl StatsThread {
         Some(self.finish(&facts))
     }
 
-    fn obey(&mut self, order: Control) {
-        match order {
+    fn obey(&mut self, order: &Control) {
+        match *order {
             Control::CoreReady { core, cpu, tid } => self.sampler.watch(core, cpu, tid),
             Control::LoadStopped { at_ns } => {
-                self.sampler.sample(self.connections_open());
-                self.sampler.load_stopped();
+                self.sampler.load_stopped(self.connections_open());
                 self.window.stopped_ns = Some(at_ns);
             }
             Control::Finish(_) => {}
@@ -197,6 +202,10 @@ impl StatsThread {
         let rows = self.totals.merge(&interval);
         self.timeline.add(&interval.seconds, rows);
         self.connections_peak = self.connections_peak.max(self.connections_open());
+
+        if self.cores.iter().all(CoreProgress::is_over) {
+            self.sampler.load_stopped(self.connections_open());
+        }
 
         interval.clear();
         let core = interval.core;
@@ -311,7 +320,7 @@ impl StatsThread {
     /// Takes in the cores' last intervals, publishes what is left, and sums up.
     fn finish(mut self, facts: &FinalFacts) -> (Arc<Summary>, Vec<OutputThread>) {
         let deadline = Instant::now() + LAST_INTERVALS;
-        while self.cores.iter().any(|core| core.finished_ns.is_none()) {
+        while !self.recorders_gone && self.cores.iter().any(|core| core.finished_ns.is_none()) {
             match self.intervals.recv_deadline(deadline) {
                 Ok(interval) => self.take(interval),
                 Err(_) => break,

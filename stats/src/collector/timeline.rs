@@ -189,7 +189,9 @@ mod tests {
     fn part(values: &[u64]) -> Vec<(usize, RowSecond)> {
         let key = RowKey { case: "c".into(), kind: RowKind::Request, label: "request-GET".into(), name: "n".into() };
         let mut recorded = Recorded::<u32>::default();
-        values.iter().for_each(|&v| recorded.record(v));
+        for &value in values {
+            recorded.record(value);
+        }
         let mut row = RowSecond::new(Arc::new(key));
         row.succeeded = values.len() as u64;
         row.latency = recorded.to_distribution();

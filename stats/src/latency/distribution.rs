@@ -37,10 +37,12 @@ impl Distribution {
         let total: u64 = self.buckets.iter().map(|bucket| bucket.1).sum();
         let rank = ((share.clamp(0.0, 1.0) * total as f64).ceil() as u64).max(1);
         let mut below = 0;
-        for &(value_us, count) in &self.buckets {
+        // The last bucket holds what is beyond the histogram's range, too, so there the exact maximum is the answer.
+        let (_, but_the_last) = self.buckets.split_last()?;
+        for &(value_us, count) in but_the_last {
             below += count;
             if below >= rank {
-                return Some(value_us.clamp(min, max));
+                return Some(value_us.max(min));
             }
         }
         Some(max)
@@ -85,7 +87,9 @@ mod tests {
 
     fn of(values: &[u64]) -> Distribution {
         let mut recorded = Recorded::<u32>::default();
-        values.iter().for_each(|&v| recorded.record(v));
+        for &value in values {
+            recorded.record(value);
+        }
         recorded.to_distribution()
     }
 

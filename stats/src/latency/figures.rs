@@ -17,9 +17,9 @@ pub struct Latency {
     pub count: u64,
     /// Exact minimum.
     pub min: Option<u64>,
-    /// Exact arithmetic mean.
+    /// Arithmetic mean, to the nanosecond.
     pub mean: Option<f64>,
-    /// Exact standard deviation of the population.
+    /// Standard deviation of the population, to the nanosecond.
     pub stddev: Option<f64>,
     /// Median.
     pub p50: Option<u64>,
@@ -49,8 +49,8 @@ impl Latency {
         Self {
             count: moments.count(),
             min: moments.min(),
-            mean: moments.mean(),
-            stddev: moments.stddev(),
+            mean: moments.mean().map(to_the_nanosecond),
+            stddev: moments.stddev().map(to_the_nanosecond),
             p50,
             p75,
             p90,
@@ -61,6 +61,11 @@ impl Latency {
             max: moments.max(),
         }
     }
+}
+
+/// Digits beyond the nanosecond are noise, and a short number survives every JSON parser unchanged.
+fn to_the_nanosecond(us: f64) -> f64 {
+    (us * 1000.0).round() / 1000.0
 }
 
 impl<C: Counter> From<&Recorded<C>> for Latency {

@@ -1,6 +1,6 @@
 //! Latency distributions in the three forms a run needs.
 //!
-//! - [`Recorded`]: dense and writable, one HDR histogram with exact moments beside it. Cores write `u32` ones, the run's
+//! - `Recorded`: dense and writable, one HDR histogram with exact moments beside it. Cores write `u32` ones, the run's
 //!   totals are `u64` ones; merging goes bucket by bucket and is exact.
 //! - [`Distribution`]: sparse and mergeable, what one second of one row looked like; snapshots carry these.
 //! - [`Latency`]: the dozen figures of one distribution, as they stand in the summary.

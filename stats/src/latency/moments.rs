@@ -95,7 +95,9 @@ mod tests {
 
     fn of(values: &[u64]) -> Moments {
         let mut moments = Moments::default();
-        values.iter().for_each(|&v| moments.record(v));
+        for &value in values {
+            moments.record(value);
+        }
         moments
     }
 

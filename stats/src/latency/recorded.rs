@@ -95,7 +95,8 @@ impl<C: Counter> Recorded<C> {
         };
         let mut values = [0; N];
         for (slot, value) in values.iter_mut().zip(histogram.value_at_quantiles(shares)) {
-            *slot = value.clamp(min, max);
+            // The last bucket holds what is beyond the histogram's range, too.
+            *slot = if value >= histogram.max() { max } else { value.max(min) };
         }
         values
     }

@@ -1,8 +1,8 @@
 //! What the tests of this crate's promises share.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file is a crate of its own and uses a part")]
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pummel_stats::{
     Collector, CollectorSpec, Delivery, Exchanges, Model, Output, OutputSpec, Recorder, RowId, RowKey, RowKind,
@@ -13,10 +13,15 @@ use pummel_stats::{
 pub const S: u64 = 1_000_000_000;
 
 pub fn start(cores: usize, outputs: Vec<OutputSpec>) -> (Collector, Vec<Recorder>) {
+    start_ago(cores, 0, outputs)
+}
+
+/// A run whose clock started some seconds ago.
+pub fn start_ago(cores: usize, ago_s: u64, outputs: Vec<OutputSpec>) -> (Collector, Vec<Recorder>) {
     Collector::start(CollectorSpec {
         cores,
         model: Model::Closed,
-        start: Instant::now(),
+        start: Instant::now().checked_sub(Duration::from_secs(ago_s)).expect("the machine runs for longer"),
         run: RunFacts {
             id: "id".into(),
             name: "test".into(),

@@ -83,6 +83,17 @@ pub(crate) struct ParamProgram {
 }
 
 impl RequestProgram {
+    /// Whether it renders the same request every time.
+    pub(crate) fn is_constant(&self) -> bool {
+        let constant = |expr: &Expr| expr.as_const().is_some();
+        self.variables.is_empty()
+            && matches!(self.target, TargetProgram::Fixed { .. })
+            && self.params.iter().all(|param| constant(&param.key) && constant(&param.value))
+            && self.headers.iter().all(|header| header.name.known().is_some() && constant(&header.value))
+            && self.cookies.iter().all(|cookie| constant(&cookie.name) && constant(&cookie.value))
+            && matches!(self.body, BodyProgram::None | BodyProgram::Fixed(_))
+    }
+
     /// Renders the whole request.
     pub(crate) fn render(&self, session: &mut Session, out: &mut RenderedRequest) -> Result<(), StepError> {
         out.clear();

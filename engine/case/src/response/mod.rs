@@ -11,5 +11,5 @@ mod search;
 mod view;
 
 pub(crate) use body::{with_scratch, ParsedBody, ResponseParts};
-pub(crate) use search::{repair_quotes, Search, SearchProblem};
+pub(crate) use search::{repair_quotes, Search};
 pub use view::{Headers, ResponseView};

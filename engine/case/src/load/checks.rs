@@ -1,0 +1,231 @@
+//! `extract` and `validate` of a step (hrp spec 4, 9, 10).
+
+use std::sync::Arc;
+
+use super::{
+    case::CaseBuilder,
+    fields::{list, map, text, Fields},
+    names::did_you_mean,
+    report::{code, Report},
+};
+use crate::{
+    assertion::{compile_pattern, Assertion},
+    check::{Checks, Extract, GeneralValidator, Source, Validator},
+    document::{Node, NodeKind, Place},
+    expression::{compile_text, compile_value, CompileErrorKind, Expr, Scan, Scope, Variable},
+    response::{repair_quotes, Search},
+    value::Value,
+};
+
+/// The longest expectation that is repeated in an error text, which is also a label of the report.
+const MAX_SHOWN_EXPECT: usize = 80;
+
+/// Compiles both lists. Names the step extracts are known to its validators, and there stand above all others (hrp spec 7.10).
+pub(crate) fn compile_checks(
+    fields: &Fields<'_>,
+    step_scope: &Scope,
+    builder: &mut CaseBuilder<'_>,
+    report: &mut Report,
+) -> Option<Checks> {
+    let mut extracts = Vec::new();
+    let mut scope = step_scope.clone();
+    if let Some(node) = fields.get("extract") {
+        for (key, value) in map(node, "extract", report)? {
+            let Some(expression) = text(value, "an expression of extract", report) else { continue };
+            let source = compile_source(expression, value.place, step_scope, report);
+            let slot = builder.slot(&key.text);
+            scope.step.remove(&key.text);
+            scope.extracted.insert(key.text.clone(), slot);
+            builder.scope.extracted.insert(key.text.clone(), slot);
+            extracts.extend(source.map(|source| Extract { slot, source }));
+        }
+    }
+    let mut validators = Vec::new();
+    if let Some(node) = fields.get("validate") {
+        for item in list(node, "validate", report)? {
+            validators.extend(compile_validator(item, &scope, report));
+        }
+    }
+    Some(Checks { extracts: extracts.into(), validators: validators.into() })
+}
+
+/// The parts of a validator, from either form.
+struct Written<'a> {
+    check: &'a Node,
+    assertion: (&'a str, Place),
+    expect: &'a Node,
+    msg: Option<&'a Node>,
+}
+
+fn compile_validator(node: &Node, scope: &Scope, report: &mut Report) -> Option<Validator> {
+    let written = written(node, report)?;
+    let (name, place) = written.assertion;
+    let Some(assertion) = Assertion::from_name(name) else {
+        let error = report.error(place, code::INVALID_CASE, format!("unknown assert \"{name}\""));
+        error.label = Some("unknown assert".into());
+        error.help = did_you_mean(name, Assertion::names());
+        return None;
+    };
+    let check_text = match &written.check.kind {
+        NodeKind::Scalar(scalar) if matches!(scalar.resolve(), Value::Text(_)) => &*scalar.text,
+        _ => {
+            let message = format!("check must be text, not {}", written.check.kind_name());
+            report.error(written.check.place, code::INVALID_CASE, message);
+            return None;
+        }
+    };
+    let check = compile_source(check_text, written.check.place, scope, report)?;
+    let expect = match compile_value(written.expect, scope) {
+        Ok(expect) => expect,
+        Err(error) => {
+            report.expression(&error, scope, code::UNDEFINED);
+            return None;
+        }
+    };
+    let msg = match written.msg {
+        Some(msg) => text(msg, "msg", report)?,
+        None => "",
+    };
+    let message = message(check_text, name, written.expect, msg);
+    if let (Source::Search(search), Assertion::Equal, Some(value)) = (&check, assertion, expect.as_const()) {
+        if let (true, Value::Int(n)) = (search.is_status(), &**value) {
+            if let Ok(expected) = u16::try_from(*n) {
+                return Some(Validator::Status { expected, message });
+            }
+        }
+    }
+    let regex = match (assertion, expect.as_const()) {
+        (Assertion::RegexMatch, Some(pattern)) => match compile_pattern(pattern) {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                report.warn(written.expect.place, format!("the pattern is not valid and never matches: {reason}"));
+                None
+            }
+        },
+        _ => None,
+    };
+    Some(Validator::General(Box::new(GeneralValidator { check, assertion, expect, regex, message })))
+}
+
+/// Both forms of a validator; the one with three named keys is tried first (hrp spec 4).
+fn written<'a>(node: &'a Node, report: &mut Report) -> Option<Written<'a>> {
+    let entries = match &node.kind {
+        NodeKind::Map(entries) => &entries[..],
+        _ => &[],
+    };
+    let find = |name: &str| entries.iter().find(|(key, _)| &*key.text == name).map(|(_, value)| value);
+    if let (Some(check), Some(assertion), Some(expect)) = (find("check"), find("assert"), find("expect")) {
+        for (key, _) in entries {
+            if !["check", "assert", "expect", "msg"].contains(&&*key.text) {
+                report.warn(key.place, format!("unknown key \"{}\" in a validator is ignored", key.text));
+            }
+        }
+        let name = text(assertion, "assert", report)?;
+        return Some(Written { check, assertion: (name, assertion.place), expect, msg: find("msg") });
+    }
+    let [(key, value)] = entries else {
+        let error = report.error(node.place, code::INVALID_CASE, "this is not a validator");
+        error.help = Some("write {eq: [check, expect]} or {check: ..., assert: eq, expect: ...}".into());
+        return None;
+    };
+    let (check, expect, msg) = match &value.kind {
+        NodeKind::List(items) => match &items[..] {
+            [check, expect] => (check, expect, None),
+            [check, expect, msg] => (check, expect, Some(msg)),
+            _ => {
+                let message = format!("\"{}\" takes check, expect and at most a message", key.text);
+                report.error(value.place, code::INVALID_CASE, message);
+                return None;
+            }
+        },
+        _ => {
+            let message = format!("\"{}\" takes a list of check and expect, not {}", key.text, value.kind_name());
+            report.error(value.place, code::INVALID_CASE, message).help = if Assertion::from_name(&key.text).is_none() {
+                did_you_mean(&key.text, Assertion::names())
+            } else {
+                None
+            };
+            return None;
+        }
+    };
+    Some(Written { check, assertion: (&key.text, key.place), expect, msg })
+}
+
+/// The error text of a validator: what stands in the case, in the order it reads.
+fn message(check: &str, assertion: &str, expect: &Node, msg: &str) -> Arc<str> {
+    let mut shown = String::new();
+    push_written(expect, &mut shown);
+    if shown.len() > MAX_SHOWN_EXPECT {
+        let end = (0..=MAX_SHOWN_EXPECT).rfind(|at| shown.is_char_boundary(*at)).unwrap_or(0);
+        shown.truncate(end);
+        shown.push_str("...");
+    }
+    let msg = if msg.is_empty() { String::new() } else { format!(" ({msg})") };
+    Arc::from(format!("step validation failed: {check} {assertion} {shown}{msg}"))
+}
+
+fn push_written(node: &Node, out: &mut String) {
+    if out.len() > MAX_SHOWN_EXPECT {
+        return;
+    }
+    match &node.kind {
+        NodeKind::Scalar(scalar) => scalar.resolve().operand().push_json(out),
+        NodeKind::List(items) => {
+            out.push('[');
+            for (n, item) in items.iter().enumerate() {
+                out.push_str(if n > 0 { "," } else { "" });
+                push_written(item, out);
+            }
+            out.push(']');
+        }
+        NodeKind::Map(entries) => {
+            out.push('{');
+            for (n, (key, value)) in entries.iter().enumerate() {
+                out.push_str(if n > 0 { "," } else { "" });
+                out.push_str(&key.text);
+                out.push(':');
+                push_written(value, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// What an extract value or a check stands for (hrp spec 10.2).
+fn compile_source(written: &str, place: Place, scope: &Scope, report: &mut Report) -> Option<Source> {
+    let repaired = repair_quotes(written.trim());
+    match compile_text(&repaired, Scan::Trimmed, place, scope) {
+        Ok(Expr::Const(value)) => Some(match &*value {
+            Value::Text(text) => search_or_text(text, place, report),
+            _ => Source::Value(Expr::Const(value)),
+        }),
+        // What a response said is data, whatever it looks like (hrp spec 7.5).
+        Ok(variable @ Expr::Variable(Variable::Extracted { .. })) => Some(Source::Value(variable)),
+        Ok(template) => Some(Source::Template(template)),
+        Err(error) => match &error.kind {
+            CompileErrorKind::Call(_) => {
+                report.expression(&error, scope, code::UNDEFINED);
+                None
+            }
+            // hrp goes on with the text as it stands, so that JMESPath such as body."$ref" works.
+            CompileErrorKind::Undefined(name) => {
+                let message = format!("variable {name} is not defined here: the expression is used as written");
+                report.warn(place, message).help = did_you_mean(name, scope.names());
+                Some(search_or_text(&repaired, place, report))
+            }
+        },
+    }
+}
+
+fn search_or_text(text: &str, place: Place, report: &mut Report) -> Source {
+    match Search::compile(text) {
+        Ok(Some(search)) => return Source::Search(search),
+        Ok(None) => {}
+        Err(problem) => {
+            let warning = report.warn(place, format!("\"{text}\" is used as text: {}", problem.0));
+            warning.help = Some("names with a hyphen need double quotes: headers.\"X-Id\"".into());
+        }
+    }
+    Source::Value(Expr::constant(Value::text(text)))
+}

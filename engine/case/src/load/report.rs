@@ -1,0 +1,119 @@
+//! Collects what is wrong with one file.
+
+use std::{path::PathBuf, sync::Arc};
+
+use miette::{NamedSource, Severity, SourceSpan};
+
+use super::{
+    diagnostic::{Diagnostic, SourcePlace},
+    names::did_you_mean,
+};
+use crate::{
+    document::Place,
+    expression::{CompileError, CompileErrorKind, Scope},
+};
+
+/// Exit codes of hrp that loading can end with (hrp spec 13.6).
+pub(crate) mod code {
+    pub(crate) const GENERAL: u8 = 1;
+    pub(crate) const FILE: u8 = 10;
+    pub(crate) const JSON: u8 = 11;
+    pub(crate) const YAML: u8 = 12;
+    pub(crate) const INVALID_CASE: u8 = 15;
+    pub(crate) const EXTENSION: u8 = 16;
+    pub(crate) const UNDEFINED: u8 = 21;
+    pub(crate) const VARIABLES: u8 = 24;
+}
+
+/// The form of a file, from its extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Yaml,
+    Json,
+}
+
+/// Errors and warnings of one file, and what is needed to show them.
+pub(crate) struct Report {
+    pub(crate) path: PathBuf,
+    pub(crate) format: Format,
+    source: Arc<NamedSource<String>>,
+    pub(crate) errors: Vec<Diagnostic>,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+impl Report {
+    pub(crate) fn new(path: PathBuf, format: Format, text: &str) -> Self {
+        let source = Arc::new(NamedSource::new(path.display().to_string(), text.to_owned()));
+        Report { path, format, source, errors: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// The exit code of a file that is not what its format, or a declared type, asks for.
+    pub(crate) fn syntax_code(&self) -> u8 {
+        match self.format {
+            Format::Yaml => code::YAML,
+            Format::Json => code::JSON,
+        }
+    }
+
+    pub(crate) fn error(&mut self, place: Place, exit_code: u8, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = self.diagnostic(place, Severity::Error, exit_code, message.into());
+        self.errors.push(diagnostic);
+        self.errors.last_mut().expect("one was just pushed")
+    }
+
+    pub(crate) fn warn(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
+        self.warnings.push(diagnostic);
+        self.warnings.last_mut().expect("one was just pushed")
+    }
+
+    /// A key of the language that hrp knows and this program does not run yet.
+    pub(crate) fn not_built(&mut self, place: Place, what: &str) {
+        let error = self.error(place, code::INVALID_CASE, format!("{what} is not built yet"));
+        error.label = Some("not built yet".into());
+        error.help = Some("take it out to run the rest of the case".into());
+    }
+
+    /// An expression that cannot be compiled.
+    pub(crate) fn expression(&mut self, error: &CompileError, scope: &Scope, undefined_code: u8) {
+        match &error.kind {
+            CompileErrorKind::Call(name) => self.not_built(error.place, &format!("the function call ${{{name}(...)}}")),
+            CompileErrorKind::Undefined(name) => {
+                let message = format!("variable {name} not found: nothing before this place defines it");
+                let help = did_you_mean(name, scope.names());
+                let diagnostic = self.error(error.place, undefined_code, message);
+                diagnostic.label = Some("undefined variable".into());
+                diagnostic.help =
+                    help.or_else(|| Some("define it in config.variables, with -e, or extract it in an earlier step".into()));
+            }
+        }
+    }
+
+    fn diagnostic(&self, place: Place, severity: Severity, exit_code: u8, message: String) -> Diagnostic {
+        let text = self.source.inner();
+        let offset = place.offset.min(text.len());
+        let before = text.get(..offset).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let place = SourcePlace {
+            source: self.source.clone(),
+            span: SourceSpan::from((offset, shown_len(&text[offset..], place.len))),
+            line: before.bytes().filter(|b| *b == b'\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        };
+        Diagnostic {
+            path: self.path.clone(),
+            message,
+            label: None,
+            help: None,
+            severity,
+            exit_code,
+            place: Some(place),
+        }
+    }
+}
+
+/// A label under the first line of a place: pointing at a whole block helps nobody.
+fn shown_len(text: &str, len: usize) -> usize {
+    let text = text.get(..len).unwrap_or_default();
+    text.split('\n').next().unwrap_or_default().trim_end().len()
+}

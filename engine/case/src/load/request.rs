@@ -1,0 +1,419 @@
+//! `request` of a step (hrp spec 4, 11), compiled to a program, or rendered at once where nothing in it changes.
+
+use std::sync::Arc;
+
+use super::{
+    case::CaseBuilder,
+    checks::compile_checks,
+    config::timeout,
+    fields::{asks_nothing, boolean, map, text, Fields},
+    report::{code, Report},
+    steps::step_name,
+    variables::{in_order, text_of, Definition},
+};
+use crate::{
+    document::{Key, Node, Place},
+    expression::{compile_text, compile_value, sole_variable, Binding, Expr, Scan, Scope},
+    request::{
+        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map,
+        BodyProgram, CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, StepVariable,
+        TargetProgram, FORM_TYPE, JSON_TYPE,
+    },
+    step::Program,
+    value::Value,
+    RenderedRequest, RequestStep, Session, Step,
+};
+
+const KEYS: [&str; 13] = [
+    "method",
+    "url",
+    "http2",
+    "params",
+    "headers",
+    "cookies",
+    "body",
+    "json",
+    "data",
+    "timeout",
+    "allow_redirects",
+    "verify",
+    "upload",
+];
+
+/// Compiles a request step.
+pub(crate) fn compile_request(
+    step: &Fields<'_>,
+    node: &Node,
+    builder: &mut CaseBuilder<'_>,
+    report: &mut Report,
+) -> Option<Step> {
+    let errors_before = report.errors.len();
+    let request = Fields::of(node, "request", report)?;
+    request.warn_unknown(&KEYS, "request", report);
+    refuse_not_built(&request, report);
+    let method = method(&request, node, report);
+    let url = match request.get("url") {
+        Some(url) => text(url, "request.url", report)?,
+        None => "",
+    };
+    let name = step_name(step, builder, report);
+    let (scope, variables) = step_variables(step, builder, report);
+    let url_place = request.get("url").map_or(node.place, |url| url.place);
+    let mut compiler = Compiler { scope: &scope, report };
+    let target = compiler.target(url, url_place);
+    let params = compiler.params(&request);
+    let headers = compiler.headers(builder.config.headers, &request);
+    let cookies = compiler.cookies(&request);
+    let (headers, body) = match headers {
+        Some(mut headers) => {
+            let body = compiler.body(&request, &mut headers);
+            (Some(headers), body)
+        }
+        None => (None, None),
+    };
+    let checks = compile_checks(step, &scope, builder, report);
+    if report.errors.len() > errors_before {
+        return None;
+    }
+    let program = RequestProgram {
+        variables: variables.into(),
+        target: target?,
+        params: params?.into(),
+        headers: headers?.into(),
+        cookies: cookies?.into(),
+        body: body?,
+    };
+    let (method, name, checks) = (method?, name?, checks?);
+    let timeout = request.get("timeout").and_then(|node| timeout(node, "request.timeout", report));
+    Some(Step::Request(Box::new(RequestStep {
+        name: Arc::from(if name.is_empty() { format!("{method} {url}") } else { name }),
+        label: Arc::from(format!("request-{method}")),
+        method: Arc::from(method.to_ascii_uppercase()),
+        timeout,
+        needs: checks.needs(),
+        request: settle(program, node.place, report)?,
+        checks,
+    })))
+}
+
+/// Renders the request now where nothing in it can change.
+fn settle(program: RequestProgram, place: Place, report: &mut Report) -> Option<Program> {
+    if !program.is_constant() {
+        return Some(Program::Rendered(Box::new(program)));
+    }
+    let mut rendered = RenderedRequest::default();
+    match program.render(&mut Session::new(), &mut rendered) {
+        Ok(()) => Some(Program::Constant(Box::new(rendered))),
+        Err(error) => {
+            report.error(place, code::INVALID_CASE, error.message.to_string());
+            None
+        }
+    }
+}
+
+fn method(request: &Fields<'_>, node: &Node, report: &mut Report) -> Option<String> {
+    let written = match request.get("method") {
+        Some(method) => text(method, "request.method", report)?,
+        None => "",
+    };
+    if is_header_name(written) {
+        return Some(written.to_owned());
+    }
+    let place = request.get("method").map_or(node.place, |method| method.place);
+    let message = if written.is_empty() { "the request has no method" } else { "the method is not a single word" };
+    report.error(place, code::INVALID_CASE, message).help = Some("for example method: GET".into());
+    None
+}
+
+/// Fields of hrp that are not built yet, unless they ask for what happens anyway.
+fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
+    if let Some((key, node)) = request.entry("upload") {
+        if !asks_nothing(node, 0) {
+            report.not_built(key.place, "\"upload\" of a request");
+        }
+    }
+    for (name, what) in [
+        ("http2", "HTTP/2 (http2)"),
+        ("allow_redirects", "following redirects (allow_redirects)"),
+        ("verify", "checking certificates (verify)"),
+    ] {
+        if let Some((key, node)) = request.entry(name) {
+            if boolean(node, &format!("request.{name}"), report) == Some(true) {
+                report.not_built(key.place, what);
+            }
+        }
+    }
+}
+
+/// The step's own variables, as names for the rest of the step and as work to do before it (hrp spec 7.1, 7.2, 7.4).
+fn step_variables(
+    step: &Fields<'_>,
+    builder: &mut CaseBuilder<'_>,
+    report: &mut Report,
+) -> (Scope, Vec<StepVariable>) {
+    let mut scope = builder.scope.clone();
+    let mut work = Vec::new();
+    let entries = match step.get("variables") {
+        Some(node) => map(node, "variables", report).unwrap_or_default(),
+        None => &[],
+    };
+    let mut definitions = Vec::new();
+    for (key, node) in entries {
+        // A value that is exactly its own name means the layer below.
+        let own_name = text_of(node).and_then(|text| sole_variable(text.trim())) == Some(&*key.text);
+        if !(own_name && scope.resolve_below_step(&key.text).is_some()) {
+            definitions.push(Definition { name: &key.text, key, node });
+        }
+    }
+    for Definition { name, node, .. } in in_order(definitions, report) {
+        let binding = match compile_value(node, &scope) {
+            Ok(Expr::Const(value)) => Binding::Const(value),
+            Ok(value) => {
+                let slot = work.len();
+                work.push(StepVariable { slot, value });
+                Binding::Slot(slot)
+            }
+            Err(error) => {
+                report.expression(&error, &scope, code::VARIABLES);
+                continue;
+            }
+        };
+        scope.step.insert(name.into(), binding);
+    }
+    builder.step_slots = builder.step_slots.max(work.len());
+    (scope, work)
+}
+
+/// Compiles the parts of one request; each is none where it reported an error.
+struct Compiler<'a> {
+    scope: &'a Scope,
+    report: &'a mut Report,
+}
+
+impl Compiler<'_> {
+    fn text(&mut self, written: &str, scan: Scan, place: Place) -> Option<Expr> {
+        match compile_text(written, scan, place, self.scope) {
+            Ok(expr) => Some(expr),
+            Err(error) => {
+                self.report.expression(&error, self.scope, code::UNDEFINED);
+                None
+            }
+        }
+    }
+
+    fn value(&mut self, node: &Node) -> Option<Expr> {
+        match compile_value(node, self.scope) {
+            Ok(expr) => Some(expr),
+            Err(error) => {
+                self.report.expression(&error, self.scope, code::UNDEFINED);
+                None
+            }
+        }
+    }
+
+    fn target(&mut self, url: &str, place: Place) -> Option<TargetProgram> {
+        let url = self.text(url, Scan::Verbatim, place)?;
+        let base = self.scope.resolve("base_url").unwrap_or_else(|| Expr::constant(Value::text("")));
+        if let Some(origin) = TargetProgram::known_origin(&base, &url) {
+            if origin.https {
+                self.report.not_built(place, "https");
+                return None;
+            }
+        }
+        let (Some(base_text), Some(url_text)) = (base.const_text(), url.const_text()) else {
+            return Some(TargetProgram::Rendered { base, url });
+        };
+        let mut target = String::new();
+        match build_target(&base_text, &url_text, &mut target).and_then(crate::request::OriginParts::to_origin) {
+            Ok(origin) => Some(TargetProgram::Fixed { origin, target: target.into() }),
+            Err(reason) => {
+                self.report.error(place, code::INVALID_CASE, format!("request url: {reason}"));
+                None
+            }
+        }
+    }
+
+    fn params(&mut self, request: &Fields<'_>) -> Option<Vec<ParamProgram>> {
+        let Some(node) = request.get("params") else { return Some(Vec::new()) };
+        let mut params = Vec::new();
+        for (key, value) in map(node, "request.params", self.report)? {
+            params.push(ParamProgram {
+                key: self.text(&key.text, Scan::Verbatim, key.place)?,
+                value: self.value(value)?,
+            });
+        }
+        params.sort_by_key(|param| param.key.const_text());
+        Some(params)
+    }
+
+    /// The step's headers over the config's, names compared without regard to case (hrp spec 11.4).
+    fn headers(&mut self, config: &[(Key, Node)], request: &Fields<'_>) -> Option<Vec<HeaderProgram>> {
+        let own = match request.get("headers") {
+            Some(node) => map(node, "request.headers", self.report)?,
+            None => &[],
+        };
+        let mut headers = Vec::new();
+        for (key, value) in config.iter().chain(own) {
+            let value_text = text(value, "a header's value", self.report)?;
+            let Some(name) = self.header_name(key)? else { continue };
+            let value_expr = self.text(value_text, Scan::Trimmed, value.place)?;
+            if value_expr.const_text().is_some_and(|value| !is_header_value(&value)) {
+                self.report.error(value.place, code::INVALID_CASE, "the header's value holds a control character");
+                return None;
+            }
+            put_header(&mut headers, HeaderProgram { name, value: value_expr });
+        }
+        Some(headers)
+    }
+
+    /// The name; none inside where the header is not sent.
+    #[allow(clippy::option_option)] // The outer level is an error, the inner one a header to leave out.
+    fn header_name(&mut self, key: &Key) -> Option<Option<HeaderName>> {
+        if key.text.starts_with(':') {
+            return Some(None);
+        }
+        let name = self.text(&key.text, Scan::Verbatim, key.place)?;
+        let Some(written) = name.const_text() else { return Some(Some(HeaderName::Rendered(name))) };
+        let canonical = canonical_name(&written);
+        if is_ignored_header(&canonical) {
+            if !canonical.starts_with(':') {
+                self.report.warn(key.place, format!("the header {canonical} is left out: it is computed for each request"));
+            }
+            return Some(None);
+        }
+        if !is_header_name(&canonical) {
+            let message = format!("\"{written}\" is no header name: it holds a character that none has");
+            self.report.error(key.place, code::INVALID_CASE, message);
+            return None;
+        }
+        Some(Some(HeaderName::Known(canonical.into())))
+    }
+
+    fn cookies(&mut self, request: &Fields<'_>) -> Option<Vec<CookieProgram>> {
+        let Some(node) = request.get("cookies") else { return Some(Vec::new()) };
+        let mut cookies = Vec::new();
+        for (key, value) in map(node, "request.cookies", self.report)? {
+            let value_text = text(value, "a cookie's value", self.report)?;
+            cookies.push(CookieProgram {
+                name: self.text(&key.text, Scan::Verbatim, key.place)?,
+                value: self.text(value_text, Scan::Trimmed, value.place)?,
+            });
+        }
+        cookies.sort_by_key(|cookie| cookie.name.const_text());
+        Some(cookies)
+    }
+
+    /// The body and the content type that comes with it (hrp spec 4, 11.6).
+    fn body(&mut self, request: &Fields<'_>, headers: &mut Vec<HeaderProgram>) -> Option<BodyProgram> {
+        let mut given = ["body", "json", "data"].into_iter().filter_map(|name| request.entry(name));
+        let Some((key, node)) = given.next() else { return Some(BodyProgram::None) };
+        for (other, _) in given {
+            self.report.warn(other.place, format!("\"{}\" is ignored: the request has \"{}\"", other.text, key.text));
+        }
+        if key.text.eq_ignore_ascii_case("json") {
+            put_header(headers, json_type());
+        }
+        let expr = self.value(node)?;
+        let is_form = match content_type(headers) {
+            ContentType::Known(kind) => kind.map(|kind| kind.starts_with(FORM_TYPE)),
+            // Only text is the same bytes under every content type.
+            ContentType::Rendered if is_text(&expr) => None,
+            ContentType::Rendered => return Some(BodyProgram::ByValue(expr)),
+        };
+        let with_json_type = |headers: &mut Vec<HeaderProgram>| {
+            if is_form.is_none() {
+                put_header(headers, json_type());
+            }
+        };
+        Some(match expr {
+            Expr::Const(value) => match &*value {
+                Value::Text(text) => BodyProgram::Fixed(text.as_bytes().into()),
+                Value::Map(map) if is_form == Some(true) => {
+                    let mut bytes = Vec::new();
+                    push_form_map(map, &mut bytes);
+                    BodyProgram::Fixed(bytes.into())
+                }
+                Value::List(_) | Value::Map(_) => {
+                    with_json_type(headers);
+                    let mut bytes = Vec::new();
+                    value.operand().push_json(&mut bytes);
+                    BodyProgram::Fixed(bytes.into())
+                }
+                Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+                    let message = format!("a body cannot be {}: the step will fail", node.kind_name());
+                    self.report.warn(node.place, message).help = Some("quote it to send it as text".into());
+                    BodyProgram::ByValue(Expr::Const(value))
+                }
+            },
+            text @ Expr::Text(_) => BodyProgram::Text(text),
+            variable @ Expr::Variable(_) => BodyProgram::ByValue(variable),
+            Expr::Map(entries) if is_form == Some(true) && entries.iter().all(|e| e.key.as_const().is_some()) => {
+                BodyProgram::Form(entries)
+            }
+            map @ Expr::Map(_) if is_form == Some(true) => BodyProgram::ByValue(map),
+            list_or_map @ (Expr::List(_) | Expr::Map(_)) => {
+                with_json_type(headers);
+                BodyProgram::Json(list_or_map)
+            }
+        })
+    }
+}
+
+fn is_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Text(_) => true,
+        Expr::Const(value) => matches!(**value, Value::Text(_)),
+        Expr::Variable(_) | Expr::List(_) | Expr::Map(_) => false,
+    }
+}
+
+fn json_type() -> HeaderProgram {
+    HeaderProgram {
+        name: HeaderName::Known("Content-Type".into()),
+        value: Expr::constant(Value::text(JSON_TYPE)),
+    }
+}
+
+/// Puts a header at its sorted place, over one of the same name. Names known only later stand at the end, in order, and are
+/// sorted in when they are rendered.
+fn put_header(headers: &mut Vec<HeaderProgram>, header: HeaderProgram) {
+    let HeaderName::Known(name) = &header.name else {
+        headers.push(header);
+        return;
+    };
+    let known_name = |other: &HeaderProgram| match &other.name {
+        HeaderName::Known(name) => Some(name.clone()),
+        HeaderName::Rendered(_) => None,
+    };
+    let at = headers.partition_point(|other| known_name(other).is_some_and(|other| *other < **name));
+    match headers.get_mut(at) {
+        Some(same) if known_name(same).as_deref() == Some(name) => *same = header,
+        _ => headers.insert(at, header),
+    }
+}
+
+/// What is known of a request's content type at load.
+enum ContentType {
+    /// Its text, or that there is none.
+    Known(Option<String>),
+    /// It depends on a variable.
+    Rendered,
+}
+
+fn content_type(headers: &[HeaderProgram]) -> ContentType {
+    let mut maybe = false;
+    for header in headers {
+        match &header.name {
+            HeaderName::Rendered(_) => maybe = true,
+            HeaderName::Known(name) if &**name == "Content-Type" => {
+                return header.value.const_text().map_or(ContentType::Rendered, |kind| ContentType::Known(Some(kind)));
+            }
+            HeaderName::Known(_) => {}
+        }
+    }
+    if maybe {
+        ContentType::Rendered
+    } else {
+        ContentType::Known(None)
+    }
+}

@@ -1,0 +1,131 @@
+//! One entry of `teststeps` (hrp spec section 3).
+
+use super::{
+    case::CaseBuilder,
+    fields::{asks_nothing, number, text, Fields},
+    names::did_you_mean,
+    report::{code, Report},
+    request::compile_request,
+};
+use crate::{
+    document::Node,
+    expression::{tokens, Token},
+    step::{TransactionEdge, TransactionStep},
+    Step,
+};
+
+/// The kinds of a step, in the order in which the first one present decides (hrp spec section 3).
+const KINDS: [&str; 9] =
+    ["api", "testcase", "think_time", "request", "transaction", "rendezvous", "websocket", "ios", "android"];
+
+/// Keys a step may have besides its kind.
+const COMMON: [&str; 8] =
+    ["name", "variables", "setup_hooks", "teardown_hooks", "extract", "validate", "export", "loops"];
+
+/// Compiles one step; none where it is skipped or wrong.
+pub(crate) fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report) -> Option<Step> {
+    if node.is_null() {
+        report.warn(node.place, "an empty step is skipped");
+        return None;
+    }
+    let fields = Fields::of(node, "a step", report)?;
+    let known: Vec<&str> = COMMON.into_iter().chain(KINDS).collect();
+    fields.warn_unknown(&known, "a step", report);
+    let mut kinds = KINDS.iter().filter_map(|kind| fields.entry(kind));
+    let Some((kind, body)) = kinds.next() else {
+        report.warn(node.place, "a step that is no request, transaction or think_time is skipped");
+        return None;
+    };
+    for (other, _) in kinds {
+        report.warn(other.place, format!("\"{}\" is ignored: this is a {} step", other.text, kind.text));
+    }
+    refuse_not_built(&fields, report);
+    match kind.text.to_ascii_lowercase().as_str() {
+        "request" => compile_request(&fields, body, builder, report),
+        "transaction" => transaction(body, builder, report),
+        "think_time" => {
+            let think = Fields::of(body, "think_time", report)?;
+            think.warn_unknown(&["time"], "think_time", report);
+            let time_s = match think.get("time") {
+                Some(time) => number(time, "think_time.time", report)?,
+                None => 0.0,
+            };
+            Some(Step::ThinkTime(builder.think(time_s)))
+        }
+        "ios" | "android" => {
+            report.warn(kind.place, format!("a mobile step ({}) is ignored", kind.text));
+            None
+        }
+        name => {
+            report.not_built(kind.place, &format!("the step kind \"{name}\""));
+            None
+        }
+    }
+}
+
+/// Keys of hrp that are not built yet; an empty value, or a single loop, asks for nothing.
+fn refuse_not_built(fields: &Fields<'_>, report: &mut Report) {
+    for (name, nothing_up_to) in [("setup_hooks", 0), ("teardown_hooks", 0), ("export", 0), ("loops", 1)] {
+        if let Some((key, node)) = fields.entry(name) {
+            if !asks_nothing(node, nothing_up_to) {
+                report.not_built(key.place, &format!("\"{name}\" of a step"));
+            }
+        }
+    }
+}
+
+/// The name of a step: session variables would be filled in (hrp spec section 3), config variables stay as written.
+pub(crate) fn step_name(
+    fields: &Fields<'_>,
+    builder: &CaseBuilder<'_>,
+    report: &mut Report,
+) -> Option<String> {
+    let Some(node) = fields.get("name") else { return Some(String::new()) };
+    let raw = text(node, "name", report)?;
+    let mut name = String::new();
+    for token in tokens(raw) {
+        match token {
+            Token::Literal(text) => name.push_str(text),
+            Token::Dollar => name.push('$'),
+            Token::Call { name, .. } => {
+                report.not_built(node.place, &format!("the function call ${{{name}(...)}} in a step's name"));
+                return None;
+            }
+            Token::Variable(variable) if builder.scope.extracted.contains_key(variable) => {
+                report.not_built(node.place, &format!("the extracted variable {variable} in a step's name"));
+                return None;
+            }
+            // hrp keeps all of the raw text where any name in it is not a session variable.
+            Token::Variable(_) => return Some(raw.to_owned()),
+        }
+    }
+    Some(name)
+}
+
+fn transaction(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report) -> Option<Step> {
+    let fields = Fields::of(node, "transaction", report)?;
+    fields.warn_unknown(&["name", "type"], "transaction", report);
+    let name = match fields.get("name") {
+        Some(name) => text(name, "transaction.name", report)?,
+        None => "",
+    };
+    if name.is_empty() {
+        report.error(node.place, code::INVALID_CASE, "the transaction has no name");
+        return None;
+    }
+    let (kind, place) = match fields.get("type") {
+        Some(kind) => (text(kind, "transaction.type", report)?, kind.place),
+        None => ("", node.place),
+    };
+    let edge = match kind {
+        "start" => TransactionEdge::Start,
+        "end" => TransactionEdge::End,
+        _ => {
+            let error = report.error(place, code::INVALID_CASE, "transaction.type must be start or end");
+            error.help = did_you_mean(kind, ["start", "end"].into_iter());
+            return None;
+        }
+    };
+    let (name, index) = builder.transaction(name);
+    Some(Step::Transaction(TransactionStep { name, index, edge }))
+}

@@ -1,0 +1,199 @@
+//! A recorder against channels the test holds: nobody empties them unless it says so.
+
+use crossbeam_channel::{bounded, Receiver, Sender};
+
+use super::*;
+use crate::row::RowKind;
+
+struct Bench {
+    recorder: Recorder,
+    give_back: Sender<Box<Interval>>,
+    intervals: Receiver<Box<Interval>>,
+    row: RowId,
+}
+
+fn key(name: &str) -> RowKey {
+    RowKey { case: "c".into(), kind: RowKind::Request, label: "request-GET".into(), name: name.into() }
+}
+
+/// A recorder with one row and one spare set.
+fn bench() -> Bench {
+    let (give_back, spares) = bounded(TRAVELLING_PER_CORE);
+    let (to_collector, intervals) = bounded(TRAVELLING_PER_CORE);
+    give_back.send(Box::default()).unwrap();
+    let mut recorder = Recorder::new(0, spares, to_collector);
+    let row = recorder.row(key("a"));
+    Bench { recorder, give_back, intervals, row }
+}
+
+impl Bench {
+    fn succeed(&mut self, times: u64) {
+        for _ in 0..times {
+            self.recorder.started();
+            self.recorder.succeeded(self.row, Sample { service_us: 5, bytes_received: 10, ..Sample::default() });
+        }
+    }
+}
+
+fn tallies(interval: &Interval) -> Vec<(u64, u64, u64)> {
+    interval.seconds.iter().map(|t| (t.second, t.requests, t.bytes_received)).collect()
+}
+
+#[test]
+fn without_a_spare_everything_travels_later_and_nothing_is_lost() {
+    let mut bench = bench();
+    for (second, times) in [(1, 3), (2, 4), (3, 0), (4, 5)] {
+        bench.succeed(times);
+        bench.recorder.hand_over(second);
+    }
+    let first = bench.intervals.try_recv().unwrap();
+    assert_eq!(tallies(&first), [(0, 3, 30)]);
+    assert_eq!((first.covered_until_s, first.counts.succeeded), (1, 3));
+    assert!(bench.intervals.try_recv().is_err());
+
+    bench.give_back.send(Box::default()).unwrap();
+    bench.succeed(1);
+    bench.recorder.hand_over(7);
+    let second = bench.intervals.try_recv().unwrap();
+    assert_eq!(tallies(&second), [(1, 4, 40), (2, 0, 0), (3, 5, 50), (4, 0, 0), (5, 0, 0), (6, 1, 10)]);
+    assert_eq!((second.covered_until_s, second.counts.succeeded), (7, 10));
+    assert_eq!(second.rows[0].service.bucketed(), 10);
+}
+
+#[test]
+fn the_same_seconds_are_covered_once() {
+    let mut bench = bench();
+    bench.succeed(1);
+    bench.recorder.hand_over(2);
+    bench.give_back.send(Box::default()).unwrap();
+    bench.recorder.hand_over(2);
+    bench.recorder.hand_over(0);
+    assert_eq!(bench.intervals.len(), 1);
+}
+
+#[test]
+fn the_stop_parts_the_load_from_the_drain_even_without_a_spare() {
+    let mut bench = bench();
+    bench.succeed(1);
+    bench.recorder.hand_over(1);
+    bench.succeed(2);
+    bench.recorder.load_stopped(1_500_000_000);
+    bench.succeed(4);
+    bench.recorder.finish(3_000_000_000);
+    let intervals: Vec<_> = bench.intervals.try_iter().collect();
+    assert_eq!(intervals.iter().map(|i| i.counts.succeeded).collect::<Vec<_>>(), [1, 2, 4]);
+    assert_eq!(intervals.iter().map(|i| i.in_window()).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(tallies(&intervals[1]), [(1, 2, 20)]);
+    assert_eq!(intervals[1].stopped_ns, Some(1_500_000_000));
+    assert_eq!(intervals[2].finished_ns, Some(3_000_000_000));
+}
+
+#[test]
+fn a_stop_just_after_a_hand_over_adds_to_the_second_before() {
+    let mut bench = bench();
+    bench.recorder.user_started(0);
+    bench.succeed(1);
+    bench.recorder.hand_over(1);
+    bench.succeed(2);
+    bench.recorder.load_stopped(1_010_000_000);
+    let intervals: Vec<_> = bench.intervals.try_iter().collect();
+    assert_eq!(tallies(&intervals[1]), [(0, 2, 20)]);
+    // Its users were counted with the first part.
+    assert_eq!((intervals[0].seconds[0].users, intervals[1].seconds[0].users), (1, 0));
+}
+
+#[test]
+fn user_time_is_users_times_seconds_until_the_stop() {
+    let mut bench = bench();
+    let s = NS_PER_S;
+    bench.recorder.user_started(s);
+    bench.recorder.user_started(2 * s);
+    bench.recorder.user_finished(4 * s);
+    bench.recorder.iteration(3_000_000);
+    bench.recorder.load_stopped(10 * s);
+    // 1 user for 1 s, 2 for 2 s, 1 for 6 s.
+    bench.recorder.iteration(1);
+    bench.recorder.user_finished(20 * s);
+    bench.recorder.finish(20 * s);
+    let intervals: Vec<_> = bench.intervals.try_iter().collect();
+    let time = intervals[0].user_time;
+    assert_eq!((time.active_ns, time.users), (11 * u128::from(s), 2));
+    assert_eq!((time.iterations.count(), time.iterations.sum()), (1, 3_000_000));
+    assert_eq!(intervals[0].first_user_ns, Some(s));
+    assert_eq!(intervals[1].user_time.active_ns, 0);
+    assert_eq!(intervals[1].user_time.iterations.count(), 0);
+    assert_eq!(intervals[1].last_user_ns, 20 * s);
+}
+
+#[test]
+fn a_key_is_interned_once_and_told_once() {
+    let mut bench = bench();
+    assert_eq!(bench.recorder.row(key("a")), bench.row);
+    let b = bench.recorder.row(key("b"));
+    assert_ne!(b, bench.row);
+    bench.recorder.hand_over(1);
+    bench.give_back.send(Box::default()).unwrap();
+    bench.recorder.succeeded(b, Sample::default());
+    bench.recorder.hand_over(2);
+    let told: Vec<Vec<String>> =
+        bench.intervals.try_iter().map(|i| i.new_rows.iter().map(|k| k.name.to_string()).collect()).collect();
+    assert_eq!(told, [vec!["a".to_owned(), "b".to_owned()], Vec::new()]);
+}
+
+#[test]
+fn errors_over_the_limit_count_by_kind() {
+    let mut bench = bench();
+    let b = bench.recorder.row(key("b"));
+    for n in 0..MAX_ERRORS + 50 {
+        bench.recorder.failed(bench.row, 1, 0, 0, "assertion", &format!("value {n}"));
+    }
+    bench.recorder.failed(b, 1, 0, 0, "assertion", "value 1");
+    bench.recorder.failed(b, 1, 0, 0, "reset", "connection reset");
+    bench.recorder.failed(bench.row, 1, 0, 0, "assertion", "value 1");
+    bench.recorder.hand_over(1);
+    let interval = bench.intervals.try_recv().unwrap();
+    let counted: Vec<_> =
+        interval.new_errors.iter().zip(&interval.errors).map(|(e, n)| (e.kind, e.row, &*e.message, *n)).collect();
+    assert_eq!(counted.len(), MAX_ERRORS + 2);
+    assert_eq!(counted[1], ("assertion", Some(0), "value 1", 2));
+    assert_eq!(counted[MAX_ERRORS], ("assertion", None, OTHER_MESSAGES, 51));
+    assert_eq!(counted[MAX_ERRORS + 1], ("reset", None, OTHER_MESSAGES, 1));
+    assert_eq!(interval.errors.iter().sum::<u64>(), interval.counts.failed);
+}
+
+#[test]
+fn long_messages_are_cut_between_characters() {
+    assert_eq!(cut("short"), "short");
+    assert_eq!(cut(&"a".repeat(1000)).len(), MAX_MESSAGE_BYTES);
+    // Three bytes each: 100 characters fill 300 bytes, and one byte before shifts the cut.
+    assert_eq!(cut(&"\u{20ac}".repeat(101)), "\u{20ac}".repeat(100));
+    assert_eq!(cut(&format!("a{}", "\u{20ac}".repeat(100))), format!("a{}", "\u{20ac}".repeat(99)));
+}
+
+#[test]
+fn what_a_broken_core_had_open_counts_as_abandoned_across_hand_overs() {
+    let mut bench = bench();
+    bench.recorder.started();
+    bench.recorder.started();
+    bench.recorder.hand_over(1);
+    bench.recorder.started();
+    bench.succeed(1);
+    assert_eq!(bench.recorder.in_flight(), 3);
+    bench.recorder.abandon_unfinished();
+    assert_eq!(bench.recorder.in_flight(), 0);
+    bench.recorder.finish(NS_PER_S);
+    let last = bench.intervals.try_iter().last().unwrap();
+    assert_eq!((last.counts.abandoned, last.counts.lost), (3, 3));
+}
+
+#[test]
+fn a_recorder_whose_collector_is_gone_goes_on() {
+    let Bench { mut recorder, give_back, intervals, row } = bench();
+    drop((give_back, intervals));
+    recorder.started();
+    recorder.hand_over(1);
+    recorder.failed(row, 1, 0, 0, "reset", "gone");
+    recorder.load_stopped(NS_PER_S);
+    recorder.finish(NS_PER_S);
+    recorder.finish(NS_PER_S);
+}
