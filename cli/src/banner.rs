@@ -13,7 +13,9 @@ const TIME_WAIT_S: u64 = 60;
 pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
     let mut text = format!("pummel {}: {}\n", plan.command, plan.name);
     let _ = writeln!(text, "  load   {}", load_line(plan));
-    let _ = writeln!(text, "  CPUs   {}", format_cpu_list(&plan.cpus));
+    // The engine leaves CPUs without a user of their own alone.
+    let used = plan.cpus.len().min(plan.load.users as usize);
+    let _ = writeln!(text, "  CPUs   {}", format_cpu_list(&plan.cpus[..used]));
     if let Some(ports) = ports {
         let _ = writeln!(text, "  ports  {}", ports_line(plan, ports));
     }

@@ -21,6 +21,14 @@ impl Stream {
         };
     }
 
+    /// The same, for an output that writes by itself.
+    pub(crate) fn writer(self) -> Box<dyn Write + Send> {
+        match self {
+            Self::Stdout => Box::new(io::stdout()),
+            Self::Stderr => Box::new(io::stderr()),
+        }
+    }
+
     /// Whether a person looks at it.
     pub(crate) fn is_terminal(self) -> bool {
         match self {

@@ -60,9 +60,9 @@ pub(crate) fn warn(message: impl Into<String>, help: Option<String>) {
 /// Shows any diagnostic on stderr, in colour on a terminal only. A closed stderr is no reason to fail.
 pub(crate) fn print_diagnostic(diagnostic: &dyn Diagnostic) {
     let stderr = std::io::stderr();
-    let theme = match (stderr.is_terminal(), std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())) {
-        (true, false) => GraphicalTheme::unicode(),
-        (true, true) => GraphicalTheme::unicode_nocolor(),
+    let theme = match (stderr.is_terminal(), colour_wanted()) {
+        (true, true) => GraphicalTheme::unicode(),
+        (true, false) => GraphicalTheme::unicode_nocolor(),
         (false, _) => GraphicalTheme::none(),
     };
     let mut text = String::new();
@@ -73,6 +73,11 @@ pub(crate) fn print_diagnostic(diagnostic: &dyn Diagnostic) {
         text = diagnostic.to_string();
     }
     let _ = writeln!(stderr.lock(), "{}", text.trim_end());
+}
+
+/// False where the environment says NO_COLOR (no-color.org). Whether there is a terminal is another question.
+pub(crate) fn colour_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A diagnostic made of sentences.

@@ -42,8 +42,8 @@ pub(crate) struct OutputPlan {
     pub(crate) json: Option<JsonTarget>,
     /// Tables and a progress line while the load runs.
     pub(crate) live: bool,
-    /// The summary at the end.
-    pub(crate) summary: bool,
+    /// What is about to be done, and the report at the end.
+    pub(crate) report: bool,
     /// An invalid client verdict is an exit code.
     pub(crate) fail_on_client_saturation: bool,
 }
@@ -212,7 +212,7 @@ fn output_plan(flags: &OutputFlags) -> OutputPlan {
             _ => JsonTarget::File(path.clone()),
         }),
         live: !flags.quiet && !flags.disable_console_output,
-        summary: !flags.disable_console_output,
+        report: !flags.disable_console_output,
         fail_on_client_saturation: flags.fail_on_client_saturation,
     }
 }
@@ -278,7 +278,7 @@ pub(crate) mod tests {
         assert!(run.plan.network.keepalive);
         assert!(!run.plan.record_action);
         assert_eq!(run.plan.cpus.len(), 1);
-        assert!(run.output.live && run.output.summary && run.output.json.is_none());
+        assert!(run.output.live && run.output.report && run.output.json.is_none());
     }
 
     #[test]
@@ -327,7 +327,7 @@ pub(crate) mod tests {
     fn output_flags_choose_what_is_shown() {
         let shown = |args: &[&str]| {
             let output = planned_demo(args).output;
-            (output.live, output.summary, output.json)
+            (output.live, output.report, output.json)
         };
         assert_eq!(shown(&[]), (true, true, None));
         assert_eq!(shown(&["--quiet"]), (false, true, None));

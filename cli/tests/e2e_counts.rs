@@ -53,15 +53,28 @@ fn loops_are_per_user_and_rows_follow_hrp() {
     );
     let run = run(&["boom", &case, "--spawn-count", "3", "--spawn-rate", "1000", "--loop-count", "4"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let steps: Vec<_> = run.summary["steps"].as_array().unwrap().iter().map(|row| {
-        (row["type"].as_str().unwrap(), row["name"].as_str().unwrap(), row["requests"].as_u64(), row["failures"].as_u64())
-    }).collect();
+    let steps: Vec<_> = run.summary["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["type"].as_str().unwrap(),
+                row["name"].as_str().unwrap(),
+                row["requests"].as_u64(),
+                row["failures"].as_u64(),
+            )
+        })
+        .collect();
     assert!(steps.contains(&("request-GET", "g1", Some(12), Some(0))), "{steps:?}");
     assert!(steps.contains(&("request-GET", "bad", Some(12), Some(12))), "{steps:?}");
     assert!(!steps.iter().any(|row| row.1 == "never" && row.2 != Some(0)), "a failing step ends the iteration");
-    let mut transactions: Vec<_> = run.summary["transactions"].as_array().unwrap().iter().map(|row| {
-        (row["name"].as_str().unwrap(), row["passed"].as_u64().unwrap(), row["failed"].as_u64().unwrap())
-    }).collect();
+    let mut transactions: Vec<_> = run.summary["transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["name"].as_str().unwrap(), row["passed"].as_u64().unwrap(), row["failed"].as_u64().unwrap()))
+        .collect();
     transactions.sort_unstable();
     assert_eq!(transactions, [("Action", 0, 12), ("t1", 12, 0), ("t2", 0, 12)]);
     assert_eq!(run.errors("assertion"), 12);
@@ -151,7 +164,8 @@ fn a_rate_limit_counts_requests_and_loses_no_loop() {
             target.local_addr()
         ),
     );
-    let run = run(&["boom", &case, "--spawn-count", "4", "--spawn-rate", "1000", "--loop-count", "5", "--max-rps", "50"]);
+    let run =
+        run(&["boom", &case, "--spawn-count", "4", "--spawn-rate", "1000", "--loop-count", "5", "--max-rps", "50"]);
     assert_eq!(run.number("/totals/requests"), 20, "hrp would run 5 of these 20");
     assert_eq!(target.stop().requests, 20);
 }
@@ -169,7 +183,8 @@ fn two_cores_share_the_load_and_their_counts_add_up() {
 #[test]
 fn a_dead_idle_connection_is_replaced_and_counted_as_stale_for_get_and_as_reset_for_post() {
     let target = target();
-    let get = run(&["hit", &url(&target, "/close-after/5/hello/x?announce=0"), "-c", "2", "-n", "100", "--max-rps", "200"]);
+    let get =
+        run(&["hit", &url(&target, "/close-after/5/hello/x?announce=0"), "-c", "2", "-n", "100", "--max-rps", "200"]);
     assert_eq!(get.number("/totals/requests"), 100);
     assert_eq!(get.number("/totals/failures"), 0);
     get.assert_conserved();
@@ -188,7 +203,17 @@ fn without_keepalive_each_request_has_a_connection_of_its_own() {
             target.local_addr()
         ),
     );
-    let run = run(&["boom", &case, "--spawn-count", "2", "--spawn-rate", "1000", "--loop-count", "50", "--disable-keepalive"]);
+    let run = run(&[
+        "boom",
+        &case,
+        "--spawn-count",
+        "2",
+        "--spawn-rate",
+        "1000",
+        "--loop-count",
+        "50",
+        "--disable-keepalive",
+    ]);
     assert_eq!(run.number("/totals/requests"), 100);
     assert_eq!(run.number("/client/connections/opened"), 100);
     assert_eq!(run.number("/client/connections/reused"), 0);
@@ -197,6 +222,7 @@ fn without_keepalive_each_request_has_a_connection_of_its_own() {
 
 /// Up to half a second, different in each round and each process.
 fn fastrand_ms(round: u64) -> u64 {
-    let seed = u64::from(std::process::id()) ^ std::time::SystemTime::now().elapsed().map_or(0, |t| t.as_nanos() as u64);
+    let seed =
+        u64::from(std::process::id()) ^ std::time::SystemTime::now().elapsed().map_or(0, |t| t.as_nanos() as u64);
     (seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round * 137)) % 500
 }

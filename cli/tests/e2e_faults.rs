@@ -92,9 +92,8 @@ fn a_connection_that_never_opens() {
     listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     listener.listen(0).unwrap();
     let address = listener.local_addr().unwrap().as_socket().unwrap();
-    let _filling: Vec<_> = (0..3)
-        .map(|_| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200)))
-        .collect();
+    let _filling: Vec<_> =
+        (0..3).map(|_| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200))).collect();
     let run = run(&["hit", &format!("http://{address}/"), "-c", "2", "-n", "2", "--connect-timeout", "300ms"]);
     assert_eq!(run.errors("connect_timeout"), 2, "{:#}", run.summary["errors"]);
     run.assert_conserved();
@@ -191,7 +190,17 @@ fn exhausted_ports_are_a_kind_of_their_own_and_make_the_run_invalid() {
     );
     let run = start_as(
         namespace.command(binary.to_str().unwrap()),
-        &["boom", &case, "--spawn-count", "80", "--spawn-rate", "100000", "--loop-count", "3", "--fail-on-client-saturation"],
+        &[
+            "boom",
+            &case,
+            "--spawn-count",
+            "80",
+            "--spawn-rate",
+            "100000",
+            "--loop-count",
+            "3",
+            "--fail-on-client-saturation",
+        ],
     )
     .finish();
     let pid = rustix::process::Pid::from_child(&server);

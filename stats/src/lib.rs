@@ -13,12 +13,13 @@
 //! - the crate knows no HTTP: a row is a case, a type and a name, whatever they stand for.
 //!
 //! Reading order: [`row`], [`latency`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`], [`collector`],
-//! [`client`], [`verdict`].
+//! [`client`], [`verdict`], [`display`].
 #![forbid(unsafe_code)]
 
 pub mod client;
 pub mod clock;
 pub mod collector;
+pub mod display;
 mod interval;
 pub mod latency;
 pub mod output;

@@ -38,7 +38,7 @@ pub(crate) fn demo(flags: &DemoFlags) -> Result<u8, Failure> {
     })?;
 
     let run = plan_demo(flags, loaded.cases, load_cpus);
-    let show = run.output.summary;
+    let show = run.output.report;
     let stream = run.output.stream();
     let ended = execute(run)?;
     let served = target.stop().requests;

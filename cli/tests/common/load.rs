@@ -65,9 +65,10 @@ pub struct Run {
 impl Run {
     /// A number of the summary by its JSON pointer.
     pub fn number(&self, pointer: &str) -> u64 {
-        self.summary.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| {
-            panic!("no number at {pointer}; exit {}\n{}\n{}", self.code, self.stdout, self.stderr)
-        })
+        self.summary
+            .pointer(pointer)
+            .and_then(Value::as_u64)
+            .unwrap_or_else(|| panic!("no number at {pointer}; exit {}\n{}\n{}", self.code, self.stdout, self.stderr))
     }
 
     /// How many errors of a kind there were.

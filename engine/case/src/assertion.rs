@@ -36,8 +36,8 @@ pub(crate) enum Relation {
 /// Every name with its meaning.
 const NAMES: [(&str, Assertion); 37] = {
     use Assertion::{
-        Compare, ContainedBy, Contains, EndsWith, Equal, EqualFold, Length, NotEqual, RegexMatch, StartsWith, TextEqual,
-        TypeMatch,
+        Compare, ContainedBy, Contains, EndsWith, Equal, EqualFold, Length, NotEqual, RegexMatch, StartsWith,
+        TextEqual, TypeMatch,
     };
     use Relation::{Greater, GreaterOrEqual, Less, LessOrEqual};
     [
@@ -95,9 +95,7 @@ impl Assertion {
         match self {
             Assertion::Equal => equal(actual, expected),
             Assertion::NotEqual => !equal(actual, expected),
-            Assertion::Compare(relation) => {
-                order(actual, expected).is_some_and(|ordering| relation.admits(ordering))
-            }
+            Assertion::Compare(relation) => order(actual, expected).is_some_and(|ordering| relation.admits(ordering)),
             Assertion::Length(relation) => match (length(actual), whole(expected)) {
                 (Some(length), Some(expected)) => relation.admits((length as i128).cmp(&expected)),
                 _ => false,
@@ -139,8 +137,7 @@ fn equal(a: Operand<'_>, b: Operand<'_>) -> bool {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a.operand(), b.operand()))
         }
         (Operand::Map(a), Operand::Map(b)) => {
-            a.len() == b.len()
-                && a.iter().zip(b).all(|((ka, a), (kb, b))| ka == kb && equal(a.operand(), b.operand()))
+            a.len() == b.len() && a.iter().zip(b).all(|((ka, a), (kb, b))| ka == kb && equal(a.operand(), b.operand()))
         }
         (Operand::Tape(tape), other) | (other, Operand::Tape(tape)) => {
             // Only containers stay on the tape, so against a scalar there is nothing to build.
@@ -200,10 +197,9 @@ fn kind(value: Operand<'_>) -> &'static str {
         Operand::Int(_) => "int",
         Operand::Float(_) => "float",
         Operand::Text(_) => "str",
-        Operand::List(_) => "list",
         Operand::Map(_) => "dict",
         Operand::Tape(tape) if tape.is_map() => "dict",
-        Operand::Tape(_) => "list",
+        Operand::List(_) | Operand::Tape(_) => "list",
     }
 }
 
@@ -244,4 +240,149 @@ pub(crate) fn compile_pattern(expected: &Value) -> Result<Regex, String> {
     let mut text = String::new();
     expected.operand().push_text(&mut text);
     Regex::new(&text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Map;
+
+    fn int(n: i128) -> Value {
+        Value::Int(n)
+    }
+
+    fn text(t: &str) -> Value {
+        Value::text(t)
+    }
+
+    fn list(items: &[Value]) -> Value {
+        Value::List(items.to_vec())
+    }
+
+    fn map(entries: &[(&str, Value)]) -> Value {
+        Value::Map(entries.iter().map(|(k, v)| ((*k).into(), v.clone())).collect::<Map>())
+    }
+
+    fn holds(name: &str, actual: &Value, expected: &Value) -> bool {
+        Assertion::from_name(name).expect(name).holds(actual.operand(), expected.operand(), None)
+    }
+
+    #[test]
+    fn equality_is_by_value_and_deep() {
+        for (a, b) in [
+            (int(1), Value::Float(1.0)),
+            (text("a"), text("a")),
+            (Value::Null, Value::Null),
+            (list(&[int(1), int(2)]), list(&[Value::Float(1.0), int(2)])),
+            (map(&[("k", int(1))]), map(&[("k", Value::Float(1.0))])),
+        ] {
+            for name in ["eq", "equals", "equal"] {
+                assert!(holds(name, &a, &b), "{a:?} {name} {b:?}");
+            }
+            assert!(!holds("ne", &a, &b) && !holds("not_equal", &a, &b));
+        }
+        for (a, b) in [
+            (int(12), Value::Float(12.7)),
+            (text("1"), int(1)),
+            (text("A"), int(65)),
+            (Value::Null, text("")),
+            (Value::Bool(true), int(1)),
+            (list(&[int(1)]), list(&[int(1), int(2)])),
+            (map(&[("k", int(1))]), map(&[("x", int(1))])),
+        ] {
+            assert!(!holds("eq", &a, &b), "{a:?} eq {b:?}");
+            assert!(holds("ne", &a, &b), "{a:?} ne {b:?}");
+        }
+    }
+
+    #[test]
+    fn order_is_across_numbers_and_among_texts() {
+        for (name, below, equal, above) in [
+            ("lt", true, false, false),
+            ("less_than", true, false, false),
+            ("le", true, true, false),
+            ("less_or_equals", true, true, false),
+            ("gt", false, false, true),
+            ("greater_than", false, false, true),
+            ("ge", false, true, true),
+            ("greater_or_equals", false, true, true),
+        ] {
+            assert_eq!(holds(name, &int(7), &Value::Float(7.5)), below, "{name}");
+            assert_eq!(holds(name, &int(7), &Value::Float(7.0)), equal, "{name}");
+            assert_eq!(holds(name, &text("b"), &text("a")), above, "{name}");
+            assert!(!holds(name, &text("7"), &int(7)), "{name}");
+            assert!(!holds(name, &Value::Null, &Value::Null), "{name}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_bytes_elements_and_entries() {
+        assert!(holds("len_eq", &text("中"), &int(3)));
+        assert!(holds("length_equals", &list(&[int(1), int(2)]), &Value::Float(2.9)));
+        assert!(holds("length_equal", &map(&[("k", int(1))]), &int(1)));
+        for name in ["len_gt", "count_gt", "length_greater_than"] {
+            assert!(holds(name, &text("abc"), &int(2)) && !holds(name, &text("abc"), &int(3)), "{name}");
+        }
+        for name in ["len_ge", "count_ge", "length_greater_or_equals"] {
+            assert!(holds(name, &text("abc"), &int(3)) && !holds(name, &text("abc"), &int(4)), "{name}");
+        }
+        for name in ["len_lt", "count_lt", "length_less_than"] {
+            assert!(holds(name, &text("abc"), &int(4)) && !holds(name, &text("abc"), &int(3)), "{name}");
+        }
+        for name in ["len_le", "count_le", "length_less_or_equals"] {
+            assert!(holds(name, &text("abc"), &int(3)) && !holds(name, &text("abc"), &int(2)), "{name}");
+        }
+        assert!(!holds("len_eq", &text("abc"), &text("3")));
+        assert!(!holds("len_eq", &int(3), &int(3)));
+    }
+
+    #[test]
+    fn containers_contain() {
+        assert!(holds("contains", &text("hello"), &text("ell")));
+        assert!(holds("contains", &list(&[int(1)]), &Value::Float(1.0)));
+        assert!(holds("contains", &map(&[("k", int(1))]), &text("k")));
+        assert!(!holds("contains", &text("1"), &int(1)));
+        assert!(!holds("contains", &int(1), &int(1)));
+        assert!(holds("contained_by", &int(7), &list(&[int(5), int(7)])));
+        assert!(holds("contained_by", &text("ell"), &text("hello")));
+    }
+
+    #[test]
+    fn types_match_by_value_or_by_name() {
+        assert!(holds("type_match", &text("x"), &text("str")));
+        assert!(holds("type_match", &int(5), &int(1)));
+        assert!(!holds("type_match", &int(5), &Value::Float(1.0)));
+        for (value, name) in [
+            (int(1), "int"),
+            (Value::Float(1.5), "float"),
+            (Value::Bool(true), "bool"),
+            (list(&[]), "list"),
+            (map(&[]), "dict"),
+            (Value::Null, "NoneType"),
+            (Value::Null, "null"),
+        ] {
+            assert!(holds("type_match", &value, &text(name)), "{name}");
+            assert!(!holds("type_match", &value, &text("str")), "{name}");
+        }
+    }
+
+    #[test]
+    fn text_assertions() {
+        assert!(holds("startswith", &text("abc"), &text("ab")) && !holds("startswith", &int(12), &int(1)));
+        assert!(holds("endswith", &text("abc"), &text("bc")) && !holds("endswith", &text("abc"), &Value::Null));
+        assert!(holds("str_eq", &int(7), &text("7")) && holds("string_equals", &Value::Null, &text("<nil>")));
+        assert!(holds("equal_fold", &text("STRASSE Ä"), &text("strasse ä")) && !holds("equal_fold", &int(1), &int(1)));
+        assert!(holds("regex_match", &int(200), &text("^2..$")) && holds("regex_match", &int(200), &int(20)));
+        assert!(holds("regex_match", &Value::Null, &text("<nil>")));
+        assert!(!holds("regex_match", &text("a"), &text("(")));
+    }
+
+    #[test]
+    fn names_are_all_different() {
+        let mut names: Vec<_> = Assertion::names().collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), NAMES.len());
+        assert!(Assertion::from_name("nope").is_none());
+    }
 }

@@ -43,7 +43,10 @@ pub(crate) enum Source {
 #[derive(Debug, Clone)]
 pub(crate) enum Validator {
     /// `status_code` equals a constant: the check nearly every step makes, so it compares two integers.
-    Status { expected: u16, message: Arc<str> },
+    Status {
+        expected: u16,
+        message: Arc<str>,
+    },
     General(Box<GeneralValidator>),
 }
 
@@ -111,11 +114,7 @@ impl Checks {
                 Validator::General(general) => (general.holds(session, response)?, &general.message),
             };
             if !holds {
-                return Err(StepError {
-                    kind: StepErrorKind::Assertion,
-                    message: message.clone(),
-                    exit_code: 1,
-                });
+                return Err(StepError { kind: StepErrorKind::Assertion, message: message.clone(), exit_code: 1 });
             }
         }
         Ok(())
@@ -134,11 +133,7 @@ impl GeneralValidator {
 }
 
 impl Source {
-    fn evaluate<'a>(
-        &'a self,
-        session: &'a Session,
-        response: &ResponseParts<'a>,
-    ) -> Result<Evaluated<'a>, StepError> {
+    fn evaluate<'a>(&'a self, session: &'a Session, response: &ResponseParts<'a>) -> Result<Evaluated<'a>, StepError> {
         Ok(match self {
             Source::Search(search) => search.find(response),
             Source::Value(expr) => match expr.borrowed(session) {

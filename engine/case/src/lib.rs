@@ -1,4 +1,35 @@
-//! HttpRunner v4 test cases: loaded, checked and compiled once.
+//! HttpRunner v4 test cases: loaded, checked and compiled once, then run by any number of users.
+//!
+//! This crate turns files into programs and runs their parts; it opens no socket and knows no clock. Rules come from the
+//! document called hrp spec here (behaviour of hrp 4.3.6 and what this engine does instead).
+//!
+//! What it guarantees:
+//!
+//! - Nothing a file or a server says makes it panic, recurse without bound or take unbounded time for its size.
+//! - A key of the language that is not built yet is an error with its place, an unknown key a warning; neither is ignored in
+//!   silence.
+//! - Names become slots, texts become pieces and constants are folded at load, so rendering and checking a request look nothing
+//!   up and, once buffers have grown, allocate nothing but what an extracted list or map needs.
+//! - Values taken from responses are data: they are never scanned for expressions.
+//!
+//! Reading order: [`load`] (module `load`) is the way in; `document` reads YAML and JSON into one tree; `expression` compiles
+//! strings; `request` is what a step sends, `response`, `check` and `assertion` what is done with the answer; [`Case`],
+//! [`Step`] and [`Session`] are what the engine holds.
+//!
+//! ```
+//! use pummel_case::{Case, PlainRequest, Step};
+//!
+//! let request = PlainRequest {
+//!     name: "home".into(),
+//!     method: "GET".into(),
+//!     url: "http://127.0.0.1:8080/?q=1".into(),
+//!     headers: vec![],
+//!     body: None,
+//! };
+//! let case = Case::from_requests("hit", vec![request]).unwrap();
+//! let Step::Request(step) = &case.steps[0] else { unreachable!() };
+//! assert_eq!(step.constant().unwrap().target(), "/?q=1");
+//! ```
 #![forbid(unsafe_code)]
 
 mod assertion;

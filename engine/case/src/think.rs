@@ -12,7 +12,11 @@ pub struct ThinkTime {
 enum Kind {
     Fixed(Duration),
     /// Whole milliseconds from `min` to `max`, both included and each as likely as any other, then cut to the limit.
-    UniformMs { min: u64, max: u64, limit: Duration },
+    UniformMs {
+        min: u64,
+        max: u64,
+        limit: Duration,
+    },
 }
 
 /// The longest pause: a day. A longer one is a typing error, and the sum of several must fit a clock.
@@ -43,8 +47,10 @@ impl ThinkTime {
 }
 
 fn duration(seconds: f64) -> Duration {
-    // `max` also turns what is not a number into no pause.
-    Duration::from_secs_f64(seconds.max(0.0).min(MAX_THINK_TIME_S))
+    if seconds.is_nan() {
+        return Duration::ZERO;
+    }
+    Duration::from_secs_f64(seconds.clamp(0.0, MAX_THINK_TIME_S))
 }
 
 #[cfg(test)]
@@ -57,7 +63,7 @@ mod tests {
         assert_eq!(ThinkTime::fixed(0.2).pick(&mut rng), Duration::from_millis(200));
         assert_eq!(ThinkTime::fixed(-1.0).pick(&mut rng), Duration::ZERO);
         assert_eq!(ThinkTime::fixed(f64::NAN).pick(&mut rng), Duration::ZERO);
-        assert_eq!(ThinkTime::fixed(f64::INFINITY).pick(&mut rng), Duration::from_secs(86_400));
+        assert_eq!(ThinkTime::fixed(f64::INFINITY).pick(&mut rng), Duration::from_hours(24));
     }
 
     #[test]

@@ -153,7 +153,9 @@ impl<S: Sink> Inner<S> {
                 state.sent_ns = now;
             }
             if quiet {
-                state.out = None;
+                if let Some(Payload::Run(bytes)) = state.out.take() {
+                    state.quiet = Some(bytes);
+                }
                 state.wake_flushed();
             } else {
                 state.pending |= SENDING;
@@ -172,9 +174,11 @@ impl<S: Sink> Inner<S> {
             Payload::Owned(bytes) => (bytes.as_slice(), false),
         };
         let rest = &bytes[state.out_sent..];
-        let quiet = run_long && state.out_sent == 0 && rest.len() <= QUIET_SEND_BYTES;
+        let quiet = run_long && !state.reports && state.out_sent == 0 && rest.len() <= QUIET_SEND_BYTES;
         let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+        // A quiet send is taken whole within the enter or fails: it never waits in the kernel for room.
+        let wait = if quiet { libc::MSG_DONTWAIT } else { 0 };
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL | wait;
         let entry = self.on_socket(slot, |fd| match fd {
             Target::Fixed(fd) => opcode::Send::new(fd, rest.as_ptr(), len).flags(flags).build(),
             Target::Plain(fd) => opcode::Send::new(fd, rest.as_ptr(), len).flags(flags).build(),
@@ -281,15 +285,7 @@ impl<S: Sink> Inner<S> {
         match op {
             Op::Receive => return self.received(slot, generation, result, flags, now),
             Op::Send => self.sent(slot, generation, result),
-            Op::SendQuiet => {
-                if let Some(state) = self.slots.get_mut(slot as usize) {
-                    // A late failure of a slot's earlier life is nobody's. A success is not reported at all, so a count of
-                    // bytes here means that the connection broke before the rest was taken.
-                    if state.generation == generation && !state.closing {
-                        state.finish(End::Error(if result < 0 { -result } else { libc::EPIPE }));
-                    }
-                }
-            }
+            Op::SendQuiet => self.quiet_send_failed(slot, generation, result),
             Op::Connect => self.connected(slot, result),
             Op::Cancel => {}
             Op::Accept => self.accepted(slot, result, last),
@@ -381,6 +377,7 @@ impl<S: Sink> Inner<S> {
             self.queue_send(slot);
             return;
         }
+        state.reports = false;
         if let Some(Payload::Owned(buffer)) = state.out.take() {
             state.spare = buffer;
         }
@@ -392,6 +389,27 @@ impl<S: Sink> Inner<S> {
             state.wake_flushed();
         }
         self.free_if_done(slot);
+    }
+
+    /// A quiet send that was not taken whole; a success is not reported at all.
+    fn quiet_send_failed(&mut self, slot: u32, generation: u32, result: i32) {
+        let state = &mut self.slots[slot as usize];
+        // A late failure of a slot's earlier life is nobody's.
+        if state.generation != generation || state.closing {
+            return;
+        }
+        let taken = usize::try_from(result).unwrap_or(0);
+        match state.quiet.take() {
+            // The socket's buffer is full: the rest waits for room, as a send that reports its end.
+            Some(bytes) if state.out.is_none() && (taken > 0 || result == -libc::EAGAIN) => {
+                state.out = Some(Payload::Run(bytes));
+                state.out_sent = taken;
+                state.reports = true;
+                self.queue_send(slot);
+            }
+            // Or the owner has sent again meanwhile, without an answer to the first: its bytes have no place any more.
+            _ => state.finish(End::Error(if result < 0 { -result } else { libc::EPIPE })),
+        }
     }
 
     fn connected(&mut self, slot: u32, result: i32) {

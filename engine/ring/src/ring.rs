@@ -51,8 +51,8 @@ fn completion_entries(max_sockets: u32) -> u32 {
     (max_sockets.saturating_mul(2)).next_power_of_two().clamp(2048, 65_536)
 }
 
-/// Up to here run-long bytes are sent without asking for a completion: they fit into an empty socket buffer whole, so the
-/// kernel has taken them when the enter returns.
+/// Up to here run-long bytes are sent without asking for a completion: they fit into an empty socket buffer whole. One that
+/// is not empty makes such a send fail, and the rest goes out as a send that reports its end.
 pub(crate) const QUIET_SEND_BYTES: usize = 16 * 1024;
 
 /// A timer key: a socket's deadline or a sleep, told apart by the top bit.
@@ -231,6 +231,12 @@ impl<S: Sink> Ring<S> {
     /// Completes at a time of [`now_ns`](crate::now_ns), never before it.
     pub fn sleep_until(&self, deadline_ns: u64) -> Sleep<S> {
         Sleep { shared: Rc::clone(&self.shared), deadline_ns, key: None }
+    }
+
+    /// Operations whose completion is still to come; none after [`shutdown`](Self::shutdown), unless the kernel did not
+    /// answer.
+    pub fn under_way(&self) -> usize {
+        self.shared.inner.borrow().under_way
     }
 
     /// How often the ring was entered so far.

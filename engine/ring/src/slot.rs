@@ -142,6 +142,10 @@ pub(crate) struct Slot<S> {
     pub(crate) out: Option<Payload>,
     /// How much of `out` is sent.
     pub(crate) out_sent: usize,
+    /// The last quiet send, in case it fails.
+    pub(crate) quiet: Option<RunBytes>,
+    /// `out` must report its end, although it would be small enough for a quiet send.
+    pub(crate) reports: bool,
     pub(crate) send_queued: bool,
     /// The owner waits for the end of its send.
     pub(crate) flush_waits: bool,
@@ -172,6 +176,8 @@ impl<S> Slot<S> {
             data_ns: 0,
             out: None,
             out_sent: 0,
+            quiet: None,
+            reports: false,
             send_queued: false,
             flush_waits: false,
             spare: Vec::new(),

@@ -97,6 +97,8 @@ pub struct Finished {
     pub summary: Arc<Summary>,
     /// Outputs that broke down or were left behind, each in a sentence.
     pub output_problems: Vec<String>,
+    /// Cores that broke down; the run is a failure of the program then, whatever its figures.
+    pub broken_cores: Vec<usize>,
 }
 
 /// Why statistics could not be kept.
@@ -176,11 +178,12 @@ impl Collector {
     /// # Errors
     /// The stats thread broke down.
     pub fn finish(self, facts: FinalFacts) -> Result<Finished, StatsError> {
+        let broken_cores = facts.broken_cores.clone();
         self.order(Control::Finish(facts));
         let (summary, outputs) = self.thread.join().ok().flatten().ok_or(StatsError::BrokeDown)?;
         let since = Instant::now();
         let output_problems = outputs.iter().filter_map(|output| output.wait(since).err()).collect();
-        Ok(Finished { summary, output_problems })
+        Ok(Finished { summary, output_problems, broken_cores })
     }
 
     fn order(&self, order: Control) {

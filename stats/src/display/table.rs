@@ -188,9 +188,131 @@ fn header_lines(latest: &Snapshot, state: State, now: SystemTime) -> String {
     )
 }
 
-/// hrp's form of a time, in UTC and saying so.
+/// hrp's form of a time, in UTC and saying so: `2026/11/22 01:52:20 UTC`.
 fn date_and_time(now: SystemTime) -> String {
-    let (date, time) = (rfc3339_utc(now).replace('-', "/"), '.');
-    let second = date.split(time).next().unwrap_or_default().replace('T', " ");
-    format!("{second} UTC")
+    let rfc3339 = rfc3339_utc(now).replace('-', "/").replace('T', " ");
+    let (to_the_second, _millis) = rfc3339.split_once('.').unwrap_or((&rfc3339, ""));
+    format!("{to_the_second} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::sample;
+    use crate::snapshot::Correction;
+
+    /// 2026-11-22 01:52:20 UTC.
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_795_312_340)
+    }
+
+    fn lines(interval: &Interval, latest: &Snapshot, state: State) -> String {
+        interval.render(latest, state, now())
+    }
+
+    #[test]
+    fn three_seconds_and_the_next_three() {
+        let mut interval = Interval::default();
+        (0..3).for_each(|second| interval.add(&sample::snapshot(second)));
+        insta::assert_snapshot!(lines(&interval, &sample::snapshot(2), State::Running), @r"
+        Current time: 2026/11/22 01:52:20 UTC, Users: 150, State: running, Total RPS: 2000.0, Total Average Response Time: 1.60 ms, Total Fail Ratio: 0.2%
+        Accumulated Transactions: 2988 Passed, 12 Failed
+        +--------------+----------+------------+---------+---------+---------+---------+---------+--------------+------------+-------------+
+        | TYPE         | NAME     | # REQUESTS | # FAILS |  MEDIAN | AVERAGE |     MIN |     MAX | CONTENT SIZE | # REQS/SEC | # FAILS/SEC |
+        +--------------+----------+------------+---------+---------+---------+---------+---------+--------------+------------+-------------+
+        | request-GET  | hello    |       3000 |       0 | 1.40 ms | 1.40 ms |  400 us | 2.40 ms |        200 B |    1000.00 |        0.00 |
+        | request-POST | order    |       3000 |      12 | 1.79 ms | 1.79 ms |  800 us | 2.79 ms |        200 B |    1000.00 |        4.00 |
+        | transaction  | checkout |       3000 |      12 | 3.20 ms | 3.20 ms | 1.20 ms | 5.20 ms |            - |    1000.00 |        4.00 |
+        | Total        |          |       6000 |      12 | 1.60 ms | 1.60 ms |  400 us | 2.79 ms |        200 B |    2000.00 |        4.00 |
+        +--------------+----------+------------+---------+---------+---------+---------+---------+--------------+------------+-------------+
+        ");
+
+        // Counts begin anew, totals go on. A second in which only `order` had traffic leaves the others' counts.
+        let mut interval = Interval::default();
+        (3..5).for_each(|second| interval.add(&sample::snapshot(second)));
+        let mut quiet = sample::snapshot(5);
+        quiet.rows.retain(|row| &*row.key.name == "order");
+        interval.add(&quiet);
+        insta::assert_snapshot!(lines(&interval, &quiet, State::Running), @r"
+        Current time: 2026/11/22 01:52:20 UTC, Users: 200, State: running, Total RPS: 2000.0, Total Average Response Time: 1.60 ms, Total Fail Ratio: 0.2%
+        Accumulated Transactions: 5976 Passed, 24 Failed
+        +--------------+----------+------------+---------+---------+---------+---------+---------+--------------+------------+-------------+
+        | TYPE         | NAME     | # REQUESTS | # FAILS |  MEDIAN | AVERAGE |     MIN |     MAX | CONTENT SIZE | # REQS/SEC | # FAILS/SEC |
+        +--------------+----------+------------+---------+---------+---------+---------+---------+--------------+------------+-------------+
+        | request-GET  | hello    |       2000 |       0 | 1.40 ms | 1.40 ms |  400 us | 2.40 ms |        200 B |     666.67 |        0.00 |
+        | request-POST | order    |       3000 |      12 | 1.79 ms | 1.79 ms |  800 us | 2.79 ms |        200 B |    1000.00 |        4.00 |
+        | transaction  | checkout |       2000 |       8 | 3.20 ms | 3.20 ms | 1.20 ms | 5.20 ms |            - |     666.67 |        2.67 |
+        | Total        |          |       5000 |      12 | 1.64 ms | 1.64 ms |  400 us | 2.79 ms |        200 B |    1666.67 |        4.00 |
+        +--------------+----------+------------+---------+---------+---------+---------+---------+--------------+------------+-------------+
+        ");
+    }
+
+    #[test]
+    fn nothing_happened() {
+        let mut idle = sample::snapshot(0);
+        idle.rows.clear();
+        idle.overall = crate::snapshot::Overall { load_s: 1.0, ..Default::default() };
+        let mut interval = Interval::default();
+        interval.add(&idle);
+        assert!(!interval.is_empty());
+        insta::assert_snapshot!(lines(&interval, &idle, State::Running), @r"
+        Current time: 2026/11/22 01:52:20 UTC, Users: 50, State: running, Total RPS: 0.0, Total Average Response Time: -, Total Fail Ratio: 0.0%
+        Accumulated Transactions: 0 Passed, 0 Failed
+        +------+------+------------+---------+--------+---------+-----+-----+--------------+------------+-------------+
+        | TYPE | NAME | # REQUESTS | # FAILS | MEDIAN | AVERAGE | MIN | MAX | CONTENT SIZE | # REQS/SEC | # FAILS/SEC |
+        +------+------+------------+---------+--------+---------+-----+-----+--------------+------------+-------------+
+        +------+------+------------+---------+--------+---------+-----+-----+--------------+------------+-------------+
+        ");
+    }
+
+    #[test]
+    fn what_the_drain_brings_counts_but_is_no_rate() {
+        let mut drain = sample::snapshot(6);
+        drain.point.drain = true;
+        drain.rows.truncate(1);
+        let mut interval = Interval::default();
+        assert!(interval.is_empty());
+        interval.add(&drain);
+        assert!(!interval.is_empty());
+        insta::assert_snapshot!(lines(&interval, &drain, State::Stopped), @r"
+        Current time: 2026/11/22 01:52:20 UTC, Users: 0, State: stopped, Total RPS: 2000.0, Total Average Response Time: 1.60 ms, Total Fail Ratio: 0.2%
+        Accumulated Transactions: 6972 Passed, 28 Failed
+        +-------------+-------+------------+---------+---------+---------+--------+---------+--------------+------------+-------------+
+        | TYPE        | NAME  | # REQUESTS | # FAILS |  MEDIAN | AVERAGE |    MIN |     MAX | CONTENT SIZE | # REQS/SEC | # FAILS/SEC |
+        +-------------+-------+------------+---------+---------+---------+--------+---------+--------------+------------+-------------+
+        | request-GET | hello |       1000 |       0 | 1.40 ms | 1.40 ms | 400 us | 2.40 ms |        200 B |          - |           - |
+        +-------------+-------+------------+---------+---------+---------+--------+---------+--------------+------------+-------------+
+        ");
+        // Behind one second of load: 2,000 requests of `hello`, 1,000 of them in that second.
+        let mut interval = Interval::default();
+        interval.add(&sample::snapshot(5));
+        interval.add(&drain);
+        let hello = &interval.rows.values().next().unwrap().cells(interval.seconds);
+        assert_eq!((hello[2].as_str(), hello[9].as_str()), ("2000", "1000.00"));
+    }
+
+    #[test]
+    fn late_parts_are_added() {
+        let (mut second, late) = (sample::snapshot(1), sample::snapshot(0));
+        second.corrections =
+            vec![Arc::new(Correction { number: 1, point: late.point.clone(), rows: vec![Arc::clone(&late.rows[0])] })];
+        let mut interval = Interval::default();
+        interval.add(&second);
+        let hello = &interval.rows.values().next().unwrap().all;
+        assert_eq!((hello.succeeded, hello.bytes_received), (2000, 400_000));
+    }
+
+    #[test]
+    fn rows_of_the_same_name_in_two_cases_are_one() {
+        let mut two = sample::snapshot(0);
+        let mut other = RowSecond::clone(&two.rows[0]);
+        other.key = Arc::new(RowKey { case: "other".into(), ..RowKey::clone(&other.key) });
+        two.rows.push(Arc::new(other));
+        let mut interval = Interval::default();
+        interval.add(&two);
+        let hello = &interval.rows.values().next().unwrap().all;
+        assert_eq!((interval.rows.len(), hello.succeeded), (3, 2000));
+    }
 }

@@ -33,6 +33,24 @@ pub(super) fn one_line(text: &str, chars_max: usize) -> String {
     line
 }
 
+/// Words on lines of at most `chars_max` characters, where no word is longer.
+pub(super) fn wrapped(text: &str, chars_max: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let at_last = lines.len() - 1;
+        let line = &mut lines[at_last];
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= chars_max {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
 /// Marks, embeddings, overrides and isolates of the Unicode bidirectional algorithm (UAX 9, section 2).
 fn turns_direction(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -100,6 +118,14 @@ mod tests {
         assert_eq!(one_line("abcd", 4), "abcd");
         assert_eq!(one_line("abcde", 4), "abc…");
         assert_eq!(one_line("", 4), "");
+    }
+
+    #[test]
+    fn sentences_wrap_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 6), ["one", "two", "three"]);
+        assert_eq!(wrapped("incomprehensibilities of it", 5), ["incomprehensibilities", "of it"]);
+        assert_eq!(wrapped("", 5), [""]);
     }
 
     #[test]

@@ -54,12 +54,11 @@ impl Reader<'_> {
             }
             let value = self.value(depth + 1)?;
             // The last of several takes the place of the first.
-            match positions.get(&key.text) {
-                Some(&at) => entries[at] = (key, value),
-                None => {
-                    positions.insert(key.text.clone(), entries.len());
-                    entries.push((key, value));
-                }
+            if let Some(&at) = positions.get(&key.text) {
+                entries[at] = (key, value);
+            } else {
+                positions.insert(key.text.clone(), entries.len());
+                entries.push((key, value));
             }
             if self.skip_if(b'}') {
                 return Ok(NodeKind::Map(entries));

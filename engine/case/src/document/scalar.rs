@@ -85,8 +85,7 @@ fn resolve_plain(text: &str) -> Value {
     if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
         return Value::text(text);
     }
-    let digits: Cow<'_, str> =
-        if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) };
+    let digits: Cow<'_, str> = if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) };
     if let Some(n) = parse_int(&digits) {
         return Value::Int(n);
     }
@@ -161,13 +160,26 @@ mod tests {
 
     #[test]
     fn plain_scalars() {
-        for text in ["yes", "no", "on", "off", "12:30", "_1", "1.2.3", "0x", "-", ".", "1e", "2024-01-01", "0o8", "+", "--1"] {
+        for text in
+            ["yes", "no", "on", "off", "12:30", "_1", "1.2.3", "0x", "-", ".", "1e", "2024-01-01", "0o8", "+", "--1"]
+        {
             assert_eq!(plain(text), Value::text(text), "{text}");
         }
-        for (text, n) in [("0777", 511), ("0x1F", 31), ("0o17", 15), ("0b101", 5), ("1_000", 1000), ("-12", -12), ("+7", 7), ("0", 0)] {
+        for (text, n) in [
+            ("0777", 511),
+            ("0x1F", 31),
+            ("0o17", 15),
+            ("0b101", 5),
+            ("1_000", 1000),
+            ("-12", -12),
+            ("+7", 7),
+            ("0", 0),
+        ] {
             assert_eq!(plain(text), Value::Int(n), "{text}");
         }
-        for (text, n) in [("1e3", 1000.0), ("1.5", 1.5), (".5", 0.5), ("1.", 1.0), ("-2.5e-1", -0.25), ("08", 8.0), ("1_0.5", 10.5)] {
+        for (text, n) in
+            [("1e3", 1000.0), ("1.5", 1.5), (".5", 0.5), ("1.", 1.0), ("-2.5e-1", -0.25), ("08", 8.0), ("1_0.5", 10.5)]
+        {
             assert_eq!(plain(text), Value::Float(n), "{text}");
         }
         for text in ["", "~", "null", "Null", "NULL"] {

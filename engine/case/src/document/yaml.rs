@@ -47,13 +47,7 @@ struct Builder {
 
 impl Builder {
     fn new(text: &str) -> Self {
-        Builder {
-            offsets: Offsets::new(text),
-            open: Vec::new(),
-            anchors: HashMap::new(),
-            nodes: 0,
-            root: None,
-        }
+        Builder { offsets: Offsets::new(text), open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None }
     }
 
     /// Takes the next event; true where the document is complete.
@@ -69,12 +63,7 @@ impl Builder {
             }
             Event::SequenceStart(anchor, _) => self.push(place, anchor, Content::List(Vec::new()))?,
             Event::MappingStart(anchor, _) => {
-                let content = Content::Map {
-                    entries: Vec::new(),
-                    seen: HashSet::new(),
-                    key: None,
-                    merges: Vec::new(),
-                };
+                let content = Content::Map { entries: Vec::new(), seen: HashSet::new(), key: None, merges: Vec::new() };
                 self.push(place, anchor, content)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -257,7 +246,10 @@ mod tests {
 
     #[test]
     fn values_keep_their_types() {
-        assert_eq!(shown("a: yes\nb: 0777\nc: [1.5, ~, '1', \"x\\ty\"]\n1: one").unwrap(), r#"{a="yes" b=511 c=[1.5 null "1" "x\ty"] 1="one"}"#);
+        assert_eq!(
+            shown("a: yes\nb: 0777\nc: [1.5, ~, '1', \"x\\ty\"]\n1: one").unwrap(),
+            r#"{a="yes" b=511 c=[1.5 null "1" "x\ty"] 1="one"}"#
+        );
         assert_eq!(shown("!!str 12").unwrap(), "\"12\"");
         assert_eq!(shown("|\n  a\n  b\n").unwrap(), "\"a\\nb\\n\"");
         assert_eq!(shown("").unwrap(), "null");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{tokens, Expr, MapEntry, Piece, Scope, Token};
 use crate::{
     document::{Node, NodeKind, Place},
-    value::{Map, Value},
+    value::{Map, Value, MAX_VALUE_DEPTH},
 };
 
 /// Why a string does not compile.
@@ -22,6 +22,8 @@ pub(crate) enum CompileErrorKind {
     Undefined(String),
     /// A function call, which is not built yet.
     Call(String),
+    /// Variables within variables grow beyond every measure.
+    TooLarge,
 }
 
 /// Whether surrounding white space is part of the text (hrp spec 6.7: values are trimmed, URLs and map keys are not).
@@ -57,7 +59,12 @@ pub(crate) fn compile_text(text: &str, scan: Scan, place: Place, scope: &Scope) 
                     }
                     pieces.push(Piece::Variable(variable));
                 }
-                constant => literal.push_str(&constant.const_text().unwrap_or_default()),
+                constant => {
+                    literal.push_str(&constant.const_text().unwrap_or_default());
+                    if !scope.spend(literal.len()) {
+                        return Err(too_large(place));
+                    }
+                }
             },
         }
     }
@@ -79,6 +86,7 @@ pub(crate) fn compile_value(node: &Node, scope: &Scope) -> Result<Expr, CompileE
         },
         NodeKind::List(items) => {
             let items = items.iter().map(|item| compile_value(item, scope)).collect::<Result<Vec<_>, _>>()?;
+            check_growth(items.iter(), node.place, scope)?;
             Ok(match items.iter().map(|item| item.as_const().map(|value| Value::clone(value))).collect::<Option<_>>() {
                 Some(list) => Expr::constant(Value::List(list)),
                 None => Expr::List(items.into()),
@@ -90,9 +98,24 @@ pub(crate) fn compile_value(node: &Node, scope: &Scope) -> Result<Expr, CompileE
                 let key = compile_text(&key.text, Scan::Verbatim, key.place, scope)?;
                 compiled.push(MapEntry { key: key_text(key), value: compile_value(value, scope)? });
             }
+            check_growth(compiled.iter().map(|entry| &entry.value), node.place, scope)?;
             Ok(fold_map(compiled))
         }
     }
+}
+
+/// Folding copies constants into the list or map that holds them.
+fn check_growth<'a>(items: impl Iterator<Item = &'a Expr>, place: Place, scope: &Scope) -> Result<(), CompileError> {
+    let fits = items.filter_map(Expr::as_const).all(|value| scope.spend_value(value, MAX_VALUE_DEPTH - 1));
+    if fits {
+        Ok(())
+    } else {
+        Err(too_large(place))
+    }
+}
+
+fn too_large(place: Place) -> CompileError {
+    CompileError { kind: CompileErrorKind::TooLarge, place }
 }
 
 /// A key that is a constant is text, whatever it was as a value.
@@ -114,8 +137,7 @@ fn fold_map(mut entries: Vec<MapEntry>) -> Expr {
         entries.reverse();
         entries.dedup_by(|a, b| key(a) == key(b));
         entries.reverse();
-        let folded: Option<Map> =
-            entries.iter().map(|e| Some((key(e)?, Value::clone(e.value.as_const()?)))).collect();
+        let folded: Option<Map> = entries.iter().map(|e| Some((key(e)?, Value::clone(e.value.as_const()?)))).collect();
         if let Some(map) = folded {
             return Expr::constant(Value::Map(map));
         }

@@ -1,12 +1,18 @@
 //! What a name stands for at one place of a case (hrp spec 7.1, 7.2, 7.10).
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashMap},
+    rc::Rc,
     sync::Arc,
 };
 
 use super::{Expr, Variable};
 use crate::value::Value;
+
+/// How much one case may grow by putting variables into others. A few lines that double each other could otherwise ask for more
+/// memory than there is.
+const MAX_FOLDED_BYTES: usize = 64 * 1024 * 1024;
 
 /// The layers of names seen from one place: step variables over extracted values over the case's own.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +23,18 @@ pub(crate) struct Scope {
     pub(crate) extracted: HashMap<Box<str>, usize>,
     /// The step's own variables.
     pub(crate) step: HashMap<Box<str>, Binding>,
+    /// What is left of [`MAX_FOLDED_BYTES`], shared by all scopes of a case.
+    pub(crate) budget: Budget,
+}
+
+/// Bytes left, counted down by every clone of a scope together.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget(Rc<Cell<usize>>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget(Rc::new(Cell::new(MAX_FOLDED_BYTES)))
+    }
 }
 
 /// A step variable, as far as it is known at load.
@@ -40,11 +58,24 @@ impl Scope {
     pub(crate) fn resolve_below_step(&self, name: &str) -> Option<Expr> {
         let fallback = self.config.get(name).cloned();
         match self.extracted.get(name) {
-            Some(slot) => {
-                Some(Expr::Variable(Variable::Extracted { slot: *slot, fallback, missing: missing(name) }))
-            }
+            Some(slot) => Some(Expr::Variable(Variable::Extracted { slot: *slot, fallback, missing: missing(name) })),
             None => fallback.map(Expr::Const),
         }
+    }
+
+    /// Takes bytes off what a case may grow by; false where nothing is left.
+    pub(crate) fn spend(&self, bytes: usize) -> bool {
+        let left = self.budget.0.get();
+        self.budget.0.set(left.saturating_sub(bytes));
+        left >= bytes
+    }
+
+    /// The same for a copy of a value, which also must not nest beyond `levels`.
+    pub(crate) fn spend_value(&self, value: &Value, levels: usize) -> bool {
+        let mut left = self.budget.0.get();
+        let fits = value.fits(&mut left, levels);
+        self.budget.0.set(left);
+        fits
     }
 
     /// Every name that can be seen, for "did you mean".

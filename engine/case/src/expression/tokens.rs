@@ -9,7 +9,10 @@ pub(crate) enum Token<'a> {
     /// `$name` or `${name}`.
     Variable(&'a str),
     /// `${name(args)}`.
-    Call { name: &'a str, text: &'a str },
+    Call {
+        name: &'a str,
+        text: &'a str,
+    },
 }
 
 /// The pieces of `text`, matched at each `$` and nowhere after it: `$$`, then call, then variable. A `$` that starts none of
@@ -93,7 +96,10 @@ mod tests {
         assert_eq!(tokens("${b}$b"), [Variable("b"), Variable("b")]);
         assert_eq!(tokens("$a$"), [Variable("a"), Literal("$")]);
         assert_eq!(tokens("price: $100, name $b"), [Literal("price: $100, name "), Variable("b")]);
-        assert_eq!(tokens("$b.x $b_x $b中"), [Variable("b"), Literal(".x "), Variable("b_x"), Literal(" "), Variable("b"), Literal("中")]);
+        assert_eq!(
+            tokens("$b.x $b_x $b中"),
+            [Variable("b"), Literal(".x "), Variable("b_x"), Literal(" "), Variable("b"), Literal("中")]
+        );
         assert_eq!(tokens("${ a }"), [Literal("${ a }")]);
         assert_eq!(tokens(""), []);
     }

@@ -49,17 +49,16 @@ impl CaseBuilder<'_> {
 }
 
 /// Compiles a case; none where the report holds errors.
-pub(crate) fn compile_case(
-    root: &Node,
-    path: PathBuf,
-    options: &LoadOptions,
-    report: &mut Report,
-) -> Option<Case> {
+pub(crate) fn compile_case(root: &Node, path: PathBuf, options: &LoadOptions, report: &mut Report) -> Option<Case> {
     let fields = Fields::of(root, "a test case", report)?;
     fields.warn_unknown(&["config", "teststeps"], "a test case", report);
     let config = Config::read(fields.get("config"), options, report);
     let Some(steps_node) = fields.get("teststeps") else {
-        let error = report.error(Place { offset: root.place.offset, len: 0 }, code::INVALID_CASE, "invalid case format: teststeps is missing");
+        let error = report.error(
+            Place { offset: root.place.offset, len: 0 },
+            code::INVALID_CASE,
+            "invalid case format: teststeps is missing",
+        );
         error.help = Some("a test case is a map with config and teststeps, a list of steps".into());
         return None;
     };
@@ -69,8 +68,7 @@ pub(crate) fn compile_case(
         return None;
     }
     let scope = config.scope.clone();
-    let mut builder =
-        CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, transactions: Vec::new() };
+    let mut builder = CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, transactions: Vec::new() };
     let steps: Vec<_> = step_nodes.iter().filter_map(|node| compile_step(node, &mut builder, report)).collect();
     if steps.is_empty() && report.errors.is_empty() {
         report.error(steps_node.place, code::INVALID_CASE, "the case has no step that does anything");

@@ -129,23 +129,19 @@ fn written<'a>(node: &'a Node, report: &mut Report) -> Option<Written<'a>> {
         error.help = Some("write {eq: [check, expect]} or {check: ..., assert: eq, expect: ...}".into());
         return None;
     };
-    let (check, expect, msg) = match &value.kind {
-        NodeKind::List(items) => match &items[..] {
-            [check, expect] => (check, expect, None),
-            [check, expect, msg] => (check, expect, Some(msg)),
-            _ => {
-                let message = format!("\"{}\" takes check, expect and at most a message", key.text);
-                report.error(value.place, code::INVALID_CASE, message);
-                return None;
-            }
-        },
+    let NodeKind::List(items) = &value.kind else {
+        let message = format!("\"{}\" takes a list of check and expect, not {}", key.text, value.kind_name());
+        let known = Assertion::from_name(&key.text).is_some();
+        report.error(value.place, code::INVALID_CASE, message).help =
+            if known { None } else { did_you_mean(&key.text, Assertion::names()) };
+        return None;
+    };
+    let (check, expect, msg) = match &items[..] {
+        [check, expect] => (check, expect, None),
+        [check, expect, msg] => (check, expect, Some(msg)),
         _ => {
-            let message = format!("\"{}\" takes a list of check and expect, not {}", key.text, value.kind_name());
-            report.error(value.place, code::INVALID_CASE, message).help = if Assertion::from_name(&key.text).is_none() {
-                did_you_mean(&key.text, Assertion::names())
-            } else {
-                None
-            };
+            let message = format!("\"{}\" takes check, expect and at most a message", key.text);
+            report.error(value.place, code::INVALID_CASE, message);
             return None;
         }
     };
@@ -202,9 +198,12 @@ fn compile_source(written: &str, place: Place, scope: &Scope, report: &mut Repor
         }),
         // What a response said is data, whatever it looks like (hrp spec 7.5).
         Ok(variable @ Expr::Variable(Variable::Extracted { .. })) => Some(Source::Value(variable)),
-        Ok(template) => Some(Source::Template(template)),
+        Ok(template @ Expr::Variable(_)) => Some(Source::Template(template)),
+        // Only what the author wrote can make it a search, not what a variable happens to hold.
+        Ok(template) if Search::looks_like_one(&repaired) => Some(Source::Template(template)),
+        Ok(text) => Some(Source::Value(text)),
         Err(error) => match &error.kind {
-            CompileErrorKind::Call(_) => {
+            CompileErrorKind::Call(_) | CompileErrorKind::TooLarge => {
                 report.expression(&error, scope, code::UNDEFINED);
                 None
             }

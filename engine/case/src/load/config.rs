@@ -136,8 +136,8 @@ fn variables(
     let mut scope = Scope { config: Arc::new(given), ..Scope::default() };
     let mut layers = fields.map(|fields| layers(fields, report)).unwrap_or_default();
     layers.retain(|name, _| !scope.config.contains_key(*name));
-    let definitions = layers.values().map(|layered| layered.definition).collect();
-    for Definition { name, node, .. } in in_order(definitions, report) {
+    let definitions: Vec<_> = layers.values().map(|layered| layered.definition).collect();
+    for Definition { name, node, .. } in in_order(&definitions, report) {
         let declared_text = layers.get(name).is_some_and(|layered| layered.declared_text);
         let compiled = match text_of(node) {
             Some(raw) if declared_text => compile_text(raw, Scan::Trimmed, node.place, &scope),
@@ -194,7 +194,9 @@ fn case_name(node: &Node, scope: &Scope, report: &mut Report) -> Option<String> 
         Ok(name) => name.const_text(),
         Err(error) => {
             match &error.kind {
-                CompileErrorKind::Call(_) => report.expression(&error, scope, code::UNDEFINED),
+                CompileErrorKind::Call(_) | CompileErrorKind::TooLarge => {
+                    report.expression(&error, scope, code::UNDEFINED)
+                }
                 CompileErrorKind::Undefined(name) => {
                     report.warn(
                         node.place,

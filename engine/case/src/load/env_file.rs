@@ -60,7 +60,10 @@ mod tests {
 
     #[test]
     fn a_line_that_assigns_nothing_is_named() {
-        assert_eq!(parse_env_file("a=1\nnothing").unwrap_err().to_string(), "line 2: \"nothing\" is neither NAME=value nor NAME: value");
+        assert_eq!(
+            parse_env_file("a=1\nnothing").unwrap_err().to_string(),
+            "line 2: \"nothing\" is neither NAME=value nor NAME: value"
+        );
         assert_eq!(parse_env_file("=1").unwrap_err().line, 1);
     }
 }

@@ -132,4 +132,3 @@ fn wrong_type<T>(node: &Node, what: &str, wanted: &str, report: &mut Report) -> 
     report.error(node.place, code, message).label = Some(format!("{wanted} is expected here"));
     None
 }
-

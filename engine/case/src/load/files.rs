@@ -143,7 +143,7 @@ impl Loader<'_> {
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text.trim_start_matches('\u{feff}'),
             Err(error) => {
-                let line = bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+                let line = bytes[..error.valid_up_to()].split(|b| *b == b'\n').count();
                 let code = if format == Format::Yaml { code::YAML } else { code::JSON };
                 let message = format!("line {line} is not UTF-8 text");
                 return self.fail(path.into(), code, &message, "save the file as UTF-8");
@@ -161,7 +161,8 @@ impl Loader<'_> {
             Err(error) => {
                 let code = report.syntax_code();
                 let name = if format == Format::Yaml { "YAML" } else { "JSON" };
-                report.error(error.place, code, format!("broken {name}: {}", error.message)).label = Some("here".into());
+                report.error(error.place, code, format!("broken {name}: {}", error.message)).label =
+                    Some("here".into());
                 None
             }
         };

@@ -78,13 +78,18 @@ impl Report {
     pub(crate) fn expression(&mut self, error: &CompileError, scope: &Scope, undefined_code: u8) {
         match &error.kind {
             CompileErrorKind::Call(name) => self.not_built(error.place, &format!("the function call ${{{name}(...)}}")),
+            CompileErrorKind::TooLarge => {
+                let message = "variables put into each other grow too large here, or nest too deep";
+                self.error(error.place, code::VARIABLES, message);
+            }
             CompileErrorKind::Undefined(name) => {
                 let message = format!("variable {name} not found: nothing before this place defines it");
                 let help = did_you_mean(name, scope.names());
                 let diagnostic = self.error(error.place, undefined_code, message);
                 diagnostic.label = Some("undefined variable".into());
-                diagnostic.help =
-                    help.or_else(|| Some("define it in config.variables, with -e, or extract it in an earlier step".into()));
+                diagnostic.help = help.or_else(|| {
+                    Some("define it in config.variables, with -e, or extract it in an earlier step".into())
+                });
             }
         }
     }

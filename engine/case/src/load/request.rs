@@ -15,9 +15,9 @@ use crate::{
     document::{Key, Node, Place},
     expression::{compile_text, compile_value, sole_variable, Binding, Expr, Scan, Scope},
     request::{
-        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map,
-        BodyProgram, CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, StepVariable,
-        TargetProgram, FORM_TYPE, JSON_TYPE,
+        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map, BodyProgram,
+        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, StepVariable, TargetProgram, FORM_TYPE,
+        JSON_TYPE,
     },
     step::Program,
     value::Value,
@@ -146,11 +146,7 @@ fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
 }
 
 /// The step's own variables, as names for the rest of the step and as work to do before it (hrp spec 7.1, 7.2, 7.4).
-fn step_variables(
-    step: &Fields<'_>,
-    builder: &mut CaseBuilder<'_>,
-    report: &mut Report,
-) -> (Scope, Vec<StepVariable>) {
+fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut Report) -> (Scope, Vec<StepVariable>) {
     let mut scope = builder.scope.clone();
     let mut work = Vec::new();
     let entries = match step.get("variables") {
@@ -165,7 +161,7 @@ fn step_variables(
             definitions.push(Definition { name: &key.text, key, node });
         }
     }
-    for Definition { name, node, .. } in in_order(definitions, report) {
+    for Definition { name, node, .. } in in_order(&definitions, report) {
         let binding = match compile_value(node, &scope) {
             Ok(Expr::Const(value)) => Binding::Const(value),
             Ok(value) => {
@@ -277,7 +273,8 @@ impl Compiler<'_> {
         let canonical = canonical_name(&written);
         if is_ignored_header(&canonical) {
             if !canonical.starts_with(':') {
-                self.report.warn(key.place, format!("the header {canonical} is left out: it is computed for each request"));
+                self.report
+                    .warn(key.place, format!("the header {canonical} is left out: it is computed for each request"));
             }
             return Some(None);
         }
@@ -368,10 +365,7 @@ fn is_text(expr: &Expr) -> bool {
 }
 
 fn json_type() -> HeaderProgram {
-    HeaderProgram {
-        name: HeaderName::Known("Content-Type".into()),
-        value: Expr::constant(Value::text(JSON_TYPE)),
-    }
+    HeaderProgram { name: HeaderName::Known("Content-Type".into()), value: Expr::constant(Value::text(JSON_TYPE)) }
 }
 
 /// Puts a header at its sorted place, over one of the same name. Names known only later stand at the end, in order, and are

@@ -75,11 +75,7 @@ fn refuse_not_built(fields: &Fields<'_>, report: &mut Report) {
 }
 
 /// The name of a step: session variables would be filled in (hrp spec section 3), config variables stay as written.
-pub(crate) fn step_name(
-    fields: &Fields<'_>,
-    builder: &CaseBuilder<'_>,
-    report: &mut Report,
-) -> Option<String> {
+pub(crate) fn step_name(fields: &Fields<'_>, builder: &CaseBuilder<'_>, report: &mut Report) -> Option<String> {
     let Some(node) = fields.get("name") else { return Some(String::new()) };
     let raw = text(node, "name", report)?;
     let mut name = String::new();

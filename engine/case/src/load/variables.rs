@@ -19,7 +19,7 @@ pub(crate) struct Definition<'a> {
 
 /// The definitions so that each comes after those it refers to. A variable that needs itself is reported and left out, as is
 /// what needs it.
-pub(crate) fn in_order<'a>(definitions: Vec<Definition<'a>>, report: &mut Report) -> Vec<Definition<'a>> {
+pub(crate) fn in_order<'a>(definitions: &[Definition<'a>], report: &mut Report) -> Vec<Definition<'a>> {
     let positions: HashMap<&str, usize> =
         definitions.iter().enumerate().map(|(n, definition)| (definition.name, n)).collect();
     let mut waits_for = vec![0_usize; definitions.len()];

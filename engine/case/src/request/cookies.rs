@@ -42,7 +42,10 @@ fn push_cookies(cookies: &[CookieProgram], session: &Session, line: &mut String)
         let start = line.len();
         cookie.name.push_text(session, line)?;
         if line[start..].is_empty() || line[start..].bytes().any(|b| b <= b' ' || b == 0x7f || b"=;,\"".contains(&b)) {
-            return Err(StepError::request("request cookies", "a name is empty or holds a character no cookie name has"));
+            return Err(StepError::request(
+                "request cookies",
+                "a name is empty or holds a character no cookie name has",
+            ));
         }
         line.push('=');
         let start = line.len();

@@ -1,7 +1,5 @@
 //! Header fields of a request (hrp spec 11.4).
 
-use std::borrow::Cow;
-
 use super::rendered::{HeaderSpan, RenderedRequest};
 use crate::{error::StepError, expression::Expr, session::Session};
 
@@ -94,12 +92,9 @@ pub(crate) fn render_headers(
 }
 
 impl HeaderName {
-    /// The canonical name, where it is known at load.
-    pub(crate) fn known(&self) -> Option<Cow<'_, str>> {
-        match self {
-            HeaderName::Known(name) => Some(Cow::Borrowed(name)),
-            HeaderName::Rendered(_) => None,
-        }
+    /// Whether the name is known at load.
+    pub(crate) fn is_known(&self) -> bool {
+        matches!(self, HeaderName::Known(_))
     }
 }
 

@@ -16,7 +16,9 @@ mod target;
 pub(crate) use body::{push_form_map, BodyProgram, FORM_TYPE, JSON_TYPE};
 pub(crate) use cookies::CookieProgram;
 pub(crate) use escape::push_form;
-pub(crate) use headers::{canonical_name, is_header_name, is_header_value, is_ignored_header, HeaderName, HeaderProgram};
+pub(crate) use headers::{
+    canonical_name, is_header_name, is_header_value, is_ignored_header, HeaderName, HeaderProgram,
+};
 pub use origin::Origin;
 pub(crate) use origin::OriginParts;
 pub(crate) use program::{ParamProgram, RequestProgram, StepVariable, TargetProgram};

@@ -156,9 +156,15 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_refused() {
-        for (scheme, authority) in
-            [("ftp", "a"), ("http", ""), ("http", "a:0"), ("http", "a:x"), ("http", "[::1"), ("http", "u@h"), ("http", "a b")]
-        {
+        for (scheme, authority) in [
+            ("ftp", "a"),
+            ("http", ""),
+            ("http", "a:0"),
+            ("http", "a:x"),
+            ("http", "[::1"),
+            ("http", "u@h"),
+            ("http", "a b"),
+        ] {
             assert!(origin(scheme, authority).is_err(), "{scheme}://{authority}");
         }
     }

@@ -14,8 +14,12 @@ use crate::{
     error::StepError,
     expression::{Expr, Piece},
     session::Session,
-    value::{Operand, Sink, Value},
+    value::{Operand, Sink, Value, MAX_VALUE_DEPTH},
 };
+
+/// The largest value of a step's own variable. Variables that double each other would otherwise exhaust the memory while the load
+/// runs.
+const MAX_VARIABLE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Everything that is done to send a step's request.
 #[derive(Debug, Clone)]
@@ -41,8 +45,14 @@ pub(crate) struct StepVariable {
 #[derive(Debug, Clone)]
 pub(crate) enum TargetProgram {
     /// The same every time; the query may still grow by parameters.
-    Fixed { origin: Origin, target: Box<str> },
-    Rendered { base: Expr, url: Expr },
+    Fixed {
+        origin: Origin,
+        target: Box<str>,
+    },
+    Rendered {
+        base: Expr,
+        url: Expr,
+    },
 }
 
 impl TargetProgram {
@@ -89,7 +99,7 @@ impl RequestProgram {
         self.variables.is_empty()
             && matches!(self.target, TargetProgram::Fixed { .. })
             && self.params.iter().all(|param| constant(&param.key) && constant(&param.value))
-            && self.headers.iter().all(|header| header.name.known().is_some() && constant(&header.value))
+            && self.headers.iter().all(|header| header.name.is_known() && constant(&header.value))
             && self.cookies.iter().all(|cookie| constant(&cookie.name) && constant(&cookie.value))
             && matches!(self.body, BodyProgram::None | BodyProgram::Fixed(_))
     }
@@ -111,10 +121,17 @@ impl RequestProgram {
             if let Expr::Text(_) = variable.value {
                 let mut text = session.take_step_text(variable.slot);
                 let rendered = variable.value.push_text(session, &mut text);
+                let fits = text.len() <= MAX_VARIABLE_BYTES;
                 session.put_step_text(variable.slot, text);
                 rendered?;
+                if !fits {
+                    return Err(too_large());
+                }
             } else {
                 let value = variable.value.evaluate(session)?;
+                if !value.fits(&mut { MAX_VARIABLE_BYTES }, MAX_VALUE_DEPTH) {
+                    return Err(too_large());
+                }
                 session.set_step_value(variable.slot, value);
             }
         }
@@ -146,6 +163,10 @@ impl RequestProgram {
     }
 }
 
+fn too_large() -> StepError {
+    StepError::request("step variables", "a value is larger than 16 MiB or nests too deep")
+}
+
 fn set_target(base: &str, url: &str, out: &mut RenderedRequest) -> Result<(), StepError> {
     let error = |reason| StepError::request("request url", reason);
     let parts = build_target(base, url, &mut out.target).map_err(error)?;
@@ -159,11 +180,7 @@ fn set_target(base: &str, url: &str, out: &mut RenderedRequest) -> Result<(), St
 }
 
 /// Appends parameters to the query: sorted by key, form-encoded, a list as its key repeated (hrp spec 11.1).
-pub(crate) fn render_params(
-    params: &[ParamProgram],
-    session: &Session,
-    target: &mut String,
-) -> Result<(), StepError> {
+pub(crate) fn render_params(params: &[ParamProgram], session: &Session, target: &mut String) -> Result<(), StepError> {
     // At load they were sorted if all keys were known; keys known only now are sorted here.
     if params.iter().all(|param| param.key.as_const().is_some()) {
         for param in params {

@@ -180,7 +180,9 @@ impl Tree {
                     let mut flat = Vec::new();
                     for element in list {
                         match element {
-                            Cursor::At(value) if value.list_len().is_some() => flat.extend(value.elements().map(Cursor::At)),
+                            Cursor::At(value) if value.list_len().is_some() => {
+                                flat.extend(value.elements().map(Cursor::At));
+                            }
                             Cursor::List(inner) => flat.extend(inner),
                             other => flat.push(other),
                         }
@@ -202,8 +204,7 @@ fn slice<T>(list: Vec<T>, start: Option<i32>, stop: Option<i32>, step: i32) -> V
         Some(n) if n < 0 => (i64::from(n) + len).clamp(lowest, highest),
         Some(n) => i64::from(n).clamp(lowest, highest),
     };
-    let (mut at, stop) =
-        if step > 0 { (end(start, 0), end(stop, len)) } else { (end(start, len - 1), end(stop, -1)) };
+    let (mut at, stop) = if step > 0 { (end(start, 0), end(stop, len)) } else { (end(start, len - 1), end(stop, -1)) };
     let mut list: Vec<Option<T>> = list.into_iter().map(Some).collect();
     let mut taken = Vec::new();
     while (step > 0 && at < stop) || (step < 0 && at > stop) {
@@ -211,4 +212,60 @@ fn slice<T>(list: Vec<T>, start: Option<i32>, stop: Option<i32>, step: i32) -> V
         at += step;
     }
     taken
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::response::{jmes::Jmes, with_scratch, ResponseParts, ResponseView};
+
+    /// Bodies of few keys and small lists, so that random paths find something.
+    fn body() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            (-5_i64..5).prop_map(Into::into),
+            (-2.0_f64..2.0).prop_map(Into::into),
+            "[a-c]{0,2}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 40, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::btree_map("[a-c]", inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn expression() -> impl Strategy<Value = String> {
+        let step = prop_oneof![
+            4 => "\\.[a-c]",
+            2 => "\\[(0|-?[1-3])\\]",
+            1 => Just("[*]".to_owned()),
+            1 => Just(".*".to_owned()),
+            1 => Just("[]".to_owned()),
+            1 => "\\[(0|-?[1-4])?:(0|-?[1-4])?(:-?[1-2])?\\]",
+        ];
+        prop::collection::vec(step, 0..5).prop_map(|steps| format!("body{}", steps.concat()))
+    }
+
+    proptest! {
+        #[test]
+        fn the_tape_gives_what_the_crate_gives(body in body(), text in expression()) {
+            let ast = jmespath::parse(&text).unwrap();
+            let path = Path::from_ast(&ast).expect("a path");
+            let crates = Jmes::new(&text, ast).unwrap();
+            let mut bytes = body.to_string().into_bytes();
+            let fields: &[(&str, &[u8])] = &[];
+            let view = ResponseView { status: 200, version: "HTTP/1.1", headers: &fields, body: &mut bytes };
+            with_scratch(body.to_string().as_bytes(), |parsed| {
+                let own = path.find(parsed).into_value();
+                let theirs = crates.find(&ResponseParts::new(&view, parsed)).unwrap();
+                prop_assert_eq!(own, theirs, "{} on {}", text, body);
+                Ok(())
+            })?;
+        }
+    }
 }

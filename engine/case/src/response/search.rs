@@ -45,7 +45,7 @@ impl Search {
     /// The search a text stands for; none where the text is a value itself.
     ///
     /// It is JMESPath if it begins with a part of the response, or is any other expression over one (a function call, a list of
-    /// several, a negation); it is a regular expression over a text body if it has a capture group.
+    /// several, a negation); it is a regular expression over a text body if it has a capture group with a pattern in it.
     ///
     /// # Errors
     /// It looks like one and is not valid; hrp then uses the text itself, and so does the caller.
@@ -71,15 +71,19 @@ impl Search {
                 Err(_) => {}
             }
         }
-        if !text.contains('(') {
+        if !has_pattern_group(text) {
             return Ok(None);
         }
         match Regex::new(text) {
             Ok(regex) if regex.captures_len() > 1 => found(Kind::Regex(regex)),
-            Ok(_) => Ok(None),
             Err(_) if text.contains("(.*)") => Err(SearchProblem("it is not a valid regular expression".into())),
-            Err(_) => Ok(None),
+            Ok(_) | Err(_) => Ok(None),
         }
+    }
+
+    /// Whether a text with variables still in it is written as a search.
+    pub(crate) fn looks_like_one(written: &str) -> bool {
+        begins_with_root(written) || may_be_expression(written) || has_pattern_group(written)
     }
 
     /// The parts of the response it reads.
@@ -135,6 +139,14 @@ impl Search {
 fn begins_with_root(text: &str) -> bool {
     ROOTS.iter().any(|root| {
         text.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', ' ', '|']))
+    })
+}
+
+/// A group whose contents are a pattern, such as `(.*)` or `(\d+)`; `hello (world)` is a text.
+fn has_pattern_group(text: &str) -> bool {
+    text.split('(').skip(1).any(|group| {
+        let contents = group.split(')').next().unwrap_or_default();
+        contents.contains(['*', '+', '?', '[', '\\', '|'])
     })
 }
 
@@ -197,4 +209,119 @@ pub(crate) fn repair_quotes(text: &str) -> String {
         }
     }
     repaired
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::{with_scratch, ResponseView};
+
+    fn find(expression: &str, body: &str) -> Option<Value> {
+        let search = Search::compile(expression).unwrap()?;
+        let fields: &[(&str, &[u8])] =
+            &[("content-type", b"application/json"), ("Set-Cookie", b"sid=42; Path=/"), ("X-Id", b"7"), ("X-Id", b"8")];
+        let mut bytes = body.as_bytes().to_vec();
+        let view = ResponseView { status: 201, version: "HTTP/1.1", headers: &fields, body: &mut bytes };
+        Some(with_scratch(body.as_bytes(), |parsed| search.find(&ResponseParts::new(&view, parsed)).into_value()))
+    }
+
+    const BODY: &str = r#"{"l":[1,2,3],"s":["a","b"],"o":{"k":1},"arr":[{"n":"p","age":5},{"n":"q","age":30}],"f":1.5,"i":7,
+        "w":3.0,"e":1e5,"big":9007199254740993,"t":true,"nul":null,"$ref":"r","nobody":"x","d":1,"d":2}"#;
+
+    fn json(expression: &str) -> String {
+        let mut out = String::new();
+        find(expression, BODY).expect(expression).operand().push_json(&mut out);
+        out
+    }
+
+    #[test]
+    fn every_part_of_a_response() {
+        for (expression, want) in [
+            ("status_code", "201"),
+            ("proto", "\"HTTP/1.1\""),
+            ("headers.\"Content-Type\"", "\"application/json\""),
+            ("headers.\"content-type\"", "\"application/json\""),
+            ("headers.\"x-id\"", "\"7\""),
+            ("headers.Missing", "null"),
+            ("cookies.sid", "\"42\""),
+            ("cookies.none", "null"),
+            ("body.i", "7"),
+            ("body.arr[1].n", "\"q\""),
+            ("body.arr[-1].age", "30"),
+            ("body.arr[9].n", "null"),
+            ("body.arr[*].age", "[5,30]"),
+            ("body.arr[*].none", "[]"),
+            ("body.l[1:]", "[2,3]"),
+            ("body.l[::-1]", "[3,2,1]"),
+            ("body.o.*", "[1]"),
+            ("body.w", "3"),
+            ("body.e", "100000"),
+            ("body.big", "9007199254740993"),
+            ("body.d", "2"),
+            ("body.\"$ref\"", "\"r\""),
+            ("body.nothing.here", "null"),
+            ("body.arr[?age > `20`].n | [0]", "\"q\""),
+            ("length(body.l)", "3"),
+            ("join(',', body.s)", "\"a,b\""),
+            ("max_by(body.arr, &age).n", "\"q\""),
+            ("sum(body.l)", "6"),
+            ("[body.i, status_code]", "[7,201]"),
+            ("contains(headers.\"content-type\", 'json')", "true"),
+            ("sum(body.s)", "\"sum(body.s)\""),
+        ] {
+            assert_eq!(json(expression), want, "{expression}");
+        }
+    }
+
+    #[test]
+    fn only_expressions_are_searched() {
+        for text in [
+            "nobody",
+            "content.y",
+            "bodyguard",
+            "status",
+            "",
+            "length(x)",
+            "hello (world)",
+            "content.f(a.b)",
+            "[1]",
+            "@",
+            "a | body",
+        ] {
+            assert!(Search::compile(text).unwrap().is_none(), "{text}");
+        }
+        for text in ["headers.X-Id.", "body.", "body[", "zz(.*)("] {
+            assert!(Search::compile(text).is_err(), "{text}");
+        }
+        assert!(Search::compile(&format!("body{}", ".a".repeat(1000))).is_err());
+        for deep in ["(", "!", "[", "{a:", "[?", "[[", "&", "not_null("] {
+            let text = format!("body || {}", deep.repeat(1000 / deep.len()));
+            assert!(Search::compile(&text).is_err(), "{deep}");
+        }
+    }
+
+    #[test]
+    fn patterns_search_text_bodies_only() {
+        let page = r#"<b id="u">leo</b>"#;
+        assert_eq!(find(r#"<b id="u">(.*)</b>"#, page), Some(Value::text("leo")));
+        assert_eq!(find("zz(.*)yy", page), Some(Value::text("zz(.*)yy")));
+        assert_eq!(find("\"i\":(.*),", BODY), Some(Value::text("\"i\":(.*),")));
+        assert_eq!(find("body", page), Some(Value::text(page)));
+        assert_eq!(find("body.a", page), Some(Value::Null));
+        assert_eq!(find("length(body)", page), Some(Value::Int(17)));
+    }
+
+    #[test]
+    fn header_names_get_their_quotes() {
+        for (written, repaired) in [
+            ("headers.Content-Type", "headers.\"Content-Type\""),
+            ("headers.\"Content-Type", "headers.\"Content-Type\""),
+            ("headers.user-agent", "headers.\"user-agent\""),
+            ("headers.X-Id", "headers.X-Id"),
+            ("content-(.*)", "content-(.*)"),
+            ("body.a", "body.a"),
+        ] {
+            assert_eq!(repair_quotes(written), repaired);
+        }
+    }
 }

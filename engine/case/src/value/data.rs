@@ -34,7 +34,38 @@ impl Value {
         }
     }
 
+    /// Takes the value's weight (bytes of text, and some for each value) off `budget`; false where it is used up, or where the
+    /// value nests deeper than `levels`. Stops as soon as it knows.
+    pub(crate) fn fits(&self, budget: &mut usize, levels: usize) -> bool {
+        let own = match self {
+            Value::Text(text) => text.len(),
+            Value::Map(map) => map.keys().map(|key| key.len()).sum(),
+            _ => 0,
+        };
+        let Some(rest) = budget.checked_sub(own + size_of::<Value>()) else { return false };
+        *budget = rest;
+        match self {
+            Value::List(list) => levels > 0 && list.iter().all(|item| item.fits(budget, levels - 1)),
+            Value::Map(map) => levels > 0 && map.values().all(|item| item.fits(budget, levels - 1)),
+            _ => true,
+        }
+    }
+
     pub(crate) fn text(text: &str) -> Self {
         Value::Text(text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weight_and_depth_are_bounded() {
+        let list = Value::List(vec![Value::text("abc"), Value::List(vec![])]);
+        let weight = 3 * size_of::<Value>() + 3;
+        assert!(list.fits(&mut weight.clone(), 2));
+        assert!(!list.fits(&mut (weight - 1), 2));
+        assert!(!list.fits(&mut weight.clone(), 1));
     }
 }

@@ -63,7 +63,14 @@ mod tests {
 
     #[test]
     fn floats_are_shortest() {
-        for (n, want) in [(1.0, "1"), (2.50, "2.5"), (1e20, "100000000000000000000"), (1e21, "1e+21"), (-1.5e-7, "-1.5e-7"), (0.0, "0")] {
+        for (n, want) in [
+            (1.0, "1"),
+            (2.50, "2.5"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (-1.5e-7, "-1.5e-7"),
+            (0.0, "0"),
+        ] {
             let mut out = String::new();
             push_json_float(n, &mut out);
             assert_eq!(out, want);

@@ -4,19 +4,19 @@ use pummel_case::{load, Case, Headers, LoadOptions, RenderedRequest, RequestStep
 use serde_json::{json, Map, Value};
 
 /// A case of `tests/cases`.
-pub fn case(name: &str) -> Case {
+pub(crate) fn case(name: &str) -> Case {
     case_with(name, &LoadOptions::default())
 }
 
 /// A case of `tests/cases` with options.
-pub fn case_with(name: &str, options: &LoadOptions) -> Case {
+pub(crate) fn case_with(name: &str, options: &LoadOptions) -> Case {
     let path = format!("{}/tests/cases/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut loaded = load(&[path.into()], options).unwrap_or_else(|error| panic!("{name}: {error}"));
     loaded.cases.remove(0)
 }
 
 /// Runs an iteration and gives each request step's name with its error, going on after failures.
-pub fn run(case: &Case) -> Vec<(String, Option<String>)> {
+pub(crate) fn run(case: &Case) -> Vec<(String, Option<String>)> {
     let mut session = Session::new();
     session.begin(case);
     let mut results = Vec::new();
@@ -29,7 +29,7 @@ pub fn run(case: &Case) -> Vec<(String, Option<String>)> {
 }
 
 /// The failures of an iteration.
-pub fn failures(case: &Case) -> Vec<(String, String)> {
+pub(crate) fn failures(case: &Case) -> Vec<(String, String)> {
     run(case).into_iter().filter_map(|(name, error)| Some((name, error?))).collect()
 }
 

@@ -1,0 +1,296 @@
+//! What a person sees when a file is wrong: place, reason, next step, exit code.
+
+use std::path::PathBuf;
+
+use insta::assert_snapshot;
+use pummel_case::{load, Diagnostic, LoadOptions};
+
+/// Writes the files into a folder of their own and loads them from there; paths are shown from that folder.
+fn load_files(test: &str, files: &[(&str, &str)], arguments: &[&str]) -> (String, u8) {
+    let folder = std::env::temp_dir().join(format!("pummel-case-{}-{test}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let paths: Vec<PathBuf> = arguments.iter().map(|name| folder.join(name)).collect();
+    let result = load(&paths, &LoadOptions::default());
+    let _ = std::fs::remove_dir_all(&folder);
+    let (diagnostics, code) = match result {
+        Ok(loaded) => {
+            let names: Vec<_> = loaded.cases.iter().map(|case| case.name.to_string()).collect();
+            (format!("loaded: {}\n{}", names.join(", "), shown(&loaded.warnings)), 0)
+        }
+        Err(error) => (shown(error.diagnostics()), error.exit_code()),
+    };
+    (diagnostics.replace(&format!("{}/", folder.display()), ""), code)
+}
+
+fn shown(diagnostics: &[Diagnostic]) -> String {
+    let mut out = String::new();
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none()).with_width(120);
+    for diagnostic in diagnostics {
+        handler.render_report(&mut out, diagnostic).unwrap();
+    }
+    out
+}
+
+/// One YAML file.
+fn yaml(test: &str, text: &str) -> (String, u8) {
+    load_files(test, &[("case.yml", text)], &["case.yml"])
+}
+
+/// Messages only, one a line.
+fn messages(test: &str, text: &str) -> (Vec<String>, u8) {
+    let folder = std::env::temp_dir().join(format!("pummel-case-{}-{test}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("case.yml");
+    std::fs::write(&path, text).unwrap();
+    let result = load(std::slice::from_ref(&path), &LoadOptions::default());
+    let _ = std::fs::remove_dir_all(&folder);
+    let prefix = format!("{}:", path.display());
+    let (diagnostics, code) = match result {
+        Ok(loaded) => (loaded.warnings, 0),
+        Err(error) => (error.diagnostics().to_vec(), error.exit_code()),
+    };
+    (diagnostics.iter().map(|one| one.to_string().replace(&prefix, "")).collect(), code)
+}
+
+const STEP: &str = "teststeps:\n- name: a\n  request: {method: GET, url: \"http://h/\"}\n";
+
+#[test]
+fn an_unknown_key_is_a_warning_with_a_close_name() {
+    let (text, code) = yaml("unknown-key", &format!("config: {{name: x, header: {{}}}}\n{STEP}"));
+    assert_eq!(code, 0);
+    assert_snapshot!(text, @r#"
+    loaded: x
+      ! case.yml:1:19: unknown key "header" in config is ignored
+       ,-[case.yml:1:19]
+     1 | config: {name: x, header: {}}
+       :                   ^^^|^^
+       :                      `-- unknown key
+     2 | teststeps:
+       `----
+      help: did you mean "headers"?
+    "#);
+}
+
+#[test]
+fn an_unknown_assert_is_an_error_with_close_names() {
+    let (text, code) = yaml("unknown-assert", &format!("{STEP}  validate:\n  - equal_to: [status_code, 200]\n"));
+    assert_eq!(code, 15);
+    assert_snapshot!(text, @r#"
+     x case.yml:5:5: unknown assert "equal_to"
+      ,-[case.yml:5:5]
+    4 |   validate:
+    5 |   - equal_to: [status_code, 200]
+      :     ^^^^|^^^
+      :         `-- unknown assert
+      `----
+     help: did you mean "equal" or "equal_fold" or "equals"?
+    "#);
+}
+
+#[test]
+fn a_key_that_is_not_built_yet_is_an_error() {
+    let (text, code) = yaml("not-built", &format!("config:\n  name: x\n  parameters: {{a: [1, 2]}}\n{STEP}"));
+    assert_eq!(code, 15);
+    assert_snapshot!(text, @r#"
+     x case.yml:3:3: config.parameters is not built yet
+      ,-[case.yml:3:3]
+    2 |   name: x
+    3 |   parameters: {a: [1, 2]}
+      :   ^^^^^|^^^^
+      :        `-- not built yet
+    4 | teststeps:
+      `----
+     help: take it out to run the rest of the case
+    "#);
+}
+
+#[test]
+fn broken_yaml_is_shown_where_it_breaks() {
+    let (text, code) = yaml("broken-yaml", "config: {name: x\nteststeps: [ {name: a\n");
+    assert_eq!(code, 12);
+    assert_snapshot!(text, @r#"
+     x case.yml:2:10: broken YAML: while parsing a flow mapping, did not find expected
+     | ',' or '}'
+      ,-[case.yml:2:10]
+    1 | config: {name: x
+    2 | teststeps: [ {name: a
+      :          ^
+      :          `-- here
+      `----
+    "#);
+}
+
+#[test]
+fn broken_json_is_shown_where_it_breaks() {
+    let json = "{\"config\": {\"name\": \"x\"},\n \"teststeps\": [1,]}";
+    let (text, code) = load_files("broken-json", &[("case.json", json)], &["case.json"]);
+    assert_eq!(code, 11);
+    assert_snapshot!(text, @r#"
+     x case.json:2:18: broken JSON: a value is expected here: text needs double quotes
+      ,-[case.json:2:18]
+    1 | {"config": {"name": "x"},
+    2 |  "teststeps": [1,]}
+      :                  ^
+      :                  `-- here
+      `----
+    "#);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let (text, code) = load_files("missing", &[], &["nowhere.yml"]);
+    assert_eq!(code, 10);
+    assert_snapshot!(text, @r#"
+    x nowhere.yml: the file does not exist
+    help: check its path and permissions
+    "#);
+}
+
+#[test]
+fn a_variable_nothing_defines_is_found_before_the_run() {
+    let text = "config: {name: x, variables: {token: t}}\nteststeps:\n- name: a\n  request: {method: GET, url: \"http://h/$tokn\"}\n";
+    let (text, code) = yaml("undefined", text);
+    assert_eq!(code, 21);
+    assert_snapshot!(text, @r#"
+     x case.yml:4:31: variable tokn not found: nothing before this place defines it
+      ,-[case.yml:4:31]
+    3 | - name: a
+    4 |   request: {method: GET, url: "http://h/$tokn"}
+      :                               ^^^^^^^^|^^^^^^^
+      :                                       `-- undefined variable
+      `----
+     help: did you mean "token"?
+    "#);
+}
+
+#[test]
+fn everything_that_is_wrong_is_reported_at_once() {
+    let (found, code) =
+        messages("several", "config: {name: x, weight: two}\nteststeps:\n- {name: r, testcase: nowhere.yml}\n");
+    assert_eq!((found, code), (vec!["1:27: config.weight must be a whole number, not text".to_owned()], 12));
+    let (found, code) = messages(
+        "several-steps",
+        "teststeps:\n- {testcase: a.yml}\n- {request: {url: \"http://h\"}, loops: 3}\n- {request: {method: GET, url: /x}}\n- {request: {method: GET, url: \"https://h/\"}}\n- {request: {method: GET, url: \"http://h/${f(1)}\"}}\n- {request: {method: GET, url: \"http://h/%zz\"}}\n",
+    );
+    assert_eq!(code, 15);
+    assert_eq!(
+        found,
+        [
+            "2:4: the step kind \"testcase\" is not built yet",
+            "3:32: \"loops\" of a step is not built yet",
+            "3:13: the request has no method",
+            "4:32: request url: the URL has no host and there is no base_url",
+            "5:32: https is not built yet",
+            "6:32: the function call ${f(...)} is not built yet",
+            "7:32: request url: a % in the path is not followed by two hexadecimal digits",
+        ]
+    );
+}
+
+#[test]
+fn each_part_that_is_not_built_says_so() {
+    for (step, what) in [
+        ("setup_hooks: [\"${f()}\"]", "\"setup_hooks\" of a step"),
+        ("teardown_hooks: [a]", "\"teardown_hooks\" of a step"),
+        ("export: [a]", "\"export\" of a step"),
+        ("request: {method: GET, url: \"http://h\", upload: {a: b}}", "\"upload\" of a request"),
+        ("request: {method: GET, url: \"http://h\", allow_redirects: yes}", "following redirects (allow_redirects)"),
+        ("request: {method: GET, url: \"http://h\", verify: true}", "checking certificates (verify)"),
+        ("request: {method: GET, url: \"http://h\", http2: true}", "HTTP/2 (http2)"),
+        ("name: \"${f()}\"", "the function call ${f(...)} in a step's name"),
+    ] {
+        let own_request = step.starts_with("request");
+        let request = if own_request { "" } else { "request: {method: GET, url: \"http://h\"}, " };
+        let (found, code) = messages("not-built-parts", &format!("teststeps:\n- {{{request}{step}}}\n"));
+        assert_eq!(code, 15, "{step}");
+        assert!(found[0].ends_with(&format!("{what} is not built yet")), "{step}: {found:?}");
+    }
+    for key in ["parameters_setting: {limit: 1}", "export: [a]", "case_timeout: 5.0", "verify: true"] {
+        let (_, code) = messages("not-built-config", &format!("config: {{{key}}}\n{STEP}"));
+        assert_eq!(code, 15, "{key}");
+    }
+    let harmless = "config: {verify: no, export: [], parameters: }\nteststeps:\n- setup_hooks: []\n  loops: 1\n  request: {method: GET, url: \"http://h\", allow_redirects: false, verify: false, upload: {}}\n";
+    assert_eq!(messages("harmless", harmless), (vec![], 0));
+}
+
+#[test]
+fn declared_types_are_checked() {
+    for (text, want) in [
+        ("teststeps: {a: 1}\n", "1:12: teststeps must be a list, not a map"),
+        ("config: [1]\nteststeps: []\n", "1:9: config must be a map, not a list"),
+        (
+            "teststeps:\n- {extract: [{a: body.i}], request: {method: GET, url: \"http://h\"}}\n",
+            "2:13: extract must be a map, not a list",
+        ),
+        ("teststeps:\n- {think_time: {time: \"1\"}}\n", "2:23: think_time.time must be a number, not text"),
+    ] {
+        assert_eq!(messages("types", text), (vec![want.to_owned()], 12), "{text}");
+    }
+    let (found, code) = messages("no-steps", "config: {name: x}\n");
+    assert_eq!((found, code), (vec!["1:1: invalid case format: teststeps is missing".to_owned()], 15));
+    let json = "{\"teststeps\":[{\"request\":{\"method\":\"GET\",\"url\":\"http://h\",\"headers\":{\"a\":1}}}]}";
+    let (text, code) = load_files("json-header", &[("case.json", json)], &["case.json"]);
+    assert!(code == 11 && text.contains("a header's value must be text, not a number"), "{text}");
+}
+
+#[test]
+fn variables_that_cannot_be_evaluated() {
+    for (variables, want) in [
+        ("{a: $a}", "variable a refers to itself"),
+        ("{a: $b, b: $a}", "variable a is part of, or needs, a circle of references"),
+        ("{a: $nothing}", "variable nothing not found: nothing before this place defines it"),
+    ] {
+        let (found, code) = messages("variables", &format!("config: {{variables: {variables}}}\n{STEP}"));
+        assert_eq!(code, 24, "{variables}");
+        assert!(found[0].ends_with(want), "{found:?}");
+    }
+}
+
+#[test]
+fn variables_that_multiply_each_other_end_early() {
+    for (first, next) in [("x", "\"$a$a$a$a\""), ("[x]", "[$a, $a, $a, $a]"), ("{k: x}", "{a: $a, b: $a}")] {
+        let mut text = format!("config:\n  variables:\n    v0: {first}\n");
+        for n in 1..40 {
+            let line = format!("    v{n}: {}\n", next.replace("$a", &format!("$v{}", n - 1)));
+            text.push_str(&line);
+        }
+        let (found, code) = messages("growing", &format!("{text}{STEP}"));
+        assert_eq!(code, 24, "{next}");
+        assert!(found[0].contains("grow too large"), "{found:?}");
+    }
+    let mut deep = String::from("config:\n  variables:\n    v0: [x]\n");
+    for n in 1..5000 {
+        let line = format!("    v{n}: [$v{}]\n", n - 1);
+        deep.push_str(&line);
+    }
+    let (found, code) = messages("deep", &format!("{deep}{STEP}"));
+    assert!(code == 24 && found[0].contains("nest too deep"), "{}", found[0]);
+}
+
+#[test]
+fn folders_are_read_in_order_and_other_files_passed_over() {
+    let case = |name: &str| format!("config: {{name: {name}}}\n{STEP}");
+    let files = [
+        ("all/b.yml", &*case("b")),
+        ("all/a/z.yaml", &*case("z")),
+        ("all/.hidden/x.yml", "teststeps: broken"),
+        ("all/proj.json", "{\"project_name\": \"p\"}"),
+        ("all/api/get.yml", "name: api\nrequest: {method: GET, url: /}\n"),
+        ("all/notes.txt", "teststeps"),
+        ("all/data.yml", "a: [broken"),
+    ];
+    let (text, code) = load_files("folder", &files, &["all"]);
+    assert_eq!((text.trim(), code), ("loaded: z, b", 0));
+    let broken = [("all/a.yml", "teststeps: [broken"), ("all/b.yml", &*case("b"))];
+    let (text, code) = load_files("folder-broken", &broken, &["all"]);
+    assert!(code == 12 && text.contains("all/a.yml:1:"), "{text}");
+    let (text, code) = load_files("folder-empty", &[("all/proj.json", "{}")], &["all"]);
+    assert!(code == 1 && text.contains("no test case found"), "{text}");
+    let (text, code) = load_files("extension", &[("case.txt", "x")], &["case.txt"]);
+    assert!(code == 16 && text.contains("extension"), "{text}");
+}

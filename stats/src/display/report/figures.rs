@@ -1,0 +1,195 @@
+//! The tables of latencies: steps, transactions, and the times of failed requests.
+
+use std::collections::BTreeSet;
+
+use super::page::Text;
+use crate::collector::Model;
+use crate::display::text::{columns, one_line, LEFT, NAME_CHARS_MAX, RIGHT};
+use crate::display::units::{latency_or_dash, per_second, percent, rate, whole_us};
+use crate::latency::Latency;
+use crate::summary::{Step, Summary};
+
+/// A percentile of the tables.
+struct Percentile {
+    name: &'static str,
+    of: fn(&Latency) -> Option<u64>,
+    /// Samples it needs, 10/(1-q), so that ten of them lie above it (accuracy section 3).
+    samples: u64,
+}
+
+const PERCENTILES: [Percentile; 5] = [
+    Percentile { name: "P50", of: |latency| latency.p50, samples: 20 },
+    Percentile { name: "P90", of: |latency| latency.p90, samples: 100 },
+    Percentile { name: "P95", of: |latency| latency.p95, samples: 200 },
+    Percentile { name: "P99", of: |latency| latency.p99, samples: 1_000 },
+    Percentile { name: "P99.9", of: |latency| latency.p99_9, samples: 10_000 },
+];
+
+/// Columns of every latency.
+const LATENCY_HEADER: [&str; 8] = ["MEAN", "MIN", "P50", "P90", "P95", "P99", "P99.9", "MAX"];
+
+/// Writes the tables, and what their marks mean.
+pub(super) fn figures(text: &mut Text, summary: &Summary, model: Model) {
+    let mut tables = Tables { cases: has_several_cases(summary), weak: BTreeSet::new() };
+    tables.steps(text, summary, model);
+    tables.transactions(text, summary);
+    tables.failed(text, summary);
+    tables.footnote(text);
+}
+
+fn has_several_cases(summary: &Summary) -> bool {
+    let steps = summary.steps.iter().map(|step| step.case.as_str());
+    let transactions = summary.transactions.iter().map(|transaction| transaction.case.as_str());
+    steps.chain(transactions).collect::<BTreeSet<_>>().len() > 1
+}
+
+struct Tables {
+    /// Names need their case in front.
+    cases: bool,
+    /// Places in [`PERCENTILES`] that were marked somewhere.
+    weak: BTreeSet<usize>,
+}
+
+impl Tables {
+    fn steps(&mut self, text: &mut Text, summary: &Summary, model: Model) {
+        text.heading(match model {
+            Model::Closed => "Requests (closed model: service time of those that succeeded)",
+            Model::Open => "Requests (open model: response time of those that succeeded)",
+        });
+        let totals = &summary.totals;
+        if totals.requests == 0 {
+            text.line("  no request finished");
+            return;
+        }
+        let mut rows = Vec::new();
+        for step in &summary.steps {
+            let latency = shown(model, &step.service_us, &step.response_us).0;
+            let counts = [step.requests.to_string(), step.failures.to_string(), rate(step.rps)];
+            rows.push(self.row(self.step_name(step), counts, latency, step.failures));
+        }
+        let (latency, other) = shown(model, &totals.service_us, &totals.response_us);
+        if summary.steps.len() > 1 {
+            let counts = [totals.requests.to_string(), totals.failures.to_string(), rate(totals.rps)];
+            rows.push(self.row("Total".to_owned(), counts, latency, totals.failures));
+        }
+        if other.count > 0 {
+            let name = match model {
+                Model::Closed => "(response time)",
+                Model::Open => "(service time)",
+            };
+            rows.push(self.row(name.to_owned(), Default::default(), other, 0));
+        }
+        table(text, ["REQUESTS", "FAILED", "RPS"], rows);
+    }
+
+    fn transactions(&mut self, text: &mut Text, summary: &Summary) {
+        if summary.transactions.is_empty() {
+            return;
+        }
+        text.heading("Transactions (durations of all, passed and failed)");
+        let mut rows = Vec::new();
+        for transaction in &summary.transactions {
+            let count = transaction.passed + transaction.failed;
+            // Those that end in the drain are in the count, so the rate is over the whole duration.
+            let rate = rate(per_second(count, summary.run.duration_s));
+            let name = self.with_case(&transaction.case, &transaction.name);
+            let counts = [count.to_string(), transaction.failed.to_string(), rate];
+            rows.push(self.row(name, counts, &transaction.duration_us, transaction.failed));
+        }
+        table(text, ["FINISHED", "FAILED", "PER S"], rows);
+    }
+
+    fn failed(&mut self, text: &mut Text, summary: &Summary) {
+        let mut rows = Vec::new();
+        for step in summary.steps.iter().filter(|step| step.failures > 0) {
+            let share = percent(step.failures, step.requests);
+            let counts = [step.failures.to_string(), share, rate_of_failures(summary, step)];
+            rows.push(self.row(self.step_name(step), counts, &step.failed_us, 0));
+        }
+        if !rows.is_empty() {
+            text.heading("Failed requests (the time they took, apart from the latencies above)");
+            table(text, ["FAILED", "SHARE", "PER S"], rows);
+        }
+    }
+
+    fn footnote(&self, text: &mut Text) {
+        if self.weak.is_empty() {
+            return;
+        }
+        let needs: Vec<_> = self
+            .weak
+            .iter()
+            .map(|&at| format!("{} needs {}", PERCENTILES[at].name.to_lowercase(), PERCENTILES[at].samples))
+            .collect();
+        text.line(&format!("  ~ too few samples to rely on: {}", needs.join(", ")));
+    }
+
+    /// Cells of a row, and whether it is one with failures.
+    fn row(&mut self, name: String, counts: [String; 3], latency: &Latency, failures: u64) -> Row {
+        let mut cells = vec![name];
+        cells.extend(counts);
+        cells.extend([latency_or_dash(latency.mean), whole_us(latency.min)]);
+        cells.extend((0..PERCENTILES.len()).map(|at| self.percentile(at, latency)));
+        cells.push(whole_us(latency.max));
+        Row { cells, failed: failures > 0 }
+    }
+
+    fn percentile(&mut self, at: usize, latency: &Latency) -> String {
+        let Percentile { of, samples, .. } = PERCENTILES[at];
+        match of(latency) {
+            value @ Some(_) if latency.count < samples => {
+                self.weak.insert(at);
+                format!("~{}", whole_us(value))
+            }
+            value => whole_us(value),
+        }
+    }
+
+    /// The type is shown without what every request's type begins with.
+    fn step_name(&self, step: &Step) -> String {
+        let label = step.label.strip_prefix("request-").unwrap_or(&step.label);
+        let name = if step.name.starts_with(label) { step.name.clone() } else { format!("{label} {}", step.name) };
+        self.with_case(&step.case, &name)
+    }
+
+    fn with_case(&self, case: &str, name: &str) -> String {
+        let name = one_line(name, NAME_CHARS_MAX);
+        if self.cases {
+            format!("{}: {name}", one_line(case, NAME_CHARS_MAX))
+        } else {
+            name
+        }
+    }
+}
+
+fn rate_of_failures(summary: &Summary, step: &Step) -> String {
+    rate(per_second(step.failures, summary.run.duration_s))
+}
+
+/// The latency of the model, and the other one.
+fn shown<'a>(model: Model, service: &'a Latency, response: &'a Latency) -> (&'a Latency, &'a Latency) {
+    match model {
+        Model::Closed => (service, response),
+        Model::Open => (response, service),
+    }
+}
+
+struct Row {
+    cells: Vec<String>,
+    failed: bool,
+}
+
+/// A table of latencies; lines of rows with failures are red.
+fn table(text: &mut Text, counts: [&str; 3], rows: Vec<Row>) {
+    let header = [&["NAME"][..], &counts, &LATENCY_HEADER].concat();
+    let alignments = [&[LEFT][..], &[RIGHT; 11]].concat();
+    let failed: Vec<_> = rows.iter().map(|row| row.failed).collect();
+    let cells: Vec<_> = rows.into_iter().map(|row| row.cells).collect();
+    let lines = columns(&header, &alignments, &cells);
+    // The first line is the header's.
+    for (line, failed) in lines.iter().zip([false].into_iter().chain(failed)) {
+        let line = format!("  {line}");
+        let line = if failed { text.paint.red(&line) } else { line };
+        text.line(&line);
+    }
+}

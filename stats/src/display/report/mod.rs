@@ -1,0 +1,12 @@
+//! The report at the end of a run: everything a person needs of the summary, as text.
+//!
+//! `page` puts the sections in order, `figures` writes the tables of latencies, `sections` everything around them.
+
+mod figures;
+mod page;
+mod sections;
+
+pub use page::{report, ReportOptions};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! The page as a whole: which sections it has, in which order.
+
+use super::{figures, sections};
+use crate::collector::Model;
+use crate::display::text::{one_line, wrapped, Paint};
+use crate::summary::Summary;
+
+/// Columns sentences are wrapped to: the width of a wide terminal, which the tables need, too.
+const COLUMNS: usize = 120;
+
+/// Longest sentence of the verdict shown, characters. They come from this program; the bound is for what they may quote.
+const SENTENCE_CHARS_MAX: usize = 1_000;
+
+/// How the report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportOptions {
+    /// Which latency the tables show: service time in a closed run, response time in an open one. The other stands in a
+    /// line below.
+    pub model: Model,
+    /// Failures in red and a coloured verdict; only for a terminal.
+    pub colour: bool,
+}
+
+/// The report, each line with its line break. It fits 120 columns where names are short enough.
+pub fn report(summary: &Summary, options: ReportOptions) -> String {
+    let paint = Paint { colour: options.colour };
+    let mut text = Text { lines: String::new(), paint };
+    sections::title(&mut text, summary);
+    figures::figures(&mut text, summary, options.model);
+    sections::errors(&mut text, summary);
+    sections::thresholds(&mut text, summary);
+    sections::wire(&mut text, summary);
+    sections::client(&mut text, summary);
+    sections::conservation(&mut text, summary);
+    text.lines
+}
+
+/// The report as far as it is written.
+pub(super) struct Text {
+    lines: String,
+    pub(super) paint: Paint,
+}
+
+impl Text {
+    pub(super) fn line(&mut self, line: &str) {
+        self.lines.push_str(line);
+        self.lines.push('\n');
+    }
+
+    /// An empty line and a heading, which begins a section.
+    pub(super) fn heading(&mut self, heading: &str) {
+        self.line("");
+        let heading = self.paint.bold(heading);
+        self.line(&heading);
+    }
+
+    /// A sentence behind a mark, over as many lines as it takes.
+    pub(super) fn sentence(&mut self, mark: &str, sentence: &str) {
+        let indent = " ".repeat(mark.len());
+        let sentence = one_line(sentence, SENTENCE_CHARS_MAX);
+        for (at, line) in wrapped(&sentence, COLUMNS - mark.len()).iter().enumerate() {
+            self.line(&format!("{}{line}", if at == 0 { mark } else { &indent }));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What stands around the tables: title, errors, sockets and bytes, the verdict, the check of the counts.
+
+use super::page::Text;
+use crate::display::text::{columns, one_line, LEFT, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, RIGHT};
+use crate::display::units::{bytes, latency, whole_us};
+use crate::summary::{CpuCore, Summary};
+use crate::verdict::{Limit, Verdict};
+
+/// Errors shown, the most frequent ones. More than a screen of them is read by a program, from the JSON summary.
+const ERRORS_MAX: usize = 20;
+
+/// Cores named one by one; of more than fit a line only the busiest is.
+const CORES_NAMED_MAX: usize = 6;
+
+/// A drain shorter than this is not worth a word, seconds.
+const DRAIN_WORTH_SAYING_S: f64 = 0.05;
+
+/// What ran, how long, with what.
+pub(super) fn title(text: &mut Text, summary: &Summary) {
+    let run = &summary.run;
+    let title = text.paint.bold(&format!("Summary: {}", one_line(&run.name, NAME_CHARS_MAX)));
+    text.line("");
+    text.line(&title);
+    text.line(&format!("  {}, started {}, run {}", run.command, run.started_at, run.id));
+    let mut facts = Vec::new();
+    match summary.series.iter().map(|point| point.users).max() {
+        // Nobody was active at the end of any second: the run was over sooner.
+        None | Some(0) => {}
+        Some(1) => facts.push("1 user".to_owned()),
+        Some(users) => facts.push(format!("{users} users")),
+    }
+    let cores = run.host.cores_used;
+    facts.push(format!("{cores} {} of {} CPUs", if cores == 1 { "core" } else { "cores" }, run.host.cpus));
+    facts.push(format!("{} of load", latency(run.load_s * 1e6)));
+    let drain_s = run.duration_s - run.load_s;
+    if drain_s >= DRAIN_WORTH_SAYING_S {
+        facts.push(format!("{} of drain", latency(drain_s * 1e6)));
+    }
+    if run.aborted {
+        facts.push(text.paint.yellow("ended before its plan was fulfilled"));
+    }
+    text.line(&format!("  {}", facts.join(", ")));
+}
+
+/// What went wrong, the most frequent first.
+pub(super) fn errors(text: &mut Text, summary: &Summary) {
+    if summary.errors.is_empty() {
+        return;
+    }
+    text.heading("Errors");
+    let shown = summary.errors.iter().take(ERRORS_MAX).map(|error| {
+        vec![
+            error.count.to_string(),
+            one_line(&error.kind, NAME_CHARS_MAX),
+            one_line(&error.step, NAME_CHARS_MAX),
+            one_line(&error.message, MESSAGE_CHARS_MAX),
+        ]
+    });
+    let lines = columns(&["COUNT", "KIND", "STEP", "MESSAGE"], &[RIGHT, LEFT, LEFT, LEFT], &shown.collect::<Vec<_>>());
+    for (at, line) in lines.iter().enumerate() {
+        let line = format!("  {line}");
+        let line = if at == 0 { line } else { text.paint.red(&line) };
+        text.line(&line);
+    }
+    let rest = summary.errors.get(ERRORS_MAX..).unwrap_or_default();
+    if !rest.is_empty() {
+        let count: u64 = rest.iter().map(|error| error.count).sum();
+        text.line(&format!("  and {count} errors of {} more sorts; --json has them all", rest.len()));
+    }
+}
+
+/// Thresholds, if any were given.
+pub(super) fn thresholds(text: &mut Text, summary: &Summary) {
+    if summary.thresholds.is_empty() {
+        return;
+    }
+    text.heading("Thresholds");
+    for threshold in &summary.thresholds {
+        let value = threshold.value.map_or_else(|| "no figure".to_owned(), |value| format!("was {value}"));
+        let line = format!("{} ({value})", one_line(&threshold.expression, MESSAGE_CHARS_MAX));
+        let mark = if threshold.ok { text.paint.green("held") } else { text.paint.red("MISSED") };
+        text.line(&format!("  {mark} {line}"));
+    }
+}
+
+/// Sockets, bytes and exchanges.
+pub(super) fn wire(text: &mut Text, summary: &Summary) {
+    let (connections, totals) = (&summary.client.connections, &summary.totals);
+    let exchanges = &totals.exchanges;
+    text.heading("On the wire");
+    text.line(&format!(
+        "  connections  opened {}, at once {}, reused {}, stale {}, errors {}",
+        connections.opened, connections.peak, connections.reused, connections.stale, connections.errors
+    ));
+    text.line(&format!(
+        "  exchanges    sent {}, answered {}, unsent {}, redirects {}, stale retries {}, authentication {}",
+        exchanges.sent,
+        exchanges.answered,
+        exchanges.unsent,
+        exchanges.redirects,
+        exchanges.stale_retries,
+        exchanges.auth_rounds
+    ));
+    text.line(&format!("  bytes        received {}, sent {}", bytes(totals.bytes_received), bytes(totals.bytes_sent)));
+}
+
+/// Whether the figures can be trusted, and why.
+pub(super) fn client(text: &mut Text, summary: &Summary) {
+    let client = &summary.client;
+    text.heading("Load generator");
+    let verdict = match client.verdict {
+        Verdict::Valid => text.paint.green("VALID: the load generator did not distort the figures"),
+        Verdict::Degraded => text.paint.yellow("DEGRADED: counts and throughput stand, latencies are distorted"),
+        Verdict::Invalid => text.paint.red("INVALID: the load was not the one asked for"),
+    };
+    text.line(&format!("  verdict      {verdict}"));
+    text.line(&format!(
+        "  limited by   {}",
+        match client.limit {
+            Limit::Client => "the client (this program or its machine)",
+            Limit::Server => "the server, or the way to it",
+            Limit::Unclear => "neither side clearly",
+        }
+    ));
+    for reason in &client.reasons {
+        text.sentence("    - ", reason);
+    }
+    if !client.cpu_cores.is_empty() {
+        text.line(&format!("  cores        {}", cores(&client.cpu_cores)));
+    }
+    let late = &client.lateness_us;
+    if late.count > 0 {
+        let (p50, p99, max) = (whole_us(late.p50), whole_us(late.p99), whole_us(late.max));
+        text.line(&format!("  lateness     p50 {p50}, p99 {p99}, max {max}"));
+    }
+    if let Some(little) = &client.little {
+        text.line(&format!(
+            "  Little's law {:.1} users were active, iterations/s x mean iteration time make {:.1}",
+            little.users,
+            little.users * little.ratio
+        ));
+    }
+    for note in &client.notes {
+        text.sentence("  note: ", note);
+    }
+}
+
+/// Cores and how busy they were.
+fn cores(cores: &[CpuCore]) -> String {
+    let share = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0));
+    if cores.len() <= CORES_NAMED_MAX {
+        let named = cores.iter().enumerate().map(|(at, core)| {
+            let place = core.cpu.map_or_else(|| format!("core {at}"), |cpu| format!("CPU {cpu}"));
+            format!("{place} {} busy, at most {}", share(core.share_mean), share(core.share_max))
+        });
+        return named.collect::<Vec<_>>().join("; ");
+    }
+    let most = |of: fn(&CpuCore) -> Option<f64>| cores.iter().filter_map(of).max_by(f64::total_cmp);
+    let (mean, max) = (most(|core| core.share_mean), most(|core| core.share_max));
+    format!("the busiest of {} cores {} busy, at most {}", cores.len(), share(mean), share(max))
+}
+
+/// The check that nothing was lost or invented.
+pub(super) fn conservation(text: &mut Text, summary: &Summary) {
+    let counts = &summary.conservation;
+    text.heading("Counts");
+    let sum = format!(
+        "  started {} = succeeded {} + failed {} + abandoned {}",
+        counts.started, counts.succeeded, counts.failed, counts.abandoned
+    );
+    if counts.ok {
+        text.line(&format!("{sum}; rows, seconds and exchanges add up: {}", text.paint.green("ok")));
+        return;
+    }
+    text.line(&format!("{sum}; {}", text.paint.red("NOT OK, please report this:")));
+    for broken in &counts.broken {
+        let line = text.paint.red(&format!("    - {}", one_line(broken, MESSAGE_CHARS_MAX)));
+        text.line(&line);
+    }
+}

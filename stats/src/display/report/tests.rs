@@ -1,0 +1,303 @@
+//! The report as a person sees it, of runs whose figures can be checked by eye.
+
+use super::{report, ReportOptions};
+use crate::collector::Model;
+use crate::latency::Latency;
+use crate::sample;
+use crate::summary::{Conservation, ErrorCount, Summary, Threshold};
+use crate::verdict::{Limit, Verdict};
+
+const PLAIN: ReportOptions = ReportOptions { model: Model::Closed, colour: false };
+
+/// The made-up run without its failures.
+fn good() -> Summary {
+    let mut summary = sample::summary();
+    summary.errors.clear();
+    summary.steps[1].failures = 0;
+    summary.steps[1].failed_us = Latency::default();
+    (summary.totals.failures, summary.totals.failed_us) = (0, Latency::default());
+    summary.client.connections.errors = 0;
+    (summary.transactions[0].passed, summary.transactions[0].failed) = (15_000, 0);
+    (summary.conservation.succeeded, summary.conservation.failed) = (30_000, 0);
+    summary
+}
+
+fn nothing_finished() -> Summary {
+    let mut summary = sample::summary();
+    summary.steps.clear();
+    summary.transactions.clear();
+    summary.totals = crate::summary::Totals::default();
+    summary.errors.clear();
+    summary.run.aborted = true;
+    (summary.run.load_s, summary.run.duration_s) = (0.8, 10.8);
+    summary.series.clear();
+    summary.client = crate::summary::Client {
+        notes: vec!["Little's law was not judged: no iteration ran to its end".into()],
+        ..Default::default()
+    };
+    summary.conservation =
+        Conservation { started: 200, abandoned: 200, exchanges: true, ok: true, ..Conservation::default() };
+    summary
+}
+
+fn degraded() -> Summary {
+    let mut summary = good();
+    summary.client.verdict = Verdict::Degraded;
+    summary.client.limit = Limit::Client;
+    summary.client.reasons = vec![
+        "requests waited in the client: lateness p99 4000 us is above 1000 us while a core was saturated; \
+         throughput stands, latencies are distorted"
+            .into(),
+        "the client's CPU 0 was busy 97.0 %: the client is the limit".into(),
+    ];
+    summary.client.notes.clear();
+    summary.client.little = None;
+    summary
+}
+
+#[test]
+fn a_good_run() {
+    insta::assert_snapshot!(report(&good(), PLAIN), @r"
+
+    Summary: demo
+      boom, started 2026-11-22T01:52:20.000Z, run 20261122-015220-4f2a
+      200 users, 1 core of 2 CPUs, 15.0 s of load
+
+    Requests (closed model: service time of those that succeeded)
+      NAME             REQUESTS  FAILED     RPS     MEAN     MIN      P50      P90      P95      P99    P99.9      MAX
+      GET hello           15000       0  1000.0  7.90 ms  400 us  7.90 ms  13.9 ms  14.7 ms  15.3 ms  15.4 ms  15.4 ms
+      POST order          15000       0  1000.0  8.30 ms  800 us  8.30 ms  14.3 ms  15.0 ms  15.6 ms  15.8 ms  15.8 ms
+      Total               30000       0  2000.0  8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
+      (response time)                            8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
+
+    Transactions (durations of all, passed and failed)
+      NAME      FINISHED  FAILED  PER S     MEAN      MIN      P50      P90      P95      P99    P99.9      MAX
+      checkout     15000       0  999.9  16.2 ms  1.20 ms  16.2 ms  28.2 ms  29.7 ms  30.9 ms  31.2 ms  31.2 ms
+
+    On the wire
+      connections  opened 200, at once 200, reused 29799, stale 0, errors 0
+      exchanges    sent 29999, answered 29999, unsent 1, redirects 0, stale retries 0, authentication 0
+      bytes        received 5.72 MiB, sent 2.86 MiB
+
+    Load generator
+      verdict      VALID: the load generator did not distort the figures
+      limited by   the server, or the way to it
+        - no core of the client was above 62.0 %: the users waited for answers
+      cores        CPU 0 55.1% busy, at most 65.5%
+      lateness     p50 1 us, p99 1 us, max 1 us
+      Little's law 180.0 users were active, iterations/s x mean iteration time make 179.5
+      note: CPU throttling is unknown: this process has no cgroup cpu.stat
+
+    Counts
+      started 30000 = succeeded 30000 + failed 0 + abandoned 0; rows, seconds and exchanges add up: ok
+    ");
+}
+
+#[test]
+fn a_run_with_errors() {
+    insta::assert_snapshot!(report(&sample::summary(), PLAIN), @r"
+
+    Summary: demo
+      boom, started 2026-11-22T01:52:20.000Z, run 20261122-015220-4f2a
+      200 users, 1 core of 2 CPUs, 15.0 s of load
+
+    Requests (closed model: service time of those that succeeded)
+      NAME             REQUESTS  FAILED     RPS     MEAN     MIN      P50      P90      P95      P99    P99.9      MAX
+      GET hello           15000       0  1000.0  7.90 ms  400 us  7.90 ms  13.9 ms  14.7 ms  15.3 ms  15.4 ms  15.4 ms
+      POST order          15000       4  1000.0  8.30 ms  800 us  8.30 ms  14.3 ms  15.0 ms  15.6 ms  15.8 ms  15.8 ms
+      Total               30000       4  2000.0  8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
+      (response time)                            8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
+
+    Transactions (durations of all, passed and failed)
+      NAME      FINISHED  FAILED  PER S     MEAN      MIN      P50      P90      P95      P99    P99.9      MAX
+      checkout     15000       4  999.9  16.2 ms  1.20 ms  16.2 ms  28.2 ms  29.7 ms  30.9 ms  31.2 ms  31.2 ms
+
+    Failed requests (the time they took, apart from the latencies above)
+      NAME        FAILED  SHARE  PER S   MEAN    MIN     P50     P90     P95     P99   P99.9    MAX
+      POST order       4  <0.1%   0.27  65 us  50 us  ~60 us  ~80 us  ~80 us  ~80 us  ~80 us  80 us
+      ~ too few samples to rely on: p50 needs 20, p90 needs 100, p95 needs 200, p99 needs 1000, p99.9 needs 10000
+
+    Errors
+      COUNT  KIND             STEP   MESSAGE
+          3  assertion        order  status_code: expected 200, got 500
+          1  connect refused  order  127.0.0.1:8080 refused the connection
+
+    On the wire
+      connections  opened 200, at once 200, reused 29799, stale 0, errors 1
+      exchanges    sent 29999, answered 29999, unsent 1, redirects 0, stale retries 0, authentication 0
+      bytes        received 5.72 MiB, sent 2.86 MiB
+
+    Load generator
+      verdict      VALID: the load generator did not distort the figures
+      limited by   the server, or the way to it
+        - no core of the client was above 62.0 %: the users waited for answers
+      cores        CPU 0 55.1% busy, at most 65.5%
+      lateness     p50 1 us, p99 1 us, max 1 us
+      Little's law 180.0 users were active, iterations/s x mean iteration time make 179.5
+      note: CPU throttling is unknown: this process has no cgroup cpu.stat
+
+    Counts
+      started 30000 = succeeded 29996 + failed 4 + abandoned 0; rows, seconds and exchanges add up: ok
+    ");
+}
+
+#[test]
+fn a_run_without_a_finished_request() {
+    insta::assert_snapshot!(report(&nothing_finished(), PLAIN), @r"
+
+    Summary: demo
+      boom, started 2026-11-22T01:52:20.000Z, run 20261122-015220-4f2a
+      1 core of 2 CPUs, 800 ms of load, 10.0 s of drain, ended before its plan was fulfilled
+
+    Requests (closed model: service time of those that succeeded)
+      no request finished
+
+    On the wire
+      connections  opened 0, at once 0, reused 0, stale 0, errors 0
+      exchanges    sent 0, answered 0, unsent 0, redirects 0, stale retries 0, authentication 0
+      bytes        received 0 B, sent 0 B
+
+    Load generator
+      verdict      VALID: the load generator did not distort the figures
+      limited by   neither side clearly
+      note: Little's law was not judged: no iteration ran to its end
+
+    Counts
+      started 200 = succeeded 0 + failed 0 + abandoned 200; rows, seconds and exchanges add up: ok
+    ");
+}
+
+#[test]
+fn a_degraded_run_says_why() {
+    insta::assert_snapshot!(report(&degraded(), PLAIN), @r"
+
+    Summary: demo
+      boom, started 2026-11-22T01:52:20.000Z, run 20261122-015220-4f2a
+      200 users, 1 core of 2 CPUs, 15.0 s of load
+
+    Requests (closed model: service time of those that succeeded)
+      NAME             REQUESTS  FAILED     RPS     MEAN     MIN      P50      P90      P95      P99    P99.9      MAX
+      GET hello           15000       0  1000.0  7.90 ms  400 us  7.90 ms  13.9 ms  14.7 ms  15.3 ms  15.4 ms  15.4 ms
+      POST order          15000       0  1000.0  8.30 ms  800 us  8.30 ms  14.3 ms  15.0 ms  15.6 ms  15.8 ms  15.8 ms
+      Total               30000       0  2000.0  8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
+      (response time)                            8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
+
+    Transactions (durations of all, passed and failed)
+      NAME      FINISHED  FAILED  PER S     MEAN      MIN      P50      P90      P95      P99    P99.9      MAX
+      checkout     15000       0  999.9  16.2 ms  1.20 ms  16.2 ms  28.2 ms  29.7 ms  30.9 ms  31.2 ms  31.2 ms
+
+    On the wire
+      connections  opened 200, at once 200, reused 29799, stale 0, errors 0
+      exchanges    sent 29999, answered 29999, unsent 1, redirects 0, stale retries 0, authentication 0
+      bytes        received 5.72 MiB, sent 2.86 MiB
+
+    Load generator
+      verdict      DEGRADED: counts and throughput stand, latencies are distorted
+      limited by   the client (this program or its machine)
+        - requests waited in the client: lateness p99 4000 us is above 1000 us while a core was saturated; throughput
+          stands, latencies are distorted
+        - the client's CPU 0 was busy 97.0 %: the client is the limit
+      cores        CPU 0 55.1% busy, at most 65.5%
+      lateness     p50 1 us, p99 1 us, max 1 us
+
+    Counts
+      started 30000 = succeeded 30000 + failed 0 + abandoned 0; rows, seconds and exchanges add up: ok
+    ");
+}
+
+#[test]
+fn lines_fit_a_wide_terminal() {
+    for summary in [good(), sample::summary(), nothing_finished(), degraded()] {
+        for line in report(&summary, PLAIN).lines() {
+            assert!(line.chars().count() <= 120, "{} columns: {line}", line.chars().count());
+        }
+    }
+}
+
+#[test]
+fn colour_marks_failures_and_the_verdict() {
+    let coloured = |summary: &Summary| report(summary, ReportOptions { colour: true, ..PLAIN });
+    let failed = coloured(&sample::summary());
+    assert!(failed.lines().any(|line| line.starts_with("\x1b[31m  POST order") && line.ends_with("\x1b[0m")));
+    assert!(failed.lines().any(|line| line.starts_with("  GET hello")));
+    assert!(coloured(&good()).contains("\x1b[32mVALID"));
+    assert!(coloured(&degraded()).contains("\x1b[33mDEGRADED"));
+    assert!(!report(&sample::summary(), PLAIN).contains('\x1b'));
+}
+
+#[test]
+fn a_run_in_which_everything_failed_has_no_latencies() {
+    let mut summary = sample::summary();
+    summary.steps.remove(0);
+    summary.totals.requests = 4;
+    summary.totals.response_us = Latency::default();
+    summary.steps[0].requests = 4;
+    summary.steps[0].service_us = Latency::default();
+    let text = report(&summary, PLAIN);
+    let cells: Vec<_> = text.lines().find(|line| line.contains("POST order")).unwrap().split_whitespace().collect();
+    assert_eq!(cells, ["POST", "order", "4", "4", "1000.0", "-", "-", "-", "-", "-", "-", "-", "-"]);
+    assert!(!text.contains("(response time)"));
+    assert!(text.contains("100.0%"));
+}
+
+#[test]
+fn an_open_run_shows_response_times() {
+    let mut summary = good();
+    summary.totals.response_us.max = Some(7_000_000);
+    summary.steps[0].response_us.max = Some(6_000_000);
+    let text = report(&summary, ReportOptions { model: Model::Open, ..PLAIN });
+    let line_of = |name: &str| text.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+    assert!(line_of("GET hello").ends_with("6.00 s"));
+    assert!(line_of("Total").ends_with("7.00 s"));
+    assert!(line_of("(service time)").ends_with(" 15.8 ms"));
+}
+
+#[test]
+fn counts_that_do_not_add_up_stand_out() {
+    let mut summary = good();
+    summary.conservation.ok = false;
+    summary.conservation.broken = vec!["succeeded against the sum over rows: 30000 against 29999".into()];
+    let text = report(&summary, PLAIN);
+    assert!(text.ends_with(
+        "abandoned 0; NOT OK, please report this:\n    - succeeded against the sum over rows: 30000 against 29999\n"
+    ));
+}
+
+#[test]
+fn several_cases_are_told_apart() {
+    let mut summary = good();
+    summary.steps[1].case = "pay".into();
+    let text = report(&summary, PLAIN);
+    assert!(text.contains("  demo: GET hello ") && text.contains("  pay: POST order "));
+}
+
+#[test]
+fn a_step_named_after_its_method_is_not_named_twice() {
+    let mut summary = good();
+    summary.steps[0].name = "GET http://127.0.0.1/".into();
+    assert!(report(&summary, PLAIN).contains("  GET http://127.0.0.1/ "));
+}
+
+#[test]
+fn many_sorts_of_errors_are_cut_short_and_counted() {
+    let mut summary = good();
+    summary.errors = (0..23)
+        .map(|n| ErrorCount { kind: "assertion".into(), step: "s".into(), message: format!("m{n}"), count: 100 - n })
+        .collect();
+    let text = report(&summary, PLAIN);
+    // 80 + 79 + 78.
+    assert!(text.contains("m19\n  and 237 errors of 3 more sorts; --json has them all\n"), "{text}");
+    summary.errors[0].message = "\x1b[2J\nforged".into();
+    assert!(report(&summary, PLAIN).contains("?[2J forged"));
+}
+
+#[test]
+fn thresholds_are_shown_with_their_figures() {
+    let mut summary = good();
+    summary.thresholds = vec![
+        Threshold { expression: "p99 < 10ms".into(), value: Some(15_300.0), ok: false },
+        Threshold { expression: "rps > 100".into(), value: None, ok: true },
+    ];
+    let text = report(&summary, PLAIN);
+    assert!(text.contains("Thresholds\n  MISSED p99 < 10ms (was 15300)\n  held rps > 100 (no figure)\n"));
+}
