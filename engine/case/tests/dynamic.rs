@@ -148,10 +148,9 @@ fn what_a_response_said_is_never_taken_for_an_expression() {
 
 #[test]
 fn step_variables_that_multiply_each_other_fail_the_step() {
-    let mut variables = String::from("v0: \"$v$v\"");
-    for n in 1..60 {
-        variables.push_str(&format!(", v{n}: \"$v{}$v{}\"", n - 1, n - 1));
-    }
+    let doubled = (1..60).map(|n| format!("v{n}: \"$v{}$v{}\"", n - 1, n - 1));
+    let variables: Vec<String> = std::iter::once("v0: \"$v$v\"".to_owned()).chain(doubled).collect();
+    let variables = variables.join(", ");
     let case = two_steps(&format!("{{name: two, variables: {{{variables}}}, request: {{method: GET, url: /x}}}}"));
     let error = second(&case, &mut Session::new(), "\"xxxx\"").unwrap_err();
     assert_eq!(error, "step variables: a value is larger than 16 MiB or nests too deep");

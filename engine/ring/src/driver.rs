@@ -20,7 +20,7 @@ const COMPLETIONS_PER_PASS: usize = 32;
 /// Yields in a row before I/O is looked after, however busy the tasks keep each other.
 const YIELDS_PER_PASS: usize = 16;
 
-/// How long teardown waits for cancelled operations, in passes of [`TEARDOWN_WAIT_NS`].
+/// How long teardown waits in vain for cancelled operations, in passes of [`TEARDOWN_WAIT_NS`].
 const TEARDOWN_PASSES: usize = 200;
 const TEARDOWN_WAIT_NS: u64 = 10_000_000;
 
@@ -156,7 +156,6 @@ impl<S: Sink> Inner<S> {
                 if let Some(Payload::Run(bytes)) = state.out.take() {
                     state.quiet = Some(bytes);
                 }
-                state.wake_flushed();
             } else {
                 state.pending |= SENDING;
                 self.under_way += 1;
@@ -174,7 +173,8 @@ impl<S: Sink> Inner<S> {
             Payload::Owned(bytes) => (bytes.as_slice(), false),
         };
         let rest = &bytes[state.out_sent..];
-        let quiet = run_long && !state.reports && state.out_sent == 0 && rest.len() <= QUIET_SEND_BYTES;
+        let must_report = state.reports || state.flush_waits || state.out_sent > 0;
+        let quiet = run_long && !must_report && rest.len() <= QUIET_SEND_BYTES;
         let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         // A quiet send is taken whole within the enter or fails: it never waits in the kernel for room.
         let wait = if quiet { libc::MSG_DONTWAIT } else { 0 };
@@ -449,19 +449,19 @@ impl<S: Sink> Inner<S> {
             let cancel = opcode::AsyncCancel::new(Op::Doorbell.user_data(0, 0)).build();
             self.begin(cancel.user_data(Op::Cancel.user_data(0, 0)));
         }
-        // Sends that report only failure have no bit in their slot; this ends the rare one that is still under way.
-        let all = types::CancelBuilder::any().all();
-        for pass in 0..TEARDOWN_PASSES {
+        // Sends that report only failure need no cancel: they do not outlive the enter they were submitted with.
+        let mut idle_passes = 0;
+        while self.under_way > 0 && idle_passes < TEARDOWN_PASSES {
+            let before = self.under_way;
             self.push_operations();
-            if self.enter(Some(if self.under_way == 0 { 0 } else { TEARDOWN_WAIT_NS })).is_err() {
+            if self.enter(Some(TEARDOWN_WAIT_NS)).is_err() {
                 break;
             }
             self.note_arrivals(now_ns());
-            self.walk();
-            if self.under_way == 0 && self.arrivals.is_empty() && self.operations.is_empty() && pass > 0 {
-                let _ = self.ring.submitter().register_sync_cancel(None, all);
-                break;
+            while !self.arrivals.is_empty() {
+                self.walk();
             }
+            idle_passes = if self.under_way == before { idle_passes + 1 } else { 0 };
         }
         if self.under_way > 0 {
             self.leak();

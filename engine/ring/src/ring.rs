@@ -48,7 +48,7 @@ const SUBMISSION_ENTRIES: u32 = 512;
 
 /// Completion entries for so many sockets. The kernel keeps what does not fit (`IORING_FEAT_NODROP`), at a cost.
 fn completion_entries(max_sockets: u32) -> u32 {
-    (max_sockets.saturating_mul(2)).next_power_of_two().clamp(2048, 65_536)
+    max_sockets.clamp(1024, 32_768).next_power_of_two() * 2
 }
 
 /// Up to here run-long bytes are sent without asking for a completion: they fit into an empty socket buffer whole. One that
@@ -443,7 +443,8 @@ impl<S: Sink> Socket<S> {
     }
 
     /// Waits until the kernel has taken every byte of the last send, or the send has failed ([`ended`](Self::ended)).
-    /// Until then a drop of the socket cuts off what is not yet sent.
+    /// Until then a drop of the socket cuts off what is not yet sent. Call it right after [`send`](Self::send): a small send
+    /// of run-long bytes that nobody waits for is not followed further once it was handed over.
     pub fn flushed(&self) -> impl Future<Output = ()> + '_ {
         std::future::poll_fn(|cx| {
             let mut inner = self.shared.inner.borrow_mut();

@@ -42,7 +42,7 @@ enum Place {
         beside: PathBuf,
     },
     /// A pipe or a device, or a file in a folder where none can be made: there is nothing to rename.
-    InPlace {
+    Overwrite {
         path: PathBuf,
         file: File,
     },
@@ -80,7 +80,7 @@ impl JsonFile {
             }
         }
         let file = OpenOptions::new().write(true).open(&target).map_err(cannot)?;
-        Ok(Self { place: Place::InPlace { path: target, file } })
+        Ok(Self { place: Place::Overwrite { path: target, file } })
     }
 
     /// Writes the summary. A reader of stdout that has gone is no error.
@@ -99,7 +99,7 @@ impl JsonFile {
                 }
                 (path, written)
             }
-            Place::InPlace { path, file } => (path, write_in_place(&file, summary)),
+            Place::Overwrite { path, file } => (path, write_in_place(&file, summary)),
         };
         written.map_err(|source| JsonError::NotFinished { path, source })
     }

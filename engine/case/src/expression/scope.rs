@@ -12,7 +12,7 @@ use crate::value::Value;
 
 /// How much one case may grow by putting variables into others. A few lines that double each other could otherwise ask for more
 /// memory than there is.
-const MAX_FOLDED_BYTES: usize = 64 * 1024 * 1024;
+const MAX_FOLDED_BYTES: usize = 32 * 1024 * 1024;
 
 /// The layers of names seen from one place: step variables over extracted values over the case's own.
 #[derive(Debug, Clone, Default)]

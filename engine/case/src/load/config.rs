@@ -1,6 +1,10 @@
 //! `config` of a case (hrp spec section 2) and the variables it defines (7.1 to 7.3).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     fields::{asks_nothing, boolean, integer, map, number, text, Fields},
@@ -137,6 +141,8 @@ fn variables(
     let mut layers = fields.map(|fields| layers(fields, report)).unwrap_or_default();
     layers.retain(|name, _| !scope.config.contains_key(*name));
     let definitions: Vec<_> = layers.values().map(|layered| layered.definition).collect();
+    // What needs a variable that failed says nothing new.
+    let mut failed = HashSet::new();
     for Definition { name, node, .. } in in_order(&definitions, report) {
         let declared_text = layers.get(name).is_some_and(|layered| layered.declared_text);
         let compiled = match text_of(node) {
@@ -149,7 +155,12 @@ fn variables(
                     Arc::make_mut(&mut scope.config).insert(name.into(), value.clone());
                 }
             }
-            Err(error) => report.expression(&error, &scope, code::VARIABLES),
+            Err(error) => {
+                if !matches!(&error.kind, CompileErrorKind::Undefined(needed) if failed.contains(needed.as_str())) {
+                    report.expression(&error, &scope, code::VARIABLES);
+                }
+                failed.insert(name);
+            }
         }
     }
     Arc::unwrap_or_clone(scope.config)
@@ -195,7 +206,7 @@ fn case_name(node: &Node, scope: &Scope, report: &mut Report) -> Option<String> 
         Err(error) => {
             match &error.kind {
                 CompileErrorKind::Call(_) | CompileErrorKind::TooLarge => {
-                    report.expression(&error, scope, code::UNDEFINED)
+                    report.expression(&error, scope, code::UNDEFINED);
                 }
                 CompileErrorKind::Undefined(name) => {
                     report.warn(

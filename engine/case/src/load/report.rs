@@ -25,6 +25,10 @@ pub(crate) mod code {
     pub(crate) const VARIABLES: u8 = 24;
 }
 
+/// How many errors, and how many warnings, of one file are kept: nobody reads more, and a file made of mistakes should not take
+/// minutes to say so.
+const MAX_REPORTED: usize = 50;
+
 /// The form of a file, from its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -39,12 +43,23 @@ pub(crate) struct Report {
     source: Arc<NamedSource<String>>,
     pub(crate) errors: Vec<Diagnostic>,
     pub(crate) warnings: Vec<Diagnostic>,
+    /// What callers fill in once enough is reported; never shown.
+    beyond: Diagnostic,
 }
 
 impl Report {
     pub(crate) fn new(path: PathBuf, format: Format, text: &str) -> Self {
         let source = Arc::new(NamedSource::new(path.display().to_string(), text.to_owned()));
-        Report { path, format, source, errors: Vec::new(), warnings: Vec::new() }
+        let beyond = Diagnostic {
+            path: path.clone(),
+            message: String::new(),
+            label: None,
+            help: None,
+            severity: Severity::Error,
+            exit_code: 0,
+            place: None,
+        };
+        Report { path, format, source, errors: Vec::new(), warnings: Vec::new(), beyond }
     }
 
     /// The exit code of a file that is not what its format, or a declared type, asks for.
@@ -56,15 +71,21 @@ impl Report {
     }
 
     pub(crate) fn error(&mut self, place: Place, exit_code: u8, message: impl Into<String>) -> &mut Diagnostic {
-        let diagnostic = self.diagnostic(place, Severity::Error, exit_code, message.into());
-        self.errors.push(diagnostic);
-        self.errors.last_mut().expect("one was just pushed")
+        if self.errors.len() < MAX_REPORTED {
+            let diagnostic = self.diagnostic(place, Severity::Error, exit_code, message.into());
+            self.errors.push(diagnostic);
+            return self.errors.last_mut().unwrap_or(&mut self.beyond);
+        }
+        &mut self.beyond
     }
 
     pub(crate) fn warn(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
-        let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
-        self.warnings.push(diagnostic);
-        self.warnings.last_mut().expect("one was just pushed")
+        if self.warnings.len() < MAX_REPORTED {
+            let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
+            self.warnings.push(diagnostic);
+            return self.warnings.last_mut().unwrap_or(&mut self.beyond);
+        }
+        &mut self.beyond
     }
 
     /// A key of the language that hrp knows and this program does not run yet.
@@ -84,7 +105,8 @@ impl Report {
             }
             CompileErrorKind::Undefined(name) => {
                 let message = format!("variable {name} not found: nothing before this place defines it");
-                let help = did_you_mean(name, scope.names());
+                let enough = self.errors.len() >= MAX_REPORTED;
+                let help = if enough { None } else { did_you_mean(name, scope.names()) };
                 let diagnostic = self.error(error.place, undefined_code, message);
                 diagnostic.label = Some("undefined variable".into());
                 diagnostic.help = help.or_else(|| {

@@ -11,6 +11,10 @@ pub(crate) fn push_json_string(text: &str, out: &mut impl Sink) {
 
 /// The inside of a quoted string, for strings that are put together from several pieces.
 pub(crate) fn push_json_escaped(text: &str, out: &mut impl Sink) {
+    // Most texts need nothing escaped; 0xe2 begins U+2028 and U+2029.
+    if !text.bytes().any(|b| b < b' ' || matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)) {
+        return out.push_str(text);
+    }
     let mut done = 0;
     for (at, c) in text.char_indices() {
         let short = match c {

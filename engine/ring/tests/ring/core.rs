@@ -12,7 +12,7 @@ use std::{
 };
 
 use glommio::{LocalExecutorBuilder, Placement};
-use pummel_ring::{probe, Capabilities, Config, Event, Flow, Ring, Sink, Socket};
+use pummel_ring::{probe, Capabilities, Config, End, Event, Flow, Ring, Sink, Socket};
 
 /// No test needs more than a fraction of this, however busy the machine; a test that does is stuck.
 const WATCHDOG: Duration = Duration::from_mins(2);
@@ -94,6 +94,15 @@ pub(crate) async fn collected(socket: &Socket<Collect>, len: usize) {
     while socket.with(|sink| sink.len()) < len {
         let event = socket.event().await;
         assert!(matches!(event, Event::Connected | Event::Data { .. }), "{event:?} before {len} bytes");
+    }
+}
+
+/// Waits for the end of the stream.
+pub(crate) async fn ended<S: Sink>(socket: &Socket<S>) -> End {
+    loop {
+        if let Event::End(end) = socket.event().await {
+            return end;
+        }
     }
 }
 

@@ -22,7 +22,7 @@ fn kernels() -> Vec<Capabilities> {
 
 #[test]
 fn every_kernel_talks_to_a_server() {
-    const BYTES: usize = 1024 * 1024;
+    const BYTES: usize = 256 * 1024;
     for capabilities in kernels() {
         let (listener, address) = listener(16);
         let peer = serve(listener, 8, |stream| {

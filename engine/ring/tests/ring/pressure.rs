@@ -5,7 +5,7 @@ use std::{cell::RefCell, io::Write, rc::Rc, thread};
 use pummel_ring::{now_ns, Capabilities, Config, End, Event, Flow, Payload, Sink};
 
 use crate::{
-    core::{capabilities, collected, on_ring, small, Collect, Echo, Side},
+    core::{capabilities, collected, ended, on_ring, small, Collect, Echo, Side},
     peer::{assert_same, listener, numbered, serve},
 };
 
@@ -24,7 +24,7 @@ fn sixteen_buffers_serve_a_flood_of_a_hundred_connections() {
                 (0..CONNECTIONS).map(|_| ring.connect(address, Collect::default()).unwrap()).collect();
             for socket in &sockets {
                 collected(socket, BYTES).await;
-                assert_eq!(socket.event().await, Event::End(End::Eof));
+                assert_eq!(ended(socket).await, End::Eof);
                 assert_same(&socket.with(|sink| sink.take()), &numbered(BYTES));
             }
         });
@@ -135,7 +135,7 @@ fn a_lagging_reader_holds_the_sender_back_and_gets_everything() {
                 all.extend(sink.held.take());
                 socket.resume();
             }
-            assert_eq!(socket.event().await, Event::End(End::Eof));
+            assert_eq!(ended(&socket).await, End::Eof);
             assert_same(&all, &numbered(BYTES));
             let most = *sink.most.borrow();
             assert!(most > LIMIT, "the sender was never held back");

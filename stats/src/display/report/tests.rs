@@ -16,6 +16,9 @@ fn good() -> Summary {
     summary.steps[1].failures = 0;
     summary.steps[1].failed_us = Latency::default();
     (summary.totals.failures, summary.totals.failed_us) = (0, Latency::default());
+    for exchanges in [&mut summary.totals.exchanges, &mut summary.steps[1].exchanges] {
+        (exchanges.sent, exchanges.answered, exchanges.unsent) = (exchanges.sent + 1, exchanges.answered + 1, 0);
+    }
     summary.client.connections.errors = 0;
     (summary.transactions[0].passed, summary.transactions[0].failed) = (15_000, 0);
     (summary.conservation.succeeded, summary.conservation.failed) = (30_000, 0);
@@ -52,6 +55,10 @@ fn degraded() -> Summary {
     ];
     summary.client.notes.clear();
     summary.client.little = None;
+    summary.client.cpu_cores[0].share_mean = Some(0.94);
+    summary.client.cpu_cores[0].share_max = Some(0.995);
+    let late = &mut summary.client.lateness_us;
+    (late.p50, late.p99, late.max) = (Some(700), Some(4_000), Some(9_100));
     summary
 }
 
@@ -76,7 +83,7 @@ fn a_good_run() {
 
     On the wire
       connections  opened 200, at once 200, reused 29799, stale 0, errors 0
-      exchanges    sent 29999, answered 29999, unsent 1, redirects 0, stale retries 0, authentication 0
+      exchanges    sent 30000, answered 30000, unsent 0, redirects 0, stale retries 0, authentication 0
       bytes        received 5.72 MiB, sent 2.86 MiB
 
     Load generator
@@ -188,7 +195,7 @@ fn a_degraded_run_says_why() {
 
     On the wire
       connections  opened 200, at once 200, reused 29799, stale 0, errors 0
-      exchanges    sent 29999, answered 29999, unsent 1, redirects 0, stale retries 0, authentication 0
+      exchanges    sent 30000, answered 30000, unsent 0, redirects 0, stale retries 0, authentication 0
       bytes        received 5.72 MiB, sent 2.86 MiB
 
     Load generator
@@ -197,8 +204,8 @@ fn a_degraded_run_says_why() {
         - requests waited in the client: lateness p99 4000 us is above 1000 us while a core was saturated; throughput
           stands, latencies are distorted
         - the client's CPU 0 was busy 97.0 %: the client is the limit
-      cores        CPU 0 55.1% busy, at most 65.5%
-      lateness     p50 1 us, p99 1 us, max 1 us
+      cores        CPU 0 94.0% busy, at most 99.5%
+      lateness     p50 700 us, p99 4.00 ms, max 9.10 ms
 
     Counts
       started 30000 = succeeded 30000 + failed 0 + abandoned 0; rows, seconds and exchanges add up: ok
