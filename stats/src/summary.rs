@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::collector::Model;
 use crate::latency::Latency;
 use crate::row::ExchangeCounts;
 use crate::verdict::{Limit, Verdict};
@@ -51,6 +52,8 @@ pub struct Run {
     pub name: String,
     /// The command that started it, such as `boom`.
     pub command: String,
+    /// How load was made, and so which latency the series' percentiles mean.
+    pub model: Model,
     /// Start of the run clock, RFC 3339 in UTC.
     pub started_at: String,
     /// From the first user's start to the end of the last core's work, drain included, seconds.
@@ -152,6 +155,8 @@ pub struct Transaction {
     pub passed: u64,
     /// Transactions with a step that failed.
     pub failed: u64,
+    /// Transactions finished within the load window, passed and failed, per second of it.
+    pub rps: f64,
     /// Durations of all of them, passed and failed.
     pub duration_us: Latency,
 }

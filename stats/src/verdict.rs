@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::SHORTEST_SPAN;
 use crate::collector::{Model, OpenFacts};
 use crate::latency::Latency;
 use crate::summary::{CpuCore, Little, System};
@@ -86,8 +87,10 @@ pub struct Facts<'a> {
     pub occupied: &'a [Option<f64>],
     /// Lateness of requests.
     pub lateness: &'a Latency,
-    /// Service times.
+    /// Service times of the requests that succeeded.
     pub service: &'a Latency,
+    /// Length of the load window, seconds.
+    pub load_s: f64,
     /// Little's law, or why it was not judged.
     pub little: Result<Little, String>,
     /// Of an open run, what was intended and achieved.
@@ -273,8 +276,12 @@ fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     if !facts.exhausted.is_empty() || judgement.limit == Limit::Server {
         return;
     }
-    let Some((_, share)) = load.busiest.filter(|_| load.all_known) else {
-        judgement.notes.push("the CPU share of the load's cores could not be read, so the limit is unclear".to_owned());
+    if facts.service.count == 0 {
+        judgement.reasons.push("no request succeeded, so there is no throughput to explain".to_owned());
+        return;
+    }
+    let Some((busiest, share)) = load.busiest.filter(|_| load.all_known) else {
+        judgement.notes.push(why_unknown(facts.load_s));
         return;
     };
     if facts.model == Model::Open {
@@ -293,19 +300,43 @@ fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
             .reasons
             .push(format!("no core of the client was above {}: the users waited for answers", percent(share)));
     } else {
-        judgement
-            .reasons
-            .push(format!("the client's busiest core was at {}, neither idle nor saturated", percent(share)));
+        judgement.reasons.push(neither_idle_nor_saturated(facts, busiest, share));
+    }
+}
+
+/// Why there is no CPU share to go by.
+fn why_unknown(load_s: f64) -> String {
+    let shortest = SHORTEST_SPAN.as_secs_f64();
+    if load_s < shortest {
+        let ms = SHORTEST_SPAN.as_millis();
+        format!("the load lasted less than {ms} ms, too short to sample the CPU, so the limit is unclear")
+    } else {
+        "the CPU share of the load's cores could not be read, so the limit is unclear".to_owned()
+    }
+}
+
+/// The place of a core, and the share of the time its thread ran.
+fn ran(facts: &Facts<'_>, core: usize, occupied: f64) -> (String, f64) {
+    let seen = facts.cores.get(core);
+    let place = seen.and_then(|seen| seen.cpu).map_or_else(|| format!("core {core}"), |cpu| format!("CPU {cpu}"));
+    (place, seen.and_then(|seen| seen.share_busy).unwrap_or(occupied))
+}
+
+fn neither_idle_nor_saturated(facts: &Facts<'_>, core: usize, occupied: f64) -> String {
+    let (place, ran) = ran(facts, core, occupied);
+    if ran >= IDLE_SHARE {
+        format!("the client's {place} was busy {}, neither idle nor saturated", percent(ran))
+    } else {
+        format!(
+            "the client's {place} ran {} of the time and waited for its CPU {}: something else runs there",
+            percent(ran),
+            percent((occupied - ran).max(0.0))
+        )
     }
 }
 
 fn saturation(facts: &Facts<'_>, core: usize, occupied: f64) -> String {
-    let seen = facts.cores.get(core);
-    let place = match seen.and_then(|c| c.cpu) {
-        Some(cpu) => format!("CPU {cpu}"),
-        None => format!("core {core}"),
-    };
-    let ran = seen.and_then(|c| c.share_busy).unwrap_or(occupied);
+    let (place, ran) = ran(facts, core, occupied);
     if ran > SATURATED_SHARE {
         format!("the client's {place} was busy {}: the client is the limit", percent(ran))
     } else {

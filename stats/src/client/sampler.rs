@@ -10,7 +10,7 @@ use super::kernel_text;
 use crate::summary::{CpuCore, System};
 
 /// Shares over less than this are mostly the clock tick's own grain, so such a reading waits for the next.
-const SHORTEST_SPAN: Duration = Duration::from_millis(200);
+pub(crate) const SHORTEST_SPAN: Duration = Duration::from_millis(200);
 
 /// A share counts as reached when this part of the seconds reached it: a core that is full for a quarter of a run (the
 /// time after a long ramp, say) is full.

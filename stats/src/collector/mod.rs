@@ -13,6 +13,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
 use crossbeam_channel::{bounded, unbounded, Sender};
+use serde::{Deserialize, Serialize};
 
 use crate::output::{OutputSpec, OutputThread};
 use crate::recorder::{Recorder, TRAVELLING_PER_CORE};
@@ -22,9 +23,11 @@ use crate::verdict::Exhausted;
 use thread::{Control, StatsThread};
 
 /// How a run makes its load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Model {
     /// A number of users, each sending its next request when the last was answered. Percentiles mean *service* time.
+    #[default]
     Closed,
     /// Arrivals at intended times, whatever the server does. Percentiles mean *response* time.
     Open,

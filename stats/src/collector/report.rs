@@ -1,7 +1,7 @@
 //! The summary, made from what was added up.
 
 use crate::clock::rfc3339_utc;
-use crate::interval::{CoreCounts, UserTime};
+use crate::interval::CoreCounts;
 use crate::latency::Latency;
 use crate::row::{ExchangeCounts, RowKind};
 use crate::summary::{
@@ -9,13 +9,17 @@ use crate::summary::{
 };
 use crate::verdict::{judge, Facts};
 
-use super::thread::{StatsThread, Window};
+use super::thread::StatsThread;
 use super::totals::RowSum;
 use super::{FinalFacts, Model};
 
 /// Iterations each user must have finished on average before Little's law is judged. The iteration a user is in at the
 /// stop does not count; with 20 finished ones it is 2.5 % on average, half of what the law may be off by.
 const ITERATIONS_PER_USER: u64 = 20;
+
+/// Little's law is not judged above this share of requests that could not be sent. After an iteration in which nothing
+/// went out a user pauses for a moment, which belongs to no iteration and would break the law by itself.
+const UNSENT_SHARE: f64 = 0.01;
 
 /// Builds the summary of a run that is over.
 pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
@@ -27,7 +31,7 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         plan: stats.run.plan.clone(),
         totals: totals(stats, load_s),
         steps: stats.totals.of_kind(RowKind::Request).map(|row| step(row, load_s)).collect(),
-        transactions: stats.totals.of_kind(RowKind::Transaction).map(transaction).collect(),
+        transactions: stats.totals.of_kind(RowKind::Transaction).map(|row| transaction(row, load_s)).collect(),
         errors,
         series: stats.timeline.series().to_vec(),
         client: client(stats, facts),
@@ -42,6 +46,7 @@ fn run(stats: &StatsThread, facts: &FinalFacts) -> Run {
         id: run.id.clone(),
         name: run.name.clone(),
         command: run.command.clone(),
+        model: stats.model,
         started_at: rfc3339_utc(stats.started_at),
         duration_s: stats.window.duration_s(),
         load_s: stats.window.load_s(),
@@ -103,12 +108,13 @@ fn step(row: &RowSum, load_s: f64) -> Step {
     }
 }
 
-fn transaction(row: &RowSum) -> Transaction {
+fn transaction(row: &RowSum, load_s: f64) -> Transaction {
     Transaction {
         case: row.key.case.to_string(),
         name: row.key.name.to_string(),
         passed: row.succeeded,
         failed: row.failed,
+        rps: per_second(row.in_window, load_s),
         duration_us: Latency::from(&row.duration),
     }
 }
@@ -118,7 +124,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
     let (lateness_us, service_us) = (Latency::from(&stats.totals.lateness), Latency::from(&stats.totals.service));
     let (cpu_cores, occupied) = stats.sampler.cores();
     let system = stats.sampler.system();
-    let little = little(stats.model, &stats.totals.user_time, &stats.window);
+    let little = little(stats);
     let judgement = judge(&Facts {
         model: stats.model,
         paced: facts.paced,
@@ -126,6 +132,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
         occupied: &occupied,
         lateness: &lateness_us,
         service: &service_us,
+        load_s: stats.window.load_s(),
         little: little.clone(),
         open: facts.open.as_ref(),
         exhausted: &facts.exhausted,
@@ -157,18 +164,27 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
 }
 
 /// The figures of Little's law over the load window, or why there is nothing to judge.
-fn little(model: Model, time: &UserTime, window: &Window) -> Result<Little, String> {
-    if model == Model::Open {
+fn little(stats: &StatsThread) -> Result<Little, String> {
+    if stats.model == Model::Open {
         return Err("an open run has no fixed number of users".to_owned());
     }
-    let (load_s, iterations) = (window.load_s(), time.iterations.count());
+    let (started, unsent) = (stats.totals.counts.started, all_exchanges(stats).unsent);
+    if unsent as f64 > started as f64 * UNSENT_SHARE {
+        return Err(format!(
+            "{unsent} of {started} requests could not be sent, and after such an iteration a user pauses outside of any"
+        ));
+    }
+    let time = &stats.totals.user_time;
+    let (load_s, iterations) = (stats.window.load_s(), time.iterations.count());
     let Some(mean_us) = time.iterations.mean().filter(|_| load_s > 0.0 && time.active_ns > 0) else {
         return Err("no iteration ran to its end".to_owned());
     };
     if iterations < time.users * ITERATIONS_PER_USER {
         return Err(format!(
-            "{iterations} iterations of {} users are too few; {ITERATIONS_PER_USER} a user are needed",
-            time.users
+            "{iterations} {} of {} {} are too few; {ITERATIONS_PER_USER} a user are needed",
+            if iterations == 1 { "iteration" } else { "iterations" },
+            time.users,
+            if time.users == 1 { "user" } else { "users" },
         ));
     }
     let users = time.active_ns as f64 / 1e9 / load_s;

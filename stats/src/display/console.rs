@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use super::progress::Progress;
 use super::report::{report, ReportOptions};
 use super::table::{Interval, State, TABLE_EVERY_S};
-use crate::collector::Model;
 use crate::output::{Delivery, Output, OutputSpec};
 use crate::snapshot::Snapshot;
 use crate::summary::Summary;
@@ -98,12 +97,10 @@ impl Output for Console {
         if let Some(progress) = self.progress.take() {
             progress.clear();
         }
-        let latest = self.latest.take();
-        if let Some(latest) = latest.as_ref().filter(|_| !self.interval.is_empty()) {
-            self.print_interval(latest, State::Stopped);
+        if let Some(latest) = self.latest.take().filter(|_| !self.interval.is_empty()) {
+            self.print_interval(&latest, State::Stopped);
         }
-        let model = latest.map_or(Model::Closed, |latest| latest.model);
-        self.print(&report(summary, ReportOptions { model, colour: self.colour }));
+        self.print(&report(summary, ReportOptions { colour: self.colour }));
     }
 }
 
@@ -173,7 +170,7 @@ mod tests {
         assert_eq!(states(&paper.text()), ["running", "running", "stopped"]);
         assert!(paper
             .text()
-            .ends_with(&report(&sample::summary(), ReportOptions { model: Model::Closed, colour: false })));
+            .ends_with(&report(&sample::summary(), ReportOptions { colour: false })));
     }
 
     #[test]

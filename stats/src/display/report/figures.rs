@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::page::Text;
 use crate::collector::Model;
 use crate::display::text::{columns, one_line, LEFT, NAME_CHARS_MAX, RIGHT};
-use crate::display::units::{latency_or_dash, per_second, percent, rate, whole_us};
+use crate::display::units::{latency_or_dash, percent, rate, whole_us};
 use crate::latency::Latency;
 use crate::summary::{Step, Summary};
 
@@ -28,10 +28,11 @@ const PERCENTILES: [Percentile; 5] = [
 /// Columns of every latency.
 const LATENCY_HEADER: [&str; 8] = ["MEAN", "MIN", "P50", "P90", "P95", "P99", "P99.9", "MAX"];
 
-/// Writes the tables, and what their marks mean.
-pub(super) fn figures(text: &mut Text, summary: &Summary, model: Model) {
+/// Writes the tables, and what their marks mean. They show service time in a closed run and response time in an open one;
+/// the other stands in a line below.
+pub(super) fn figures(text: &mut Text, summary: &Summary) {
     let mut tables = Tables { cases: has_several_cases(summary), weak: BTreeSet::new() };
-    tables.steps(text, summary, model);
+    tables.steps(text, summary);
     tables.transactions(text, summary);
     tables.failed(text, summary);
     tables.footnote(text);
@@ -51,7 +52,8 @@ struct Tables {
 }
 
 impl Tables {
-    fn steps(&mut self, text: &mut Text, summary: &Summary, model: Model) {
+    fn steps(&mut self, text: &mut Text, summary: &Summary) {
+        let model = summary.run.model;
         text.heading(match model {
             Model::Closed => "Requests (closed model: service time of those that succeeded)",
             Model::Open => "Requests (open model: response time of those that succeeded)",
@@ -90,10 +92,8 @@ impl Tables {
         let mut rows = Vec::new();
         for transaction in &summary.transactions {
             let count = transaction.passed + transaction.failed;
-            // Those that end in the drain are in the count, so the rate is over the whole duration.
-            let rate = rate(per_second(count, summary.run.duration_s));
             let name = self.with_case(&transaction.case, &transaction.name);
-            let counts = [count.to_string(), transaction.failed.to_string(), rate];
+            let counts = [count.to_string(), transaction.failed.to_string(), rate(transaction.rps)];
             rows.push(self.row(name, counts, &transaction.duration_us, transaction.failed));
         }
         table(text, ["FINISHED", "FAILED", "PER S"], rows);
@@ -103,12 +103,12 @@ impl Tables {
         let mut rows = Vec::new();
         for step in summary.steps.iter().filter(|step| step.failures > 0) {
             let share = percent(step.failures, step.requests);
-            let counts = [step.failures.to_string(), share, rate_of_failures(summary, step)];
+            let counts = [step.failures.to_string(), step.requests.to_string(), share];
             rows.push(self.row(self.step_name(step), counts, &step.failed_us, 0));
         }
         if !rows.is_empty() {
             text.heading("Failed requests (the time they took, apart from the latencies above)");
-            table(text, ["FAILED", "SHARE", "PER S"], rows);
+            table(text, ["FAILED", "OF", "SHARE"], rows);
         }
     }
 
@@ -160,10 +160,6 @@ impl Tables {
             name
         }
     }
-}
-
-fn rate_of_failures(summary: &Summary, step: &Step) -> String {
-    rate(per_second(step.failures, summary.run.duration_s))
 }
 
 /// The latency of the model, and the other one.

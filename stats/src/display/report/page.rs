@@ -1,7 +1,6 @@
 //! The page as a whole: which sections it has, in which order.
 
 use super::{figures, sections};
-use crate::collector::Model;
 use crate::display::text::{one_line, wrapped, Paint};
 use crate::summary::Summary;
 
@@ -14,9 +13,6 @@ const SENTENCE_CHARS_MAX: usize = 1_000;
 /// How the report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportOptions {
-    /// Which latency the tables show: service time in a closed run, response time in an open one. The other stands in a
-    /// line below.
-    pub model: Model,
     /// Failures in red and a coloured verdict; only for a terminal.
     pub colour: bool,
 }
@@ -26,7 +22,7 @@ pub fn report(summary: &Summary, options: ReportOptions) -> String {
     let paint = Paint { colour: options.colour };
     let mut text = Text { lines: String::new(), paint };
     sections::title(&mut text, summary);
-    figures::figures(&mut text, summary, options.model);
+    figures::figures(&mut text, summary);
     sections::errors(&mut text, summary);
     sections::thresholds(&mut text, summary);
     sections::wire(&mut text, summary);

@@ -37,7 +37,7 @@ pub(super) fn title(text: &mut Text, summary: &Summary) {
         facts.push(format!("{} of drain", latency(drain_s * 1e6)));
     }
     if run.aborted {
-        facts.push(text.paint.yellow("ended before its plan was fulfilled"));
+        facts.push(text.paint.yellow("stopped by Ctrl-C or a signal"));
     }
     text.line(&format!("  {}", facts.join(", ")));
 }
@@ -125,7 +125,8 @@ pub(super) fn client(text: &mut Text, summary: &Summary) {
     for reason in &client.reasons {
         text.sentence("    - ", reason);
     }
-    if !client.cpu_cores.is_empty() {
+    // Where none was sampled a note says why.
+    if client.cpu_cores.iter().any(|core| core.share_mean.is_some()) {
         text.line(&format!("  cores        {}", cores(&client.cpu_cores)));
     }
     let late = &client.lateness_us;
