@@ -10,6 +10,7 @@ struct Run {
     occupied: Vec<Option<f64>>,
     lateness: Latency,
     service: Latency,
+    load_s: f64,
     little: Result<Little, String>,
     open: Option<OpenFacts>,
     exhausted: Vec<Exhausted>,
@@ -35,6 +36,7 @@ impl Run {
             occupied: vec![Some(0.5)],
             lateness: p99(20),
             service: p99(10_000),
+            load_s: 10.0,
             little: little(1.0),
             open: None,
             exhausted: Vec::new(),
@@ -62,6 +64,7 @@ impl Run {
             occupied: &self.occupied,
             lateness: &self.lateness,
             service: &self.service,
+            load_s: self.load_s,
             little: self.little.clone(),
             open: self.open.as_ref(),
             exhausted: &self.exhausted,
@@ -109,6 +112,39 @@ fn full_speed_on_a_saturated_core_is_valid_until_requests_are_late() {
 fn late_requests_on_an_idle_core_leave_the_limit_unclear() {
     let run = Run { lateness: p99(9_000), ..Run::fine() };
     assert_eq!(run.outcome(), (Verdict::Valid, Limit::Unclear));
+}
+
+#[test]
+fn a_core_that_ran_little_and_waited_for_its_cpu_was_in_company() {
+    let mut run = Run::fine();
+    run.occupied[0] = Some(0.8);
+    let judgement = run.judge();
+    assert_eq!(judgement.limit, Limit::Unclear);
+    assert_eq!(
+        judgement.reasons,
+        ["the client's CPU 4 ran 50.0 % of the time and waited for its CPU 30.0 %: something else runs there"]
+    );
+    assert_eq!(
+        Run::fine().busy(0.8).judge().reasons,
+        ["the client's CPU 4 was busy 80.0 %, neither idle nor saturated"]
+    );
+}
+
+#[test]
+fn where_nothing_succeeded_nobody_is_the_limit() {
+    let run = Run { service: Latency::default(), ..Run::fine() };
+    assert_eq!(run.outcome(), (Verdict::Valid, Limit::Unclear));
+    assert_eq!(run.judge().reasons, ["no request succeeded, so there is no throughput to explain"]);
+}
+
+#[test]
+fn a_run_too_short_to_sample_says_so() {
+    let mut run = Run { load_s: 0.011, ..Run::fine() };
+    run.occupied[0] = None;
+    let note = "the load lasted less than 200 ms, too short to sample the CPU, so the limit is unclear";
+    assert_eq!(run.judge().notes, [note]);
+    run.load_s = 5.0;
+    assert!(run.judge().notes[0].contains("could not be read"));
 }
 
 #[test]

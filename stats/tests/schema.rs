@@ -24,7 +24,7 @@ const PROMISED: [(&str, &[&str]); 14] = [
             "thresholds",
         ],
     ),
-    ("/run", &["id", "name", "command", "started_at", "duration_s", "version", "host"]),
+    ("/run", &["id", "name", "command", "model", "started_at", "duration_s", "version", "host"]),
     ("/run/host", &["kernel", "cpus", "cores_used"]),
     (
         "/totals",
@@ -62,7 +62,7 @@ const PROMISED: [(&str, &[&str]); 14] = [
             "failed_us",
         ],
     ),
-    ("/transactions/0", &["case", "name", "passed", "failed", "duration_us"]),
+    ("/transactions/0", &["case", "name", "passed", "failed", "rps", "duration_us"]),
     ("/errors/0", &["kind", "step", "message", "count"]),
     ("/series/0", &["t_s", "users", "requests", "failures", "p50_us", "p95_us", "p99_us", "bytes_received", "drain"]),
     ("/client", &["verdict", "limit", "reasons", "cpu_cores", "connections", "lateness_us"]),
@@ -81,6 +81,7 @@ fn every_promised_name_is_there() {
         }
     }
     assert_eq!(json["schema"], "pummel.summary/1");
+    assert_eq!(json["run"]["model"], "closed");
     assert_eq!(json["client"]["verdict"], "valid");
     assert_eq!(json["client"]["limit"], "server");
     assert_eq!(json["thresholds"], Value::Array(Vec::new()));

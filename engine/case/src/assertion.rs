@@ -1,6 +1,6 @@
 //! The assertions of `validate` (hrp spec section 9, engine column).
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, io::Write};
 
 use regex::Regex;
 
@@ -219,17 +219,42 @@ fn texts<'a>(a: Operand<'a>, b: Operand<'a>) -> Option<(&'a str, &'a str)> {
 }
 
 fn with_text(value: Operand<'_>, check: impl FnOnce(&str) -> bool) -> bool {
-    if let Operand::Text(text) = value {
-        return check(text);
+    match value {
+        Operand::Text(text) => check(text),
+        Operand::Int(n) => {
+            // Status codes and counts are matched against patterns in every iteration, so no text is allocated for them.
+            let mut digits = [0; 40];
+            let mut rest = &mut digits[..];
+            // The longest i128 has 40 characters.
+            let _ = write!(rest, "{n}");
+            let unused = rest.len();
+            check(std::str::from_utf8(&digits[..digits.len() - unused]).unwrap_or_default())
+        }
+        _ => {
+            let mut text = String::new();
+            value.push_text(&mut text);
+            check(&text)
+        }
     }
-    let mut text = String::new();
-    value.push_text(&mut text);
-    check(&text)
 }
 
-/// Letters without their case.
+/// Letters without their case, one for one: what takes several letters in the other case stays itself (Unicode simple case
+/// folding; hrp spec section 9).
 fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    fn single(mut mapped: impl Iterator<Item = char>, c: char) -> char {
+        match (mapped.next(), mapped.next()) {
+            (Some(one), None) => one,
+            _ => c,
+        }
+    }
+    text.chars().map(|c| match c {
+        // The dotless i of Turkish has no partner.
+        '\u{131}' => c,
+        _ => {
+            let upper = single(c.to_uppercase(), c);
+            single(upper.to_lowercase(), upper)
+        }
+    })
 }
 
 /// A pattern compiled at load.
@@ -372,6 +397,10 @@ mod tests {
         assert!(holds("endswith", &text("abc"), &text("bc")) && !holds("endswith", &text("abc"), &Value::Null));
         assert!(holds("str_eq", &int(7), &text("7")) && holds("string_equals", &Value::Null, &text("<nil>")));
         assert!(holds("equal_fold", &text("STRASSE Ä"), &text("strasse ä")) && !holds("equal_fold", &int(1), &int(1)));
+        for (a, b, same) in [("ß", "ẞ", true), ("ß", "ss", false), ("ς", "Σ", true), ("\u{212a}", "k", true), ("ı", "I", false)] {
+            assert_eq!(holds("equal_fold", &text(a), &text(b)), same, "{a} {b}");
+        }
+        assert!(holds("str_eq", &int(i128::MIN), &text("-170141183460469231731687303715884105728")));
         assert!(holds("regex_match", &int(200), &text("^2..$")) && holds("regex_match", &int(200), &int(20)));
         assert!(holds("regex_match", &Value::Null, &text("<nil>")));
         assert!(!holds("regex_match", &text("a"), &text("(")));

@@ -102,7 +102,7 @@ impl Checks {
     fn run_on(&self, session: &mut Session, response: &ResponseParts<'_>) -> Result<(), StepError> {
         for extract in &self.extracts {
             if let Source::Search(search) = &extract.source {
-                session.set_extracted(extract.slot, search.find(response).operand());
+                search.give(response, &mut |value| session.set_extracted(extract.slot, value));
             } else {
                 let value = extract.source.evaluate(session, response)?.into_value();
                 session.set_extracted_value(extract.slot, value);

@@ -11,8 +11,6 @@ pub(crate) struct Http1 {
     state: State,
     /// Bytes came that no request asked for: the connection must not be used again.
     surplus: bool,
-    /// Requests sent on this connection so far.
-    pub(crate) requests: u64,
     /// A byte of the present response has arrived.
     pub(crate) answered: bool,
 }
@@ -40,7 +38,6 @@ impl Http1 {
             response: Response::default(),
             state: State::Idle,
             surplus: false,
-            requests: 0,
             answered: false,
         }
     }
@@ -51,7 +48,6 @@ impl Http1 {
         self.parser.begin(head_request, keep);
         self.response.reset();
         self.state = State::Reading;
-        self.requests += 1;
         self.answered = false;
     }
 

@@ -2,11 +2,14 @@
 
 use std::{
     cell::RefCell,
+    future::{poll_fn, Future},
     io,
     net::SocketAddr,
     panic::{catch_unwind, AssertUnwindSafe},
+    pin::Pin,
     rc::Rc,
     sync::Arc,
+    task::Poll,
 };
 
 use crossbeam_channel::{Receiver, Sender};
@@ -60,7 +63,9 @@ pub(crate) enum News {
 pub(crate) fn run(spec: CoreSpec, go: &Receiver<Go>, news: &Sender<News>) {
     let core = spec.core;
     let tell = |event| drop(news.send(event));
-    let (executor, ring) = match prepare(&spec) {
+    // A panic here would leave the control thread waiting for news.
+    let panicked = |_| Err(EngineError::Core { cpu: spec.cpu, reason: "its thread panicked".into() });
+    let (executor, ring) = match catch_unwind(AssertUnwindSafe(|| prepare(&spec))).unwrap_or_else(panicked) {
         Ok(prepared) => prepared,
         Err(error) => return tell(News::Ready { core, ready: Err(error) }),
     };
@@ -75,12 +80,18 @@ pub(crate) fn run(spec: CoreSpec, go: &Receiver<Go>, news: &Sender<News>) {
     let news_of_stop = news.clone();
     let ran = catch_unwind(AssertUnwindSafe(|| {
         executor.run(async move {
-            let driver = {
+            let mut driver = {
                 let ring = ring.clone();
                 glommio::spawn_local(async move { ring.drive().await })
             };
             let shard = build(spec, ring.clone(), recorder, sender, start_ns, news_of_stop);
-            ring.spawn(shard::live(Rc::clone(&shard), mailbox)).await;
+            let mut live = ring.spawn(shard::live(Rc::clone(&shard), mailbox));
+            // A driver that ends before the load was refused by the kernel, and then nobody would ever wake a user.
+            poll_fn(|cx| match Pin::new(&mut live).poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Ok(())),
+                Poll::Pending => Pin::new(&mut driver).poll(cx),
+            })
+            .await?;
             ring.stop();
             let driven = driver.await;
             let shortages = shard.shortages();

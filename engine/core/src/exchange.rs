@@ -1,6 +1,6 @@
 //! One request on the wire: a connection, the bytes out, the response in, and once more if the connection was dead.
 
-use std::{borrow::Cow, future::poll_fn, task::Poll};
+use std::{borrow::Cow, future::poll_fn, io, net::SocketAddr, task::Poll};
 
 use pummel_case::{RenderedRequest, RequestStep};
 use pummel_http::{Limits, ProtocolError};
@@ -11,6 +11,7 @@ use crate::{
     connection::{Http1, Reading},
     error::Kind,
     origins::OriginId,
+    plan::nanos,
     pool::{Connection, IdleConnections},
     program::{encode, Exchange},
     shard::Shard,
@@ -26,6 +27,15 @@ pub(crate) struct Tally {
     pub(crate) sent_ns: u64,
     /// When the last body byte arrived, or the failure was seen.
     pub(crate) done_ns: u64,
+    /// What passed between due and sent without being the engine's: on a dead connection, and opening a new one.
+    pub(crate) network_ns: u64,
+}
+
+impl Tally {
+    /// How long a request that was sent had waited in the engine.
+    pub(crate) fn lateness_ns(&self, due_ns: u64) -> u64 {
+        self.sent_ns.saturating_sub(due_ns).saturating_sub(self.network_ns)
+    }
 }
 
 /// Why there is no response.
@@ -46,6 +56,8 @@ enum Attempt {
     Ended(Unanswered),
     /// A reused connection turned out to be dead before a byte of the response.
     Stale,
+    /// The request cannot be written down, so the connection was not touched.
+    Unwritable(Unanswered),
 }
 
 impl From<Kind> for Attempt {
@@ -72,19 +84,27 @@ impl Shard {
         from_ns: u64,
         tally: &mut Tally,
     ) -> Result<Connection, Unanswered> {
+        let mut lost_from_ns = u64::MAX;
         let reused = idle.borrow_mut().take(outgoing.origin, || self.recorder.borrow_mut().connection_closed());
         if let Some(connection) = reused {
             self.recorder.borrow_mut().connection_reused();
             match self.attempt(&connection, outgoing, from_ns, true, tally).await {
                 Ok(()) => return Ok(connection),
-                Err(attempt) => {
+                Err(Attempt::Ended(unanswered)) => {
                     self.recorder.borrow_mut().connection_closed();
-                    if let Attempt::Ended(unanswered) = attempt {
-                        return Err(unanswered);
-                    }
+                    return Err(unanswered);
                 }
+                Err(Attempt::Unwritable(unanswered)) => {
+                    idle.borrow_mut().put(outgoing.origin, connection);
+                    return Err(unanswered);
+                }
+                Err(Attempt::Stale) => {}
             }
-            self.recorder.borrow_mut().connection_stale();
+            let mut recorder = self.recorder.borrow_mut();
+            recorder.connection_closed();
+            recorder.connection_stale();
+            drop(recorder);
+            lost_from_ns = from_ns;
             tally.exchanges.stale_retries += 1;
             tally.sent_ns = 0;
             tally.bytes_sent = 0;
@@ -92,14 +112,22 @@ impl Shard {
                 return Err(self.never_sent(Unanswered::Abandoned, tally));
             }
         }
+        lost_from_ns = lost_from_ns.min(now_ns());
         let connection = match self.open(outgoing.origin, from_ns).await {
             Ok(connection) => connection,
             Err(unanswered) => return Err(self.never_sent(unanswered, tally)),
         };
-        match self.attempt(&connection, outgoing, now_ns().max(from_ns), false, tally).await {
+        let opened_ns = now_ns().max(from_ns);
+        tally.network_ns = opened_ns.saturating_sub(lost_from_ns);
+        match self.attempt(&connection, outgoing, opened_ns, false, tally).await {
             Ok(()) => Ok(connection),
             Err(Attempt::Ended(unanswered)) => {
                 self.recorder.borrow_mut().connection_closed();
+                Err(unanswered)
+            }
+            Err(Attempt::Unwritable(unanswered)) => {
+                connection.set_deadline(0);
+                idle.borrow_mut().put(outgoing.origin, connection);
                 Err(unanswered)
             }
             Err(Attempt::Stale) => unreachable!("only a reused connection is stale"),
@@ -112,38 +140,50 @@ impl Shard {
         unanswered
     }
 
-    /// Opens a connection to one of the origin's addresses.
+    /// Opens a connection to one of the origin's addresses; where one takes none, to the next.
     async fn open(&self, origin: OriginId, from_ns: u64) -> Result<Connection, Unanswered> {
-        let Some(address) = self.address(origin).await else {
-            return Err(if self.aborted() { Unanswered::Abandoned } else { Kind::Dns.into() });
-        };
-        let failed = |errno: i32| {
-            self.recorder.borrow_mut().connection_error();
-            let kind = Kind::of_connect(errno);
-            self.ran_short(kind);
-            match kind {
-                Kind::ConnectFailed => {
-                    let error = std::io::Error::from_raw_os_error(errno);
-                    Unanswered::Failed(kind, Cow::Owned(format!("{}: {error}", kind.message())))
+        let mut deadline_ns = None;
+        loop {
+            let Some(address) = self.address(origin).await else {
+                return Err(if self.aborted() { Unanswered::Abandoned } else { Kind::Dns.into() });
+            };
+            // One limit for all addresses, from when there is one.
+            let limit_ns = nanos(self.plan.network.connect_timeout);
+            let until_ns = *deadline_ns.get_or_insert_with(|| now_ns().max(from_ns).saturating_add(limit_ns));
+            let (kind, message) = match self.connect(address, until_ns).await {
+                Ok(connection) => {
+                    self.recorder.borrow_mut().connection_opened();
+                    return Ok(connection);
                 }
-                kind => kind.into(),
+                Err(Unanswered::Abandoned) => return Err(Unanswered::Abandoned),
+                Err(Unanswered::Failed(kind, message)) => (kind, message),
+            };
+            self.recorder.borrow_mut().connection_error();
+            let another = kind != Kind::Descriptors && self.origins.borrow_mut().unreachable(origin, address, now_ns());
+            if !another || kind == Kind::ConnectTimeout {
+                self.ran_short(kind);
+                return Err(Unanswered::Failed(kind, message));
             }
+        }
+    }
+
+    /// Opens a connection to an address.
+    async fn connect(&self, address: SocketAddr, deadline_ns: u64) -> Result<Connection, Unanswered> {
+        let failed = |errno: i32| match Kind::of_connect(errno) {
+            kind @ Kind::ConnectFailed => {
+                let error = io::Error::from_raw_os_error(errno);
+                Unanswered::Failed(kind, Cow::Owned(format!("{}: {error}", kind.message())))
+            }
+            kind => kind.into(),
         };
         let connection = self
             .ring
             .connect(address, Http1::new(Limits::default()))
             .map_err(|error| failed(error.raw_os_error().unwrap_or_default()))?;
-        let limit_ns = self.plan.network.connect_timeout.as_nanos() as u64;
-        connection.set_deadline(now_ns().max(from_ns).saturating_add(limit_ns));
+        connection.set_deadline(deadline_ns);
         match self.event(&connection).await {
-            Some(Event::Connected | Event::Data { .. }) => {
-                self.recorder.borrow_mut().connection_opened();
-                Ok(connection)
-            }
-            Some(Event::Timeout) => {
-                self.recorder.borrow_mut().connection_error();
-                Err(Kind::ConnectTimeout.into())
-            }
+            Some(Event::Connected | Event::Data { .. }) => Ok(connection),
+            Some(Event::Timeout) => Err(Kind::ConnectTimeout.into()),
             Some(Event::End(End::Error(errno))) => Err(failed(errno)),
             Some(Event::End(End::Eof)) => Err(failed(0)),
             None => Err(Unanswered::Abandoned),
@@ -180,9 +220,9 @@ impl Shard {
                 let origins = self.origins.borrow();
                 let authority = origins.authority(outgoing.origin);
                 if let Err(error) = encode(&mut buffer, outgoing.step, rendered, authority, &self.plan.network) {
-                    tally.exchanges.unsent += 1;
-                    tally.done_ns = now_ns();
-                    return Err(Attempt::Ended(Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()))));
+                    connection.return_buffer(buffer);
+                    let failed = Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()));
+                    return Err(Attempt::Unwritable(self.never_sent(failed, tally)));
                 }
                 tally.bytes_sent = buffer.len() as u64;
                 Payload::Owned(buffer)
@@ -206,7 +246,7 @@ impl Shard {
                     }
                     Reading::Failed(error) => break broken(error),
                 },
-                Some(Event::End(end)) => match connection.with(Http1::end_of_stream) {
+                Some(Event::End(end)) => match connection.with(|http| at_end(http, end)) {
                     Reading::Complete => {
                         self.settle(connection, tally, now_ns());
                         tally.exchanges.answered += 1;
@@ -263,9 +303,45 @@ impl Shard {
     }
 }
 
+/// How far the response is once the stream has ended. Only an orderly close ends a body that has no other end: after a
+/// reset it is incomplete (RFC 9112 section 8).
+fn at_end(http: &mut Http1, end: End) -> Reading {
+    match end {
+        End::Eof => http.end_of_stream(),
+        End::Error(_) => http.reading(),
+    }
+}
+
 fn broken(error: ProtocolError) -> Unanswered {
     match error {
         ProtocolError::ClosedEarly { .. } => Kind::ClosedEarly.into(),
         error => Unanswered::Failed(Kind::Protocol, Cow::Owned(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pummel_http::{Keep, Limits};
+    use pummel_ring::{End, Sink};
+
+    use super::{at_end, Http1, Reading, Tally};
+
+    #[test]
+    fn opening_a_connection_is_not_the_engines_lateness() {
+        let tally = Tally { sent_ns: 5_000, network_ns: 3_000, ..Tally::default() };
+        assert_eq!(tally.lateness_ns(1_000), 1_000);
+        assert_eq!(tally.lateness_ns(4_000), 0, "a stamp taken before the send is never negative");
+    }
+
+    #[test]
+    fn a_reset_does_not_complete_what_a_close_would() {
+        let answered = |end| {
+            let mut http = Http1::new(Limits::default());
+            http.begin(false, Keep::default());
+            http.on_data(b"HTTP/1.1 200 OK\r\n\r\nsome");
+            at_end(&mut http, end)
+        };
+        assert_eq!(answered(End::Eof), Reading::Complete);
+        assert_eq!(answered(End::Error(104)), Reading::Unfinished);
     }
 }

@@ -15,6 +15,10 @@ const MAX_ORIGINS: usize = 1024;
 /// How long a failed lookup stands before the next request tries again.
 const RETRY_LOOKUP_NS: u64 = 5_000_000_000;
 
+/// How long an address that took no connection is passed over. `localhost` is two addresses as a rule, and a server often
+/// listens on one of them; a host that comes back must be found again.
+const PASS_OVER_NS: u64 = 5_000_000_000;
+
 /// An origin's place in its core's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OriginId(u32);
@@ -45,12 +49,18 @@ enum Addresses {
     LookingUp,
     /// Connections take them in turn.
     Found {
-        all: Vec<SocketAddr>,
+        all: Vec<Address>,
         next: usize,
     },
     Failed {
         at_ns: u64,
     },
+}
+
+struct Address {
+    at: SocketAddr,
+    /// Passed over until then, while others are not.
+    passed_over_until_ns: u64,
 }
 
 /// What a request for an address gets.
@@ -93,10 +103,22 @@ impl Origins {
     pub(crate) fn resolved(&mut self, id: OriginId, found: io::Result<Vec<SocketAddr>>, first: usize, now_ns: u64) {
         let known = &mut self.known[id.index()];
         known.addresses = match found {
-            Ok(all) if !all.is_empty() => Addresses::Found { next: first % all.len(), all },
+            Ok(all) if !all.is_empty() => Addresses::Found {
+                next: first % all.len(),
+                all: all.into_iter().map(|at| Address { at, passed_over_until_ns: 0 }).collect(),
+            },
             _ => Addresses::Failed { at_ns: now_ns },
         };
         known.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// An address of an origin took no connection. True if there is another that is not passed over.
+    pub(crate) fn unreachable(&mut self, id: OriginId, address: SocketAddr, now_ns: u64) -> bool {
+        let Addresses::Found { all, .. } = &mut self.known[id.index()].addresses else { return false };
+        if let Some(known) = all.iter_mut().find(|known| known.at == address) {
+            known.passed_over_until_ns = now_ns + PASS_OVER_NS;
+        }
+        all.iter().any(|known| known.passed_over_until_ns <= now_ns)
     }
 
     /// The address of the origin's next connection.
@@ -104,9 +126,10 @@ impl Origins {
         let known = &mut self.known[id.index()];
         match &mut known.addresses {
             Addresses::Found { all, next } => {
-                let address = all[*next];
-                *next = (*next + 1) % all.len();
-                Poll::Ready(Lookup::Found(address))
+                let in_turn = (0..all.len()).map(|step| (*next + step) % all.len());
+                let place = in_turn.into_iter().find(|&at| all[at].passed_over_until_ns <= now_ns).unwrap_or(*next);
+                *next = (place + 1) % all.len();
+                Poll::Ready(Lookup::Found(all[place].at))
             }
             Addresses::LookingUp => {
                 known.waiting.push(cx.waker().clone());
@@ -125,12 +148,13 @@ impl Origins {
 mod tests {
     use std::{
         io,
+        net::SocketAddr,
         task::{Context, Poll, Waker},
     };
 
     use pummel_case::Origin;
 
-    use super::{Lookup, Origins, MAX_ORIGINS, RETRY_LOOKUP_NS};
+    use super::{Lookup, Origins, MAX_ORIGINS, PASS_OVER_NS, RETRY_LOOKUP_NS};
 
     fn origin(port: u16) -> Origin {
         Origin { https: false, host: "h".into(), port }
@@ -147,6 +171,26 @@ mod tests {
         for expected in [all[1], all[0], all[1]] {
             assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Found(a)) if a == expected));
         }
+    }
+
+    #[test]
+    fn an_address_that_takes_no_connection_is_passed_over_while_another_does() {
+        let mut origins = Origins::default();
+        let id = origins.intern(&origin(80)).unwrap();
+        let all: Vec<SocketAddr> = ["[::1]:80", "127.0.0.1:80"].iter().map(|a| a.parse().unwrap()).collect();
+        origins.resolved(id, Ok(all.clone()), 0, 0);
+        let cx = Context::from_waker(Waker::noop());
+        let mut next = |origins: &mut Origins, now| match origins.poll_address(id, now, &cx) {
+            Poll::Ready(Lookup::Found(address)) => address,
+            _ => panic!("the name is resolved"),
+        };
+        assert_eq!(next(&mut origins, 0), all[0]);
+        assert!(origins.unreachable(id, all[0], 0), "the other may do");
+        assert_eq!([next(&mut origins, 1), next(&mut origins, 2)], [all[1], all[1]]);
+        assert!(!origins.unreachable(id, all[1], 3), "none is left to try");
+        assert_eq!([next(&mut origins, 4), next(&mut origins, 4)], [all[0], all[1]], "with none left, all in turn");
+        assert_eq!(next(&mut origins, PASS_OVER_NS), all[0], "its time is over first");
+        assert_eq!(next(&mut origins, PASS_OVER_NS), all[0]);
     }
 
     #[test]

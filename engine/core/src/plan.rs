@@ -87,6 +87,11 @@ pub struct Load {
     pub run_time: Option<Duration>,
 }
 
+/// A time limit in nanoseconds, as the ring counts; the longest there is stands for all beyond it.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// The most users of one run: a typing error beyond it would only exhaust memory.
 pub const MAX_USERS: u32 = 1_000_000;
 

@@ -35,11 +35,23 @@ impl IdleConnections {
         }
         self.by_origin[origin.index()].push(connection);
     }
+
+    /// Closes all; each is counted by `closed`.
+    pub(crate) fn close(&mut self, mut closed: impl FnMut()) {
+        self.by_origin.drain(..).flatten().for_each(|connection| {
+            drop(connection);
+            closed();
+        });
+    }
 }
 
 /// How long a server that was told `Connection: close` gets to close first. Who closes first keeps the port in TIME_WAIT,
 /// and ports are scarcer on our side.
 const LINGER_NS: u64 = 1_000_000_000;
+
+/// Connections of a core that may linger: half of the sockets a core may have beside those of its users
+/// (`SPARE_SOCKETS`), so that a server that is slow to close, or never does, cannot use them up.
+const LINGERING_MAX: usize = 512;
 
 /// Connections that have done their work and wait for the server to close them.
 #[derive(Default)]
@@ -48,11 +60,11 @@ pub(crate) struct Lingering {
 }
 
 impl Lingering {
-    /// Adds one, and drops those that are closed or have waited long enough.
+    /// Adds one, and drops those that are closed, have waited long enough, or are too many.
     pub(crate) fn add(&mut self, connection: Connection) {
         let now = now_ns();
         while let Some((until_ns, oldest)) = self.connections.front() {
-            if oldest.ended().is_none() && now < *until_ns {
+            if oldest.ended().is_none() && now < *until_ns && self.connections.len() < LINGERING_MAX {
                 break;
             }
             self.connections.pop_front();

@@ -10,7 +10,7 @@ use pummel_stats::{Recorder, RowId, RowKey, RowKind};
 use crate::{
     connection::Http1,
     origins::{OriginId, Origins},
-    plan::{Network, RetryStale},
+    plan::{nanos, Network, RetryStale},
     Plan,
 };
 
@@ -73,7 +73,7 @@ impl Program {
                     keep: Keep { head: step.needs.head, body: step.needs.body },
                     checks: !step.checks_nothing(),
                     retry_stale: may_retry(&step.method, plan.network.retry_stale),
-                    timeout_ns: timeout(step, case, &plan.network).as_nanos() as u64,
+                    timeout_ns: nanos(timeout(step, case, &plan.network)),
                 })
             }
             Step::Transaction(_) | Step::ThinkTime(_) => Compiled::Other,

@@ -191,7 +191,8 @@ impl Cores {
                 passed_on = raised;
                 self.mailboxes.iter().for_each(|mailbox| {
                     let message = if raised == 1 { Message::Stop } else { Message::Abort };
-                    drop(mailbox.send(message));
+                    // A core that has ended is stopped.
+                    let _ = mailbox.send(message);
                 });
             }
             match self.events.recv_timeout(SIGNAL_POLL) {

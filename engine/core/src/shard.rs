@@ -24,7 +24,7 @@ use crate::{
     error::Kind,
     origins::{Lookup, OriginId, Origins},
     pacer::Pacer,
-    plan::{Connections, PacingUnit},
+    plan::{nanos, Connections, PacingUnit},
     pool::{IdleConnections, Lingering},
     program::Program,
     user, Plan,
@@ -59,7 +59,8 @@ pub(crate) struct Shard {
     start_ns: u64,
     stopping: Cell<bool>,
     aborted: Cell<bool>,
-    /// Wakers of the users' tasks, by their number on this core.
+    users: usize,
+    /// Wakers of the tasks that the stop wakes: the users' by their number on this core, the starter's, the clock's.
     wakers: RefCell<Vec<Option<Waker>>>,
     live: Cell<usize>,
     main: RefCell<Option<Waker>>,
@@ -119,7 +120,8 @@ impl Shard {
             start_ns,
             stopping: Cell::new(false),
             aborted: Cell::new(false),
-            wakers: RefCell::new(vec![None; users as usize]),
+            users: users as usize,
+            wakers: RefCell::new(vec![None; users as usize + 2]),
             live: Cell::new(0),
             main: RefCell::new(None),
             mailbox,
@@ -148,14 +150,15 @@ impl Shard {
         poll_fn(|cx| if self.stopping.get() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
     }
 
-    /// Waits for the next slot of the schedule if `unit` is what it paces; gives the slot's time. None when stopped.
-    pub(crate) async fn pace(&self, unit: PacingUnit, now: u64) -> Option<u64> {
+    /// Waits for the next slot of the schedule if `unit` is what it paces; gives the time at which a user that was ready at
+    /// `ready_ns` is due. None when stopped.
+    pub(crate) async fn pace(&self, unit: PacingUnit, ready_ns: u64) -> Option<u64> {
         if self.plan.pacing.is_none_or(|pacing| pacing.unit != unit) {
-            return Some(now);
+            return Some(ready_ns);
         }
-        let slot = self.pacer.borrow_mut().as_mut()?.take(now_ns());
-        self.sleep_until(slot).await;
-        (!self.stopping.get()).then_some(slot)
+        let due_ns = self.pacer.borrow_mut().as_mut()?.take(now_ns(), ready_ns);
+        self.sleep_until(due_ns).await;
+        (!self.stopping.get()).then_some(due_ns)
     }
 
     /// Takes one request out of the run's bound; false when it is used up.
@@ -192,7 +195,10 @@ impl Shard {
     fn look_up(&self, id: OriginId) {
         let origin = self.origins.borrow().origin(id).clone();
         let mailbox = self.mailbox.clone();
-        let lookup = move || drop(mailbox.send(Message::Resolved(id, dns::resolve(&origin))));
+        let lookup = move || {
+            // A core that has ended needs no address.
+            let _ = mailbox.send(Message::Resolved(id, dns::resolve(&origin)));
+        };
         if let Err(error) = thread::Builder::new().name("pummel-dns".into()).spawn(lookup) {
             self.origins.borrow_mut().resolved(id, Err(error), self.core, now_ns());
         }
@@ -246,6 +252,15 @@ impl Shard {
         }
     }
 
+    /// Notes the task that calls this as one the stop wakes.
+    async fn wake_at_stop(&self, place: usize) {
+        poll_fn(|cx| {
+            self.wakers.borrow_mut()[place] = Some(cx.waker().clone());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// Waits until `ready`, looked at whenever this core's state changes.
     async fn until(&self, ready: impl Fn() -> bool) {
         poll_fn(|cx| {
@@ -279,32 +294,28 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Http1>) {
     }
     shard.lingering.borrow_mut().clear();
     if let Some(idle) = &shard.shared_idle {
-        idle.take();
+        idle.borrow_mut().close(|| shard.recorder.borrow_mut().connection_closed());
     }
 }
 
 /// Starts this core's users, each at its time: user k of the run at start + k / rate, the cores taking turns.
 async fn start_users(shard: Rc<Shard>) {
+    shard.wake_at_stop(shard.users).await;
     let cores = shard.plan.cpus.len() as u64;
-    let users = shard.wakers.borrow().len() as u64;
-    for number in 0..users {
-        let position = number * cores + shard.core as u64;
-        let due_ns = shard.start_ns + (position as f64 / shard.plan.load.spawn_rate * 1e9) as u64;
-        shard.sleep_until(due_ns).await;
+    for number in 0..shard.users {
+        let position = number as u64 * cores + shard.core as u64;
+        let after_ns = (position as f64 / shard.plan.load.spawn_rate * 1e9) as u64;
+        shard.sleep_until(shard.start_ns.saturating_add(after_ns)).await;
         if shard.stopping() {
             break;
         }
         shard.live.set(shard.live.get() + 1);
-        shard.ring.spawn(one_user(Rc::clone(&shard), number as usize, position)).detach();
+        shard.ring.spawn(one_user(Rc::clone(&shard), number, position)).detach();
     }
 }
 
 async fn one_user(shard: Rc<Shard>, number: usize, position: u64) {
-    poll_fn(|cx| {
-        shard.wakers.borrow_mut()[number] = Some(cx.waker().clone());
-        Poll::Ready(())
-    })
-    .await;
+    shard.wake_at_stop(number).await;
     user::run(&shard, position).await;
     shard.wakers.borrow_mut()[number] = None;
     shard.live.set(shard.live.get() - 1);
@@ -321,14 +332,11 @@ async fn tick(shard: Rc<Shard>) {
 
 /// Stops the load when the run time is over, and gives up what is still under way after the grace.
 async fn end_load(shard: Rc<Shard>) {
-    if let Some(run_time) = shard.plan.load.run_time {
-        let end_ns = shard.start_ns + run_time.as_nanos() as u64;
-        shard.sleep_until(end_ns).await;
-        shard.stop();
-    } else {
-        shard.sleep_until(u64::MAX).await;
-    }
-    shard.ring.sleep_until(now_ns() + shard.plan.stop_timeout.as_nanos() as u64).await;
+    shard.wake_at_stop(shard.users + 1).await;
+    let run_ns = shard.plan.load.run_time.map_or(u64::MAX, nanos);
+    shard.sleep_until(shard.start_ns.saturating_add(run_ns)).await;
+    shard.stop();
+    shard.ring.sleep_until(now_ns().saturating_add(nanos(shard.plan.stop_timeout))).await;
     shard.abort();
 }
 

@@ -10,15 +10,19 @@ use pummel_stats::{RowId, Sample};
 use crate::{
     error::Kind,
     exchange::{Outgoing, Tally, Unanswered},
-    plan::PacingUnit,
+    plan::{nanos, PacingUnit},
     pool::IdleConnections,
     program::{Compiled, Exchange, Program},
     shard::Shard,
 };
 
-/// An iteration in which nothing went over the wire and nothing was waited for (transactions only, a step that cannot be
-/// rendered, a refused connection) ends with this sleep, so that its user does not keep the core from everything else.
+/// An iteration in which nothing went over the wire and no think time came near this (transactions only, a step that cannot
+/// be rendered, a refused connection) ends with this sleep, so that its user does not keep the core from everything else.
 const IDLE_ITERATION_NS: u64 = 1_000_000;
+
+/// The name of a plan whose user 3 panics: what a test needs to see a core break down.
+#[cfg(test)]
+pub(crate) const PANICS_AT_USER_3: &str = "panics at user 3";
 
 struct User<'a> {
     shard: &'a Shard,
@@ -32,7 +36,7 @@ struct User<'a> {
     now_ns: u64,
     /// Transactions of this iteration, by their index in the case.
     transactions: Vec<Transaction>,
-    /// Something was waited for in this iteration.
+    /// This iteration took its time: it leaves room for other users.
     waited: bool,
 }
 
@@ -54,6 +58,8 @@ enum Ended {
 
 /// Runs one user to its end. `position` is its number in the run.
 pub(crate) async fn run(shard: &Shard, position: u64) {
+    #[cfg(test)]
+    assert!(shard.plan.name != PANICS_AT_USER_3 || position != 3, "what the test asked for");
     let begin_ns = now_ns();
     shard.recorder.borrow_mut().user_started(shard.clock_ns());
     let mut user = User {
@@ -75,7 +81,11 @@ pub(crate) async fn run(shard: &Shard, position: u64) {
             break;
         }
     }
-    shard.recorder.borrow_mut().user_finished(shard.clock_ns());
+    let mut recorder = shard.recorder.borrow_mut();
+    if shard.shared_idle.is_none() {
+        user.idle.borrow_mut().close(|| recorder.connection_closed());
+    }
+    recorder.user_finished(shard.clock_ns());
 }
 
 impl User<'_> {
@@ -99,9 +109,10 @@ impl User<'_> {
                     Ended::Passed
                 }
                 (Step::ThinkTime(think_time), _) => {
-                    let pause = think_time.pick(&mut self.random);
-                    self.now_ns += pause.as_nanos() as u64;
-                    self.waited = true;
+                    let pause_ns = nanos(think_time.pick(&mut self.random));
+                    self.now_ns = self.now_ns.saturating_add(pause_ns);
+                    // A shorter one may lie in the past already, and then nothing yields.
+                    self.waited |= pause_ns >= IDLE_ITERATION_NS;
                     shard.sleep_until(self.now_ns).await;
                     if shard.stopping() {
                         Ended::Cut
@@ -162,10 +173,11 @@ impl User<'_> {
     /// One network step, from its slot in the schedule to its record.
     async fn request(&mut self, step: &RequestStep, exchange: &Exchange) -> Ended {
         let shard = self.shard;
-        let Some(due_ns) = shard.pace(PacingUnit::Request, self.now_ns).await else { return Ended::Cut };
+        // The bound first: who has no request left to send must not wait for a slot that may be far away.
         if shard.stopping() || !shard.take_request() {
             return Ended::Cut;
         }
+        let Some(due_ns) = shard.pace(PacingUnit::Request, self.now_ns).await else { return Ended::Cut };
         self.now_ns = due_ns;
         shard.recorder.borrow_mut().started();
         let mut tally = Tally::default();
@@ -215,7 +227,7 @@ impl User<'_> {
         let mut recorder = self.shard.recorder.borrow_mut();
         recorder.exchanges(exchange.row, tally.exchanges);
         if tally.sent_ns != 0 {
-            recorder.lateness(tally.sent_ns.saturating_sub(due_ns) / 1000);
+            recorder.lateness(tally.lateness_ns(due_ns) / 1000);
         }
         let begun_ns = if tally.sent_ns == 0 { due_ns } else { tally.sent_ns };
         let service_us = tally.done_ns.saturating_sub(begun_ns) / 1000;

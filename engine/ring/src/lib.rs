@@ -10,25 +10,32 @@
 //! - The driver sleeps only after a yield in which no task made by [`Ring::spawn`] was polled or ended.
 //! - After [`Ring::shutdown`] the kernel holds no memory of ours.
 //!
-//! Reading order: `ring` (what users call), `driver` (one pass), `slot`, `buffers`, `timers`, `mailbox`, `probe`.
+//! Reading order: `ring` (what users call), `socket`, `driver` (one pass), `slot`, `buffers`, `timers`, `sleep`, `accept`,
+//! `mailbox`, `probe`.
 //!
 //! This is the only crate of the workspace with `unsafe`; each use says which invariant makes it sound.
 
 #![allow(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
+mod accept;
 mod buffers;
 mod clock;
 mod driver;
 mod mailbox;
 mod probe;
 mod ring;
+mod sleep;
 mod slot;
+mod socket;
 mod timers;
 
+pub use accept::Acceptor;
 pub use clock::now_ns;
 pub use mailbox::{Mailbox, MailboxClosed, MailboxSender};
 pub use probe::{memlock_needed_bytes, probe, Capabilities, Unavailable};
-pub use ring::{Acceptor, Config, Ring, Sleep, Socket};
+pub use ring::{Config, Ring};
+pub use sleep::Sleep;
 pub use slot::{End, Event, Flow, Payload, RunBytes, Sink};
+pub use socket::Socket;
 pub use timers::Timers;

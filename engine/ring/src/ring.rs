@@ -19,8 +19,9 @@ use crate::{
     buffers::{self, Buffers},
     mailbox::Doorbell,
     probe::{Capabilities, Unavailable},
-    slot::{Event, Op, Payload, RunBytes, Sink, Slot, CONNECTING, RECEIVING, SENDING},
+    slot::{Op, RunBytes, Sink, Slot, CONNECTING, RECEIVING, SENDING},
     timers::Timers,
+    Acceptor, Sleep, Socket,
 };
 
 /// Sizes of a ring.
@@ -323,7 +324,7 @@ impl<S: Sink> Inner<S> {
 
     /// Ends a connection with a reset: a connect to no address at all is the disconnect of connect(2), and unlike
     /// `SO_LINGER` it is an operation that every ring has.
-    fn disconnect(&mut self, slot: u32) {
+    pub(crate) fn disconnect(&mut self, slot: u32) {
         // One connect at a time: while the first is under way, closing alone gives it up, and the peer saw nothing yet.
         if self.slots[slot as usize].pending & CONNECTING != 0 {
             return;
@@ -348,7 +349,7 @@ impl<S: Sink> Inner<S> {
     }
 
     /// Begins to close a slot; it is freed when its last operation has completed.
-    fn close(&mut self, slot: u32) {
+    pub(crate) fn close(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
         state.closing = true;
         state.sink = None;
@@ -399,238 +400,6 @@ pub(crate) fn accepted_fd(result: i32) -> io::Result<OwnedFd> {
 
 fn single_receive(receive: opcode::Recv) -> io_uring::squeue::Entry {
     receive.buf_group(buffers::GROUP).build().flags(io_uring::squeue::Flags::BUFFER_SELECT)
-}
-
-/// One connection. Dropping it closes it: what is under way is cancelled, and its memory is freed after that.
-pub struct Socket<S: Sink> {
-    shared: Rc<Shared<S>>,
-    slot: u32,
-}
-
-impl<S: Sink> Socket<S> {
-    /// Runs `f` on the socket's sink.
-    ///
-    /// # Panics
-    /// When called from within a sink.
-    #[inline]
-    pub fn with<T>(&self, f: impl FnOnce(&mut S) -> T) -> T {
-        let mut inner = self.shared.inner.borrow_mut();
-        f(inner.slots[self.slot as usize].sink.as_mut().expect("an open socket has its sink"))
-    }
-
-    /// Queues a payload; it goes out with the next enters, in order of the calls on all sockets. One send at a time: call
-    /// it only when [`sending`](Self::sending) is false.
-    ///
-    /// # Panics
-    /// When an earlier send is not finished.
-    #[inline]
-    pub fn send(&self, payload: Payload) {
-        let mut inner = self.shared.inner.borrow_mut();
-        let state = &mut inner.slots[self.slot as usize];
-        assert!(state.out.is_none(), "one send in flight per socket");
-        if payload.len() == 0 {
-            return;
-        }
-        state.sent_ns = 0;
-        state.out = Some(payload);
-        state.out_sent = 0;
-        inner.queue_send(self.slot);
-    }
-
-    /// True while the kernel may still read the bytes of the last send.
-    pub fn sending(&self) -> bool {
-        self.shared.inner.borrow().slots[self.slot as usize].out.is_some()
-    }
-
-    /// Waits until the kernel has taken every byte of the last send, or the send has failed ([`ended`](Self::ended)).
-    /// Until then a drop of the socket cuts off what is not yet sent. Call it right after [`send`](Self::send): a small send
-    /// of run-long bytes that nobody waits for is not followed further once it was handed over.
-    pub fn flushed(&self) -> impl Future<Output = ()> + '_ {
-        std::future::poll_fn(|cx| {
-            let mut inner = self.shared.inner.borrow_mut();
-            let state = &mut inner.slots[self.slot as usize];
-            if state.out.is_none() {
-                return Poll::Ready(());
-            }
-            state.flush_waits = true;
-            state.wake_with(cx);
-            Poll::Pending
-        })
-    }
-
-    /// When the first byte of the last send was handed to the kernel, in nanoseconds; 0 if it is still queued.
-    #[inline]
-    pub fn sent_ns(&self) -> u64 {
-        self.shared.inner.borrow().slots[self.slot as usize].sent_ns
-    }
-
-    /// The buffer of an earlier send, empty, to be filled for the next.
-    pub fn take_buffer(&self) -> Vec<u8> {
-        let mut buffer = std::mem::take(&mut self.shared.inner.borrow_mut().slots[self.slot as usize].spare);
-        buffer.clear();
-        buffer
-    }
-
-    /// Gives back a buffer of [`take_buffer`](Self::take_buffer) that was not sent.
-    pub fn return_buffer(&self, buffer: Vec<u8>) {
-        self.shared.inner.borrow_mut().slots[self.slot as usize].spare = buffer;
-    }
-
-    /// Sets the time at which [`Event::Timeout`] comes, in nanoseconds of [`now_ns`](crate::now_ns); 0 for never. Costs
-    /// nothing while deadlines only move later, as they do from request to request.
-    #[inline]
-    pub fn set_deadline(&self, deadline_ns: u64) {
-        let mut inner = self.shared.inner.borrow_mut();
-        let state = &mut inner.slots[self.slot as usize];
-        state.deadline_ns = deadline_ns;
-        state.timed_out = false;
-        if deadline_ns != 0 && (state.timer_ns == 0 || deadline_ns < state.timer_ns) {
-            state.timer_ns = deadline_ns;
-            let generation = state.generation;
-            inner.timers.add(deadline_ns, self.slot, generation);
-        }
-    }
-
-    /// Starts receiving again after [`Flow::Pause`](crate::Flow::Pause).
-    pub fn resume(&self) {
-        let mut inner = self.shared.inner.borrow_mut();
-        inner.slots[self.slot as usize].paused = false;
-        inner.arm_receive(self.slot);
-    }
-
-    /// How the stream ended, if it has.
-    #[inline]
-    pub fn ended(&self) -> Option<crate::End> {
-        self.shared.inner.borrow().slots[self.slot as usize].end
-    }
-
-    /// Waits for the next event.
-    pub fn event(&self) -> impl Future<Output = Event> + '_ {
-        std::future::poll_fn(|cx| self.poll_event(cx))
-    }
-
-    /// Polls for the next event: connected, then data, then the end, then the timeout.
-    #[inline]
-    pub fn poll_event(&self, cx: &Context<'_>) -> Poll<Event> {
-        let mut inner = self.shared.inner.borrow_mut();
-        let state = &mut inner.slots[self.slot as usize];
-        if state.data {
-            state.data = false;
-            return Poll::Ready(Event::Data { at_ns: state.data_ns });
-        }
-        if state.connected && !state.connect_seen {
-            state.connect_seen = true;
-            return Poll::Ready(Event::Connected);
-        }
-        if let Some(end) = state.end {
-            return Poll::Ready(Event::End(end));
-        }
-        if state.timed_out {
-            state.timed_out = false;
-            return Poll::Ready(Event::Timeout);
-        }
-        state.wake_with(cx);
-        Poll::Pending
-    }
-
-    /// Closes the connection with a reset (RST): the peer's next receive fails with `ECONNRESET`, and what was not yet
-    /// sent is thrown away.
-    pub fn reset(self) {
-        let mut inner = self.shared.inner.borrow_mut();
-        inner.disconnect(self.slot);
-        drop(inner);
-    }
-}
-
-impl<S: Sink> Drop for Socket<S> {
-    fn drop(&mut self) {
-        // During a panic the ring may be borrowed; its teardown then cancels everything.
-        if let Ok(mut inner) = self.shared.inner.try_borrow_mut() {
-            inner.close(self.slot);
-        }
-    }
-}
-
-/// Accepts connections on a ring.
-pub struct Acceptor<S: Sink> {
-    shared: Rc<Shared<S>>,
-    index: usize,
-}
-
-impl<S: Sink> Acceptor<S> {
-    /// The next connection, ready for [`Ring::adopt`].
-    ///
-    /// # Errors
-    /// The kernel's error, such as `EMFILE`; the next call listens on.
-    pub fn accept(&self) -> impl Future<Output = io::Result<OwnedFd>> + '_ {
-        std::future::poll_fn(|cx| {
-            let mut inner = self.shared.inner.borrow_mut();
-            let listening = &mut inner.listeners[self.index];
-            if let Some(accepted) = listening.accepted.pop_front() {
-                return Poll::Ready(accepted);
-            }
-            listening.waker = Some(cx.waker().clone());
-            if let (false, Some(listener)) = (listening.armed, &listening.listener) {
-                listening.armed = true;
-                let accept =
-                    opcode::AcceptMulti::new(types::Fd(listener.as_raw_fd())).flags(libc::SOCK_CLOEXEC).build();
-                inner.begin(accept.user_data(Op::Accept.user_data(self.index as u32, 0)));
-            }
-            Poll::Pending
-        })
-    }
-}
-
-/// A sleep of [`Ring::sleep_until`]; dropping it forgets it.
-pub struct Sleep<S: Sink> {
-    shared: Rc<Shared<S>>,
-    deadline_ns: u64,
-    key: Option<u32>,
-}
-
-impl<S: Sink> Future for Sleep<S> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let shared = Rc::clone(&self.shared);
-        let mut inner = shared.inner.borrow_mut();
-        let key = match self.key {
-            Some(key) => key,
-            None if crate::now_ns() >= self.deadline_ns => return Poll::Ready(()),
-            None => {
-                let key = inner.free_sleeps.pop().unwrap_or_else(|| {
-                    inner.sleeps.push(SleepSlot::default());
-                    inner.sleeps.len() as u32 - 1
-                });
-                let generation = inner.sleeps[key as usize].generation;
-                inner.timers.add(self.deadline_ns, key | SLEEP_KEY, generation);
-                self.key = Some(key);
-                key
-            }
-        };
-        let sleep = &mut inner.sleeps[key as usize];
-        if sleep.fired {
-            return Poll::Ready(());
-        }
-        match &mut sleep.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
-    }
-}
-
-impl<S: Sink> Drop for Sleep<S> {
-    fn drop(&mut self) {
-        let Some(key) = self.key else { return };
-        if let Ok(mut inner) = self.shared.inner.try_borrow_mut() {
-            let sleep = &mut inner.sleeps[key as usize];
-            sleep.generation = sleep.generation.wrapping_add(1);
-            sleep.waker = None;
-            sleep.fired = false;
-            inner.free_sleeps.push(key);
-        }
-    }
 }
 
 /// A task that counts its polls, for the driver.

@@ -1,7 +1,7 @@
 //! The summary, made from what was added up.
 
 use crate::clock::rfc3339_utc;
-use crate::interval::CoreCounts;
+use crate::interval::{CoreCounts, UserTime};
 use crate::latency::Latency;
 use crate::row::{ExchangeCounts, RowKind};
 use crate::summary::{
@@ -9,7 +9,7 @@ use crate::summary::{
 };
 use crate::verdict::{judge, Facts};
 
-use super::thread::StatsThread;
+use super::thread::{StatsThread, Window};
 use super::totals::RowSum;
 use super::{FinalFacts, Model};
 
@@ -124,7 +124,8 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
     let (lateness_us, service_us) = (Latency::from(&stats.totals.lateness), Latency::from(&stats.totals.service));
     let (cpu_cores, occupied) = stats.sampler.cores();
     let system = stats.sampler.system();
-    let little = little(stats);
+    let little = pauses_are_few(counts.started, all_exchanges(stats).unsent)
+        .and_then(|()| little(stats.model, &stats.totals.user_time, &stats.window));
     let judgement = judge(&Facts {
         model: stats.model,
         paced: facts.paced,
@@ -163,28 +164,27 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
     }
 }
 
+/// Whether users spent their time in iterations, as Little's law takes it; if not, why.
+fn pauses_are_few(started: u64, unsent: u64) -> Result<(), String> {
+    if unsent as f64 <= started as f64 * UNSENT_SHARE {
+        return Ok(());
+    }
+    Err(format!("{unsent} of {started} requests could not be sent, and users pause after those"))
+}
+
 /// The figures of Little's law over the load window, or why there is nothing to judge.
-fn little(stats: &StatsThread) -> Result<Little, String> {
-    if stats.model == Model::Open {
+fn little(model: Model, time: &UserTime, window: &Window) -> Result<Little, String> {
+    if model == Model::Open {
         return Err("an open run has no fixed number of users".to_owned());
     }
-    let (started, unsent) = (stats.totals.counts.started, all_exchanges(stats).unsent);
-    if unsent as f64 > started as f64 * UNSENT_SHARE {
-        return Err(format!(
-            "{unsent} of {started} requests could not be sent, and after such an iteration a user pauses outside of any"
-        ));
-    }
-    let time = &stats.totals.user_time;
-    let (load_s, iterations) = (stats.window.load_s(), time.iterations.count());
+    let (load_s, iterations) = (window.load_s(), time.iterations.count());
     let Some(mean_us) = time.iterations.mean().filter(|_| load_s > 0.0 && time.active_ns > 0) else {
         return Err("no iteration ran to its end".to_owned());
     };
     if iterations < time.users * ITERATIONS_PER_USER {
         return Err(format!(
-            "{iterations} {} of {} {} are too few; {ITERATIONS_PER_USER} a user are needed",
-            if iterations == 1 { "iteration" } else { "iterations" },
-            time.users,
-            if time.users == 1 { "user" } else { "users" },
+            "{ITERATIONS_PER_USER} iterations of each user are needed, and {} made {iterations} in all",
+            if time.users == 1 { "1 user".to_owned() } else { format!("{} users", time.users) },
         ));
     }
     let users = time.active_ns as f64 / 1e9 / load_s;
@@ -273,9 +273,21 @@ mod tests {
     #[test]
     fn too_few_iterations_are_not_judged() {
         let why = little(Model::Closed, &user_time(2, 20, 39, 200_000), &ten_seconds()).unwrap_err();
-        assert!(why.contains("39 iterations of 2 users"), "{why}");
+        assert!(why.contains("2 users made 39 in all"), "{why}");
         assert!(little(Model::Closed, &user_time(2, 20, 0, 0), &ten_seconds()).is_err());
         assert!(little(Model::Open, &user_time(2, 20, 100, 200_000), &ten_seconds()).is_err());
+    }
+
+    #[test]
+    fn users_that_could_not_send_paused_instead() {
+        assert!(pauses_are_few(0, 0).is_ok());
+        assert!(pauses_are_few(100, 1).is_ok());
+        assert_eq!(
+            pauses_are_few(100, 2).unwrap_err(),
+            "2 of 100 requests could not be sent, and users pause after those"
+        );
+        let one = little(Model::Closed, &user_time(1, 20, 1, 200_000), &ten_seconds()).unwrap_err();
+        assert_eq!(one, "20 iterations of each user are needed, and 1 user made 1 in all");
     }
 
     #[test]

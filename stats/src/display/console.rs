@@ -168,9 +168,7 @@ mod tests {
         let paper = Paper::new(1 << 20);
         play(&mut console(&paper, true), 7);
         assert_eq!(states(&paper.text()), ["running", "running", "stopped"]);
-        assert!(paper
-            .text()
-            .ends_with(&report(&sample::summary(), ReportOptions { colour: false })));
+        assert!(paper.text().ends_with(&report(&sample::summary(), ReportOptions { colour: false })));
     }
 
     #[test]

@@ -135,7 +135,9 @@ fn variables(
     report: &mut Report,
 ) -> BTreeMap<Box<str>, Arc<Value>> {
     let base_url = options.base_url.iter().map(|url| ("base_url", url));
-    let given = options.variables.iter().map(|(name, value)| (name.as_str(), value)).chain(base_url);
+    let variables = options.variables.iter().map(|(name, value)| (name.as_str(), value));
+    // An empty base_url hides none (hrp spec section 2).
+    let given = variables.chain(base_url).filter(|(name, value)| *name != "base_url" || !value.is_empty());
     let given = given.map(|(name, value)| (Box::from(name), Arc::new(Value::text(value)))).collect();
     let mut scope = Scope { config: Arc::new(given), ..Scope::default() };
     let mut layers = fields.map(|fields| layers(fields, report)).unwrap_or_default();

@@ -43,13 +43,14 @@ pub struct Loaded {
 }
 
 /// Loads every case of files and folders. A folder is searched with its sub-folders, except those that begin with a dot; files
-/// in it that are no test cases (no `teststeps`) are passed over.
+/// in it that are no test cases (no `teststeps`) are passed over, and cases in it that cannot be run are left out with a warning
+/// for each reason (hrp spec 1.10).
 ///
 /// # Errors
-/// Everything that is wrong with any of them: a file that is missing or broken, a key that is not built yet, an unknown assert, a
-/// variable that nothing defines; or that there is no case at all.
+/// Everything that is wrong with any file that was named: it is missing or broken, holds a key that is not built yet, an unknown
+/// assert, a variable that nothing defines; or that there is no case at all.
 pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadError> {
-    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new() };
+    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new(), left_out: Vec::new() };
     for path in paths {
         if path.is_dir() {
             loader.load_folder(path, 0);
@@ -59,8 +60,13 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadErro
     }
     if loader.errors.is_empty() && loader.cases.is_empty() {
         let path = paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
-        let help = "a test case is a .yml, .yaml or .json file with config and teststeps";
-        loader.fail(path, code::GENERAL, "no test case found", help);
+        let (message, help) = if loader.left_out.is_empty() {
+            ("no test case found", "a test case is a .yml, .yaml or .json file with config and teststeps")
+        } else {
+            ("no test case in it can be run", "what is wrong with each of them follows")
+        };
+        loader.fail(path, code::GENERAL, message, help);
+        loader.errors.append(&mut loader.left_out);
     }
     loader.finish()
 }
@@ -70,7 +76,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadErro
 /// # Errors
 /// As [`load`], and for a name whose extension is none of a test case.
 pub fn load_text(name: &str, text: &str, options: &LoadOptions) -> Result<Loaded, LoadError> {
-    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new() };
+    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new(), left_out: Vec::new() };
     let path = Path::new(name);
     match format_of(path) {
         Some(format) => loader.load_text(path, format, text, Origin::Named),
@@ -93,11 +99,14 @@ struct Loader<'a> {
     cases: Vec<Case>,
     warnings: Vec<Diagnostic>,
     errors: Vec<Diagnostic>,
+    /// What is wrong with cases that were found in folders.
+    left_out: Vec<Diagnostic>,
 }
 
 impl Loader<'_> {
-    fn finish(self) -> Result<Loaded, LoadError> {
+    fn finish(mut self) -> Result<Loaded, LoadError> {
         if self.errors.is_empty() {
+            self.warnings.extend(self.left_out.into_iter().map(Diagnostic::into_left_out));
             Ok(Loaded { cases: self.cases, warnings: self.warnings })
         } else {
             Err(LoadError { diagnostics: self.errors })
@@ -138,10 +147,13 @@ impl Loader<'_> {
         };
         let bytes = match read(path) {
             Ok(bytes) => bytes,
+            // Folders of cases hold data too, which may be large.
+            Err(error) if origin == Origin::Found && error.kind() == io::ErrorKind::FileTooLarge => return,
             Err(error) => return self.fail_to_read(path, &error),
         };
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text.trim_start_matches('\u{feff}'),
+            Err(_) if origin == Origin::Found && !mentions_teststeps(&bytes) => return,
             Err(error) => {
                 let line = bytes[..error.valid_up_to()].split(|b| *b == b'\n').count();
                 let code = if format == Format::Yaml { code::YAML } else { code::JSON };
@@ -157,7 +169,7 @@ impl Loader<'_> {
         let case = match parse(text, format) {
             Ok(root) if origin == Origin::Found && !has_teststeps(&root) => return,
             Ok(root) => compile_case(&root, path.into(), self.options, &mut report),
-            Err(_) if origin == Origin::Found && !text.to_ascii_lowercase().contains("teststeps") => return,
+            Err(_) if origin == Origin::Found && !mentions_teststeps(text.as_bytes()) => return,
             Err(error) => {
                 let code = report.syntax_code();
                 let name = if format == Format::Yaml { "YAML" } else { "JSON" };
@@ -168,7 +180,10 @@ impl Loader<'_> {
         };
         self.cases.extend(case);
         self.warnings.append(&mut report.warnings);
-        self.errors.append(&mut report.errors);
+        match origin {
+            Origin::Named => self.errors.append(&mut report.errors),
+            Origin::Found => self.left_out.append(&mut report.errors),
+        }
     }
 
     fn fail_by_extension(&mut self, path: &Path) {
@@ -202,7 +217,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, MAX_FILE_BYTES + 1), &mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_FILE_BYTES >> 20)));
+        let message = format!("it is larger than {} MiB", MAX_FILE_BYTES >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)
 }
@@ -220,6 +236,12 @@ fn parse(text: &str, format: Format) -> Result<Node, crate::document::SyntaxErro
         Format::Yaml => parse_yaml(text),
         Format::Json => parse_json(text),
     }
+}
+
+/// Whether a file that cannot be read as YAML or JSON is meant as a test case.
+fn mentions_teststeps(bytes: &[u8]) -> bool {
+    const KEY: &[u8] = b"teststeps";
+    bytes.windows(KEY.len()).any(|window| window.eq_ignore_ascii_case(KEY))
 }
 
 fn has_teststeps(root: &Node) -> bool {

@@ -71,21 +71,13 @@ impl Report {
     }
 
     pub(crate) fn error(&mut self, place: Place, exit_code: u8, message: impl Into<String>) -> &mut Diagnostic {
-        if self.errors.len() < MAX_REPORTED {
-            let diagnostic = self.diagnostic(place, Severity::Error, exit_code, message.into());
-            self.errors.push(diagnostic);
-            return self.errors.last_mut().unwrap_or(&mut self.beyond);
-        }
-        &mut self.beyond
+        let diagnostic = self.diagnostic(place, Severity::Error, exit_code, message.into());
+        add(&mut self.errors, diagnostic).unwrap_or(&mut self.beyond)
     }
 
     pub(crate) fn warn(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
-        if self.warnings.len() < MAX_REPORTED {
-            let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
-            self.warnings.push(diagnostic);
-            return self.warnings.last_mut().unwrap_or(&mut self.beyond);
-        }
-        &mut self.beyond
+        let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
+        add(&mut self.warnings, diagnostic).unwrap_or(&mut self.beyond)
     }
 
     /// A key of the language that hrp knows and this program does not run yet.
@@ -123,7 +115,7 @@ impl Report {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let place = SourcePlace {
             source: self.source.clone(),
-            span: SourceSpan::from((offset, shown_len(&text[offset..], place.len))),
+            span: SourceSpan::from((offset, shown_len(text.get(offset..).unwrap_or_default(), place.len))),
             line: before.bytes().filter(|b| *b == b'\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
         };
@@ -137,6 +129,16 @@ impl Report {
             place: Some(place),
         }
     }
+}
+
+/// Adds one that is new, and gives it; what the config says is compiled into every step, and said once.
+fn add(list: &mut Vec<Diagnostic>, diagnostic: Diagnostic) -> Option<&mut Diagnostic> {
+    let known = list.iter().any(|one| one.line_column() == diagnostic.line_column() && one.message == diagnostic.message);
+    if known || list.len() >= MAX_REPORTED {
+        return None;
+    }
+    list.push(diagnostic);
+    list.last_mut()
 }
 
 /// A label under the first line of a place: pointing at a whole block helps nobody.

@@ -395,19 +395,13 @@ enum ContentType {
 }
 
 fn content_type(headers: &[HeaderProgram]) -> ContentType {
-    let mut maybe = false;
-    for header in headers {
-        match &header.name {
-            HeaderName::Rendered(_) => maybe = true,
-            HeaderName::Known(name) if &**name == "Content-Type" => {
-                return header.value.const_text().map_or(ContentType::Rendered, |kind| ContentType::Known(Some(kind)));
-            }
-            HeaderName::Known(_) => {}
-        }
+    if !headers.iter().all(|header| header.name.is_known()) {
+        return ContentType::Rendered;
     }
-    if maybe {
-        ContentType::Rendered
-    } else {
-        ContentType::Known(None)
+    let named = |header: &&HeaderProgram| matches!(&header.name, HeaderName::Known(name) if &**name == "Content-Type");
+    match headers.iter().find(named).map(|header| header.value.const_text()) {
+        None => ContentType::Known(None),
+        Some(None) => ContentType::Rendered,
+        Some(Some(kind)) => ContentType::Known(Some(kind)),
     }
 }

@@ -40,6 +40,13 @@ pub(crate) fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &
         report.warn(other.place, format!("\"{}\" is ignored: this is a {} step", other.text, kind.text));
     }
     refuse_not_built(&fields, report);
+    if !kind.text.eq_ignore_ascii_case("request") {
+        for (key, node) in ["variables", "extract", "validate"].into_iter().filter_map(|name| fields.entry(name)) {
+            if !asks_nothing(node, 0) {
+                report.warn(key.place, format!("\"{}\" is ignored: a {} step has no response", key.text, kind.text));
+            }
+        }
+    }
     match kind.text.to_ascii_lowercase().as_str() {
         "request" => compile_request(&fields, body, builder, report),
         "transaction" => transaction(body, builder, report),

@@ -4,7 +4,7 @@ use jmespath::ast::Ast;
 use regex::Regex;
 
 use super::{
-    cookies::cookie,
+    cookies::{cookie, for_each_cookie},
     jmes::{visit, Jmes, ROOTS},
     path::Path,
     ParsedBody, ResponseParts,
@@ -99,6 +99,18 @@ impl Search {
 
     pub(crate) fn is_status(&self) -> bool {
         matches!(self.kind, Kind::Status)
+    }
+
+    /// Looks it up and hands over the value, of several cookies of one name the last time the last. Unlike [`find`](Self::find) it
+    /// copies no cookie.
+    pub(crate) fn give(&self, response: &ResponseParts<'_>, take: &mut dyn FnMut(Operand<'_>)) {
+        let Kind::Cookie(name) = &self.kind else { return take(self.find(response).operand()) };
+        take(Operand::Null);
+        for_each_cookie(response.headers, &mut |n, value| {
+            if n == &**name {
+                take(Operand::Text(value));
+            }
+        });
     }
 
     /// Looks it up. Nothing found is null; an expression that breaks a rule while it runs, and a pattern that does not match,

@@ -7,7 +7,7 @@ use crate::sample;
 use crate::summary::{Conservation, ErrorCount, Summary, Threshold};
 use crate::verdict::{Limit, Verdict};
 
-const PLAIN: ReportOptions = ReportOptions { model: Model::Closed, colour: false };
+const PLAIN: ReportOptions = ReportOptions { colour: false };
 
 /// The made-up run without its failures.
 fn good() -> Summary {
@@ -223,7 +223,7 @@ fn lines_fit_a_wide_terminal() {
 
 #[test]
 fn colour_marks_failures_and_the_verdict() {
-    let coloured = |summary: &Summary| report(summary, ReportOptions { colour: true, ..PLAIN });
+    let coloured = |summary: &Summary| report(summary, ReportOptions { colour: true });
     let failed = coloured(&sample::summary());
     assert!(failed.lines().any(|line| line.starts_with("\x1b[31m  POST order") && line.ends_with("\x1b[0m")));
     assert!(failed.lines().any(|line| line.starts_with("  GET hello")));
@@ -252,7 +252,8 @@ fn an_open_run_shows_response_times() {
     let mut summary = good();
     summary.totals.response_us.max = Some(7_000_000);
     summary.steps[0].response_us.max = Some(6_000_000);
-    let text = report(&summary, ReportOptions { model: Model::Open, ..PLAIN });
+    summary.run.model = Model::Open;
+    let text = report(&summary, PLAIN);
     let line_of = |name: &str| text.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
     assert!(line_of("GET hello").ends_with("6.00 s"));
     assert!(line_of("Total").ends_with("7.00 s"));
