@@ -25,15 +25,15 @@ pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
 fn load_line(plan: &Plan) -> String {
     let load = &plan.load;
     let what = if plan.record_action { "user" } else { "connection" };
-    let mut parts = vec![format!("{} {what}{}", load.users, if load.users == 1 { "" } else { "s" })];
+    let mut parts = vec![counted(load.users.into(), what)];
     if load.spawn_rate.is_finite() && load.users > 1 {
         parts.push(format!("{} started a second", load.spawn_rate));
     }
     if let Some(loops) = load.loops_per_user {
-        parts.push(format!("{loops} iterations each"));
+        parts.push(format!("{} each", counted(loops, "iteration")));
     }
     if let Some(requests) = load.total_requests {
-        parts.push(format!("{requests} requests in all"));
+        parts.push(format!("{} in all", counted(requests, "request")));
     }
     if let Some(pacing) = plan.pacing {
         let unit = match pacing.unit {
@@ -48,6 +48,11 @@ fn load_line(plan: &Plan) -> String {
         None => {}
     }
     parts.join(", ")
+}
+
+/// `1 user`, `2 users`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The budget of one source address towards one destination, and what happens where the plan goes beyond it.
@@ -110,6 +115,8 @@ mod tests {
         assert_eq!(load_line(&plan), "1 user, at most 5 iterations a second, until Ctrl-C");
         let plan = planned_demo(&["--spawn-count=2", "--run-time=0", "--loop-count=3"]).plan;
         assert_eq!(load_line(&plan), "2 users, 50 started a second, 3 iterations each");
+        let plan = planned_demo(&["--spawn-count=1", "--run-time=0", "--loop-count=1"]).plan;
+        assert_eq!(load_line(&plan), "1 user, 1 iteration each");
         let plan = planned_hit(&["http://h/", "-n", "20", "--max-rps", "0.5"]).unwrap().plan;
         assert_eq!(load_line(&plan), "10 connections, 20 requests in all, at most 0.5 requests a second");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pummel_engine::{Plan, PortBudget, StopSignal};
+use pummel_engine::{EngineError, Plan, PortBudget, StopSignal};
 use pummel_stats::{
     display::{Console, ConsoleOptions, JsonError, JsonFile},
     Finished, OutputSpec, Summary, Verdict,
@@ -40,9 +40,8 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
         output.stream().print(&banner(&plan, PortBudget::of(&plan)));
     }
     let outputs = console(&plan, &output).into_iter().collect();
-    let finished = pummel_engine::run(plan, &stop, outputs).map_err(|error| {
-        Failure::with_code(exit::FAILED, error.to_string(), "`pummel doctor` says what this machine lacks")
-    })?;
+    tracing::info!(command = plan.command, name = plan.name, users = plan.load.users, cpus = ?plan.cpus, "the run starts");
+    let finished = pummel_engine::run(plan, &stop, outputs).map_err(|error| not_started(&error))?;
 
     let exit_code = exit_code(&finished, output.fail_on_client_saturation);
     let Finished { summary, output_problems, .. } = finished;
@@ -56,7 +55,19 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     if let Some(json) = json {
         json.write(&summary).map_err(|error| json_failure(exit::FAILED, &error))?;
     }
+    let (requests, failures) = (summary.totals.requests, summary.totals.failures);
+    tracing::info!(requests, failures, exit_code, "the run ended");
     Ok(Ended { summary, exit_code })
+}
+
+/// Why there was no run. The engine's sentences hold their remedy; where the machine is to blame, doctor knows more.
+fn not_started(error: &EngineError) -> Failure {
+    match error {
+        EngineError::Ring(_) | EngineError::Core { .. } | EngineError::LockedMemory { .. } => {
+            Failure::with_code(exit::FAILED, error.to_string(), "`pummel doctor` says what this machine lacks")
+        }
+        _ => Failure::without_help(exit::FAILED, error.to_string()),
+    }
 }
 
 /// Tables and progress while the load runs, and the report at its end.
@@ -149,6 +160,16 @@ mod tests {
         assert_eq!(exit_code(&broken, true), 1);
         let lost = finished(|summary| summary.conservation.ok = false);
         assert_eq!(exit_code(&lost, true), 1);
+    }
+
+    #[test]
+    fn doctor_is_named_where_the_machine_is_to_blame() {
+        let core = EngineError::Core { cpu: 3, reason: "it is gone".into() };
+        assert_eq!(not_started(&core).help().unwrap(), "`pummel doctor` says what this machine lacks");
+        let unknown = EngineError::Unresolvable { host: "h.invalid".into(), error: std::io::Error::other("unknown") };
+        let failure = not_started(&unknown);
+        assert_eq!((failure.exit_code(), failure.help()), (1, None));
+        assert!(failure.message().starts_with("cannot resolve h.invalid: "), "{}", failure.message());
     }
 
     #[test]

@@ -7,7 +7,10 @@ use std::{
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, Severity};
 
-use crate::exit;
+use crate::{
+    exit,
+    log::{diagnostics, Diagnostics},
+};
 
 /// Why a command ends without having done its work.
 #[derive(Debug)]
@@ -26,8 +29,16 @@ impl Failure {
 
     /// Any other end, with its exit code.
     pub(crate) fn with_code(exit_code: u8, message: impl Into<String>, help: impl Into<String>) -> Self {
-        let notice = Notice { message: message.into(), help: Some(help.into()), severity: Severity::Error };
-        Self::from_diagnostic(notice, exit_code)
+        Self::notice(exit_code, message.into(), Some(help.into()))
+    }
+
+    /// An end whose sentence says itself what to do.
+    pub(crate) fn without_help(exit_code: u8, message: impl Into<String>) -> Self {
+        Self::notice(exit_code, message.into(), None)
+    }
+
+    fn notice(exit_code: u8, message: String, help: Option<String>) -> Self {
+        Self::from_diagnostic(Notice { message, help, severity: Severity::Error }, exit_code)
     }
 
     /// A diagnostic of another crate, which knows more (the place in the user's file, for instance).
@@ -50,6 +61,12 @@ impl Failure {
     pub(crate) fn message(&self) -> String {
         self.report.to_string()
     }
+
+    /// What to do next.
+    #[cfg(test)]
+    pub(crate) fn help(&self) -> Option<String> {
+        self.report.help().map(|help| help.to_string())
+    }
 }
 
 /// Something the user should know although the command goes on.
@@ -57,8 +74,40 @@ pub(crate) fn warn(message: impl Into<String>, help: Option<String>) {
     print_diagnostic(&Notice { message: message.into(), help, severity: Severity::Warning });
 }
 
-/// Shows any diagnostic on stderr, in colour on a terminal only. A closed stderr is no reason to fail.
+/// Shows any diagnostic on stderr: as text, in colour on a terminal only, or as a JSON line (`--log-json`). One that holds
+/// others comes after them. A closed stderr is no reason to fail.
 pub(crate) fn print_diagnostic(diagnostic: &dyn Diagnostic) {
+    let is_warning = diagnostic.severity() == Some(Severity::Warning);
+    let Diagnostics { json, warnings } = diagnostics();
+    if is_warning && !warnings {
+        return;
+    }
+    if let Some(parts) = diagnostic.related() {
+        parts.for_each(print_diagnostic);
+        let help = diagnostic.help().map(|help| help.to_string());
+        let severity = diagnostic.severity().unwrap_or_default();
+        return print_diagnostic(&Notice { message: diagnostic.to_string(), help, severity });
+    }
+    if json {
+        log_diagnostic(diagnostic, is_warning);
+    } else {
+        show_diagnostic(diagnostic);
+    }
+}
+
+/// A line of the log.
+fn log_diagnostic(diagnostic: &dyn Diagnostic, is_warning: bool) {
+    let help = diagnostic.help().map(|help| help.to_string());
+    let help = help.as_deref();
+    if is_warning {
+        tracing::warn!(help, "{diagnostic}");
+    } else {
+        tracing::error!(help, "{diagnostic}");
+    }
+}
+
+/// Text for people, with the lines of the user's file around the place.
+fn show_diagnostic(diagnostic: &dyn Diagnostic) {
     let stderr = std::io::stderr();
     let theme = match (stderr.is_terminal(), colour_wanted()) {
         (true, true) => GraphicalTheme::unicode(),

@@ -1,8 +1,26 @@
 //! Diagnostics of the program on stderr (`--log-level`, `--log-json`). Nothing is logged on the request path.
 
+use std::sync::OnceLock;
+
 use tracing::level_filters::LevelFilter;
 
 use crate::flags::LogLevel;
+
+/// How a person, or a program, wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Diagnostics {
+    /// One JSON object a line rather than text for people.
+    pub(crate) json: bool,
+    /// Warnings are shown; errors always are, but for JSON with `--log-level off`.
+    pub(crate) warnings: bool,
+}
+
+static CHOSEN: OnceLock<Diagnostics> = OnceLock::new();
+
+/// What was chosen; text with warnings until [`start`] was called.
+pub(crate) fn diagnostics() -> Diagnostics {
+    CHOSEN.get().copied().unwrap_or(Diagnostics { json: false, warnings: true })
+}
 
 /// Starts logging. To be called once, before anything else runs.
 pub(crate) fn start(level: LogLevel, json: bool) {
@@ -14,6 +32,7 @@ pub(crate) fn start(level: LogLevel, json: bool) {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Off => LevelFilter::OFF,
     };
+    let _ = CHOSEN.set(Diagnostics { json, warnings: level >= LevelFilter::WARN });
     // A stderr nobody reads must not end the run, so failures to write are not reported on it either.
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).log_internal_errors(false);
     if json {

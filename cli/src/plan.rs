@@ -12,8 +12,8 @@ use crate::{
     failure::{print_diagnostic, warn, Failure},
     files::{read_text, FileKind},
     flags::{
-        BoomFlags, ConnectionSharing, DemoFlags, GivenLaterFlag, HitFlags, LoadFlags, NetworkFlags, OutputFlags,
-        RateUnit, StaleRetry, TransportFlags,
+        BoomFlags, CaseRunFlags, ConnectionSharing, DemoFlags, GivenLaterFlag, HitFlags, OutputFlags, RateUnit,
+        StaleRetry, TransportFlags,
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
@@ -90,21 +90,17 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     for warning in &loaded.warnings {
         print_diagnostic(warning);
     }
+    for case in &loaded.cases {
+        tracing::debug!(case = &*case.name, steps = case.steps.len(), weight = case.weight, "a test case is loaded");
+    }
 
-    let cpus = choose_cpus(&flags.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
-    let name = name_of(&loaded.cases);
-    Ok(PlannedRun {
-        plan: case_plan("boom", name, loaded.cases, &flags.load, &flags.network, cpus),
-        output: output_plan(&flags.output),
-    })
+    let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
+    Ok(plan_cases("boom", &flags.run, loaded.cases, cpus))
 }
 
 /// The run of `demo`: `cases` against the server that was started for it.
 pub(crate) fn plan_demo(flags: &DemoFlags, cases: Vec<Case>, cpus: Vec<usize>) -> PlannedRun {
-    PlannedRun {
-        plan: case_plan("demo", name_of(&cases), cases, &flags.load, &flags.network, cpus),
-        output: output_plan(&flags.output),
-    }
+    plan_cases("demo", &flags.run, cases, cpus)
 }
 
 /// The run of `hit`.
@@ -157,21 +153,15 @@ fn refuse_what_is_not_built(given: &[GivenLaterFlag]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn case_plan(
-    command: &'static str,
-    name: String,
-    cases: Vec<Case>,
-    load: &LoadFlags,
-    network_flags: &NetworkFlags,
-    cpus: Vec<usize>,
-) -> Plan {
+fn plan_cases(command: &'static str, flags: &CaseRunFlags, cases: Vec<Case>, cpus: Vec<usize>) -> PlannedRun {
+    let CaseRunFlags { load, network: network_flags, output, machine: _ } = flags;
     let unit = match load.rate_unit {
         RateUnit::Request => PacingUnit::Request,
         RateUnit::Iteration => PacingUnit::Iteration,
     };
-    Plan {
+    let plan = Plan {
         command,
-        name,
+        name: name_of(&cases),
         cases,
         load: Load {
             users: load.spawn_count,
@@ -185,7 +175,8 @@ fn case_plan(
         network: network(&network_flags.transport, network_flags.request_timeout, network_flags.connections),
         stop_timeout: network_flags.transport.stop_timeout,
         record_action: true,
-    }
+    };
+    PlannedRun { plan, output: output_plan(output) }
 }
 
 fn network(flags: &TransportFlags, request_timeout: Duration, sharing: ConnectionSharing) -> Network {

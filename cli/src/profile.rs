@@ -68,14 +68,14 @@ pub(crate) fn apply_profile(path: &Path, flags: &mut BoomFlags) -> Result<Vec<St
 fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut Vec<String>) -> Result<(), Failure> {
     let value = entry.value.as_str();
     let result = match entry.key.as_str() {
-        "spawn-count" => parse_users(value).map(|users| flags.load.spawn_count = users),
-        "spawn-rate" => parse_rate(value).map(|rate| flags.load.spawn_rate = rate),
-        "run-time" => parse_duration(value).map(|time| flags.load.run_time = time),
-        "loop-count" => parse_whole(value).map(|loops| flags.load.loop_count = loops),
-        "max-rps" => parse_rate_limit(value).map(|limit| flags.load.max_rps = limit),
-        "disable-keepalive" => parse_switch(value).map(|on| flags.network.transport.disable_keepalive = on),
-        "disable-compression" => parse_switch(value).map(|on| flags.network.transport.disable_compression = on),
-        "disable-console-output" => parse_switch(value).map(|on| flags.output.disable_console_output = on),
+        "spawn-count" => parse_users(value).map(|users| flags.run.load.spawn_count = users),
+        "spawn-rate" => parse_rate(value).map(|rate| flags.run.load.spawn_rate = rate),
+        "run-time" => parse_duration(value).map(|time| flags.run.load.run_time = time),
+        "loop-count" => parse_whole(value).map(|loops| flags.run.load.loop_count = loops),
+        "max-rps" => parse_rate_limit(value).map(|limit| flags.run.load.max_rps = limit),
+        "disable-keepalive" => parse_switch(value).map(|on| flags.run.network.transport.disable_keepalive = on),
+        "disable-compression" => parse_switch(value).map(|on| flags.run.network.transport.disable_compression = on),
+        "disable-console-output" => parse_switch(value).map(|on| flags.run.output.disable_console_output = on),
         // The file's name for --mem-profile and its duration is longer.
         key => {
             let flag = key.replacen("memory-profile", "mem-profile", 1);
@@ -230,12 +230,12 @@ mod tests {
         let mut flags = boom_flags(&["--spawn-count", "7", "--spawn-rate", "9", "--run-time", "3"]);
         let text = "spawn-count: 4\nrun-time: 2m\nmax-rps: 5\nrequest-increase-rate: \"-1\"\ndisable-keepalive: yes\nloop-count: ~\n";
         assert!(apply("a.yml", text, &mut flags).unwrap().is_empty());
-        assert_eq!(flags.load.spawn_count, 4);
-        assert!((flags.load.spawn_rate - 9.0).abs() < f64::EPSILON);
-        assert_eq!(flags.load.run_time.as_secs(), 120);
-        assert_eq!(flags.load.max_rps, Some(5.0));
-        assert_eq!(flags.load.loop_count, -1);
-        assert!(flags.network.transport.disable_keepalive);
+        assert_eq!(flags.run.load.spawn_count, 4);
+        assert!((flags.run.load.spawn_rate - 9.0).abs() < f64::EPSILON);
+        assert_eq!(flags.run.load.run_time.as_secs(), 120);
+        assert_eq!(flags.run.load.max_rps, Some(5.0));
+        assert_eq!(flags.run.load.loop_count, -1);
+        assert!(flags.run.network.transport.disable_keepalive);
         assert!(flags.later.given.is_empty());
     }
 
@@ -244,8 +244,8 @@ mod tests {
         let mut flags = boom_flags(&[]);
         let text = r#"{"spawn-count": 4, "spawn-rate": 2.5, "loop-count": 5, "disable-console-output": true, "max-rps": null}"#;
         assert!(apply("b.json", text, &mut flags).unwrap().is_empty());
-        assert_eq!((flags.load.spawn_count, flags.load.loop_count), (4, 5));
-        assert!(flags.output.disable_console_output);
+        assert_eq!((flags.run.load.spawn_count, flags.run.load.loop_count), (4, 5));
+        assert!(flags.run.output.disable_console_output);
     }
 
     #[test]

@@ -307,3 +307,20 @@ fn variables_and_names() {
     );
     assert_eq!(run.summary["steps"][0]["case"], "names of line");
 }
+
+#[test]
+fn time_limits_of_a_step_and_of_the_config() {
+    let echo = Echo::start();
+    let folder = Folder::new();
+    // The server answers after ten seconds; the step's limit stands above the config's.
+    for limits in [
+        "config: {name: limits, request_timeout: 0.2}\nteststeps:\n- request: {",
+        "config: {name: limits, request_timeout: 60}\nteststeps:\n- request: {timeout: 0.2, ",
+    ] {
+        let case = folder.write("case.yml", &format!("{limits}method: GET, url: /delay/10000}}\n  name: slow\n"));
+        let run = once(&echo, &case, &[]);
+        assert_rows(&run, &[("request-GET", "slow", 1, 1), ("transaction", "Action", 1, 1)]);
+        assert_eq!(run.errors("request_timeout"), 1);
+        assert!(run.number("/totals/failed_us/min") >= 200_000);
+    }
+}

@@ -31,6 +31,8 @@ help_snapshot! {
 fn the_version_is_the_packages() {
     let ran = run(&["--version"]);
     assert_eq!((ran.code, ran.stdout.trim()), (0, concat!("pummel ", env!("CARGO_PKG_VERSION"))));
+    let ran = run(&["boom", "--version"]);
+    assert_eq!((ran.code, ran.stdout.trim()), (0, concat!("pummel boom ", env!("CARGO_PKG_VERSION"))));
 }
 
 #[test]

@@ -1,15 +1,13 @@
 //! Wrong usage ends with 2 and a sentence that names the flag and says what to do; nothing a user types panics.
 
 mod common;
+#[path = "common/temp_file.rs"]
+mod temp_file;
 
-use std::{
-    fs,
-    io::Read,
-    path::PathBuf,
-    process::{self, Stdio},
-};
+use std::{io::Read, process::Stdio};
 
 use common::{pummel, run};
+use temp_file::TempFile;
 
 /// Runs a command line that is wrong and checks its code, its text, and that stdout stays empty.
 fn refused(args: &[&str], code: i32, parts: &[&str]) {
@@ -20,29 +18,6 @@ fn refused(args: &[&str], code: i32, parts: &[&str]) {
         assert!(ran.stderr.contains(part), "{args:?}: \"{part}\" is not in\n{}", ran.stderr);
     }
     assert!(!ran.stderr.contains("panicked"), "{args:?}: {}", ran.stderr);
-}
-
-/// A file of its own in a folder that is removed at the end.
-struct TempFile(PathBuf);
-
-impl TempFile {
-    fn new(name: &str, text: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("pummel-usage-{}-{name}", process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let path = dir.join(name);
-        fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(self.0.parent().unwrap());
-    }
 }
 
 const URL: &str = "http://127.0.0.1:1/";

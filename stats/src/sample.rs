@@ -46,7 +46,7 @@ fn errors() -> Vec<ErrorCount> {
             count: 3,
         },
         ErrorCount {
-            kind: "connect refused".into(),
+            kind: "connect_refused".into(),
             step: "order".into(),
             message: "127.0.0.1:8080 refused the connection".into(),
             count: 1,

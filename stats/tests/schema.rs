@@ -133,3 +133,22 @@ fn a_real_run_carries_its_plan_and_its_start() {
     assert_eq!(json["totals"]["service_us"]["p50"], 400);
     assert_eq!(json["totals"]["response_us"]["p50"], 401);
 }
+
+#[test]
+fn the_rate_of_a_transaction_is_that_of_the_load_window() {
+    let (collector, mut recorders) = start(1, Vec::new());
+    let mut recorder = recorders.pop().unwrap();
+    let row = recorder.row(key(RowKind::Transaction, "buy"));
+    recorder.user_started(0);
+    // 3 passed and 1 failed in 2 s of load; the one that ends after the stop is counted and is no part of the rate.
+    (0..4).for_each(|n| recorder.transaction(row, n > 0, 100));
+    recorder.load_stopped(2 * S);
+    collector.load_stopped(2 * S);
+    recorder.transaction(row, true, 100);
+    recorder.user_finished(3 * S);
+    recorder.finish(3 * S);
+    let summary = collector.finish(FinalFacts::default()).unwrap().summary;
+    let buy = &summary.transactions[0];
+    assert_eq!((buy.passed, buy.failed), (4, 1));
+    assert!((buy.rps - 2.0).abs() < 1e-9, "{}", buy.rps);
+}

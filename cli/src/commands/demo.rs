@@ -24,7 +24,7 @@ const CASE: &str = include_str!("../../../scripts/cases/demo.yml");
 /// Wrong usage, a server that does not start, and a run that does not.
 pub(crate) fn demo(flags: &DemoFlags) -> Result<u8, Failure> {
     let allowed = allowed_cpus()?;
-    let (load_cpus, server_cpu) = share_cpus(&flags.machine, &allowed, cpu_quota(&SystemFiles::of_this_machine()))?;
+    let (load_cpus, server_cpu) = share_cpus(&flags.run.machine, &allowed, cpu_quota(&SystemFiles::of_this_machine()))?;
     if load_cpus.contains(&server_cpu) {
         warn(format!("the server and the load share CPU {server_cpu}: both are slower than they could be"), None);
     }

@@ -1,6 +1,6 @@
 //! `pummel target`.
 
-use pummel_target::{Target, TargetOptions};
+use pummel_target::{Target, TargetError, TargetOptions};
 
 use crate::{
     console::Stream,
@@ -31,10 +31,10 @@ pub(crate) fn target(flags: &TargetFlags) -> Result<u8, Failure> {
 }
 
 /// The embedded server did not start.
-pub(super) fn cannot_start(error: &pummel_target::TargetError) -> Failure {
-    Failure::with_code(
-        exit::FAILED,
-        format!("the embedded server does not start: {error}"),
-        "give another address with --listen if this one is taken; `pummel doctor` says what this machine lacks",
-    )
+pub(super) fn cannot_start(error: &TargetError) -> Failure {
+    let message = format!("the embedded server does not start: {error}");
+    match error {
+        TargetError::Listen { .. } => Failure::without_help(exit::FAILED, message),
+        _ => Failure::with_code(exit::FAILED, message, "`pummel doctor` says what this machine lacks"),
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{LaterFlags, LoadFlags, MachineFlags, NetworkFlags, OutputFlags};
+use super::{CaseRunFlags, LaterFlags};
 use crate::values::{parse_http_url, parse_name_value};
 
 /// Run HttpRunner test cases as load
@@ -34,18 +34,9 @@ pub(crate) struct BoomFlags {
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
 
-    /// How much load.
+    /// How the cases are run.
     #[command(flatten)]
-    pub(crate) load: LoadFlags,
-    /// Connections and their limits.
-    #[command(flatten)]
-    pub(crate) network: NetworkFlags,
-    /// Which CPUs.
-    #[command(flatten)]
-    pub(crate) machine: MachineFlags,
-    /// What is shown and written.
-    #[command(flatten)]
-    pub(crate) output: OutputFlags,
+    pub(crate) run: CaseRunFlags,
     /// hrp's flags that do nothing here yet.
     #[command(flatten)]
     pub(crate) later: LaterFlags,

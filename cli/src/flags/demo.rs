@@ -2,25 +2,16 @@
 
 use clap::{Args, Command};
 
-use super::{LoadFlags, MachineFlags, NetworkFlags, OutputFlags};
+use super::CaseRunFlags;
 
 /// Start the embedded server and load it: 200 users, 2 requests and a transaction
 ///
 /// The server has a CPU of its own where there are two, and the load has the others. The load flags change the run.
 #[derive(Debug, Args)]
 pub(crate) struct DemoFlags {
-    /// How much load.
+    /// How the cases are run.
     #[command(flatten)]
-    pub(crate) load: LoadFlags,
-    /// Connections and their limits.
-    #[command(flatten)]
-    pub(crate) network: NetworkFlags,
-    /// Which CPUs make the load.
-    #[command(flatten)]
-    pub(crate) machine: MachineFlags,
-    /// What is shown and written.
-    #[command(flatten)]
-    pub(crate) output: OutputFlags,
+    pub(crate) run: CaseRunFlags,
 }
 
 /// The run of the comparison case: 200 users, 50 more each second, for 15 seconds.

@@ -3,10 +3,11 @@
 //! Help texts, shell completions and the man page come from these definitions. Nothing here decides anything: turning
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
-//! Reading order: this file, `boom.rs` and the groups it is made of (`load.rs`, `network.rs`, `machine.rs`,
-//! `output.rs`), `later.rs` for hrp's flags that are not built yet, then the other commands.
+//! Reading order: this file, `boom.rs` and the groups it is made of (`case_run.rs`: `load.rs`, `network.rs`,
+//! `machine.rs`, `output.rs`), `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod boom;
+mod case_run;
 mod demo;
 mod hit;
 mod later;
@@ -19,6 +20,7 @@ mod output;
 use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use boom::BoomFlags;
+pub(crate) use case_run::CaseRunFlags;
 pub(crate) use demo::DemoFlags;
 pub(crate) use hit::HitFlags;
 pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
@@ -141,5 +143,11 @@ pub(crate) enum Command {
 /// The command line as clap knows it, with what the definitions cannot say for themselves: `demo` shares the load flags
 /// of `boom` and has other defaults.
 pub(crate) fn command() -> ClapCommand {
-    Cli::command().mut_subcommand("demo", demo::set_defaults)
+    let command = Cli::command().mut_subcommand("demo", demo::set_defaults);
+    let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    // `pummel boom --version` says `pummel boom 0.1.0`, as it is typed, rather than `pummel-boom`.
+    names.into_iter().fold(command, |command, name| {
+        let shown = format!("pummel {name}");
+        command.mut_subcommand(name, |command| command.display_name(shown))
+    })
 }

@@ -12,14 +12,14 @@ use std::{
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// `cases/echo_server.py` on a free port; ended when dropped.
-pub struct Echo {
+pub(crate) struct Echo {
     child: Child,
     port: u16,
 }
 
 impl Echo {
     /// Starts one and waits until it listens.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = super::load::closed_port();
         let child = Command::new("python3")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/echo_server.py"))
@@ -33,7 +33,8 @@ impl Echo {
         let since = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if echo.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-                let said = echo.child.stderr.take().map(|stderr| BufReader::new(stderr).lines().map_while(Result::ok).last());
+                let said =
+                    echo.child.stderr.take().map(|stderr| BufReader::new(stderr).lines().map_while(Result::ok).last());
                 panic!("the echo server ended: {said:?}");
             }
             assert!(since.elapsed() < START_LIMIT, "the echo server listens");
@@ -43,7 +44,7 @@ impl Echo {
     }
 
     /// Its URL, without a path.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 }

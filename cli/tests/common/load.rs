@@ -17,18 +17,18 @@ use pummel_target::{Target, TargetOptions};
 use serde_json::Value;
 
 /// No run of these tests takes longer; one that does is killed and fails its test.
-const WATCHDOG: Duration = Duration::from_secs(60);
+const WATCHDOG: Duration = Duration::from_mins(1);
 
 /// The binary under test: the one `scripts/test.sh` built close to release, or cargo's.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os("PUMMEL_BIN").map_or_else(|| env!("CARGO_BIN_EXE_pummel").into(), PathBuf::from)
 }
 
 /// A folder of the test's own, removed when dropped.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("pummel-e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -36,11 +36,11 @@ impl Folder {
         Self(path)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub fn write(&self, name: &str, text: &str) -> String {
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.0.join(name);
         fs::write(&path, text).expect("a temporary file");
         path.display().to_string()
@@ -54,17 +54,17 @@ impl Drop for Folder {
 }
 
 /// A finished run of the binary.
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// The summary it wrote, null if it wrote none.
-    pub summary: Value,
+    pub(crate) summary: Value,
 }
 
 impl Run {
     /// A number of the summary by its JSON pointer.
-    pub fn number(&self, pointer: &str) -> u64 {
+    pub(crate) fn number(&self, pointer: &str) -> u64 {
         self.summary
             .pointer(pointer)
             .and_then(Value::as_u64)
@@ -72,13 +72,13 @@ impl Run {
     }
 
     /// How many errors of a kind there were.
-    pub fn errors(&self, kind: &str) -> u64 {
+    pub(crate) fn errors(&self, kind: &str) -> u64 {
         let errors = self.summary["errors"].as_array().expect("a list of errors");
         errors.iter().filter(|error| error["kind"] == kind).filter_map(|error| error["count"].as_u64()).sum()
     }
 
     /// Every started request is accounted for, in the JSON and by our own sums.
-    pub fn assert_conserved(&self) {
+    pub(crate) fn assert_conserved(&self) {
         assert_eq!(self.summary["conservation"]["ok"], true, "{:#}", self.summary["conservation"]);
         let part = |name| self.number(&format!("/conservation/{name}"));
         assert_eq!(part("started"), part("succeeded") + part("failed") + part("abandoned"));
@@ -95,19 +95,19 @@ impl Run {
 }
 
 /// A run under way.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     json: PathBuf,
     _folder: Folder,
 }
 
 /// Starts the binary with these arguments and `--json`.
-pub fn start(arguments: &[&str]) -> Running {
+pub(crate) fn start(arguments: &[&str]) -> Running {
     start_as(Command::new(binary()), arguments)
 }
 
 /// Starts a command that ends in the binary, with these arguments and `--json`.
-pub fn start_as(mut command: Command, arguments: &[&str]) -> Running {
+pub(crate) fn start_as(mut command: Command, arguments: &[&str]) -> Running {
     let folder = Folder::new();
     let json = folder.path().join("summary.json");
     let child = command
@@ -123,18 +123,18 @@ pub fn start_as(mut command: Command, arguments: &[&str]) -> Running {
 }
 
 /// Runs the binary to its end.
-pub fn run(arguments: &[&str]) -> Run {
+pub(crate) fn run(arguments: &[&str]) -> Run {
     start(arguments).finish()
 }
 
 impl Running {
     /// What Ctrl-C sends.
-    pub fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
     }
 
-    pub fn finish(mut self) -> Run {
+    pub(crate) fn finish(mut self) -> Run {
         let pid = rustix::process::Pid::from_child(&self.child);
         let (done, ended) = std::sync::mpsc::channel::<()>();
         let watchdog = thread::spawn(move || {
@@ -166,31 +166,31 @@ fn read_all(from: Option<impl Read>) -> String {
 }
 
 /// The embedded target on a free port, on CPU 0.
-pub fn target() -> Target {
+pub(crate) fn target() -> Target {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Target::start(TargetOptions { listen, cpus: vec![0] }).expect("the target starts")
 }
 
 /// A URL on the target.
-pub fn url(target: &Target, path: &str) -> String {
+pub(crate) fn url(target: &Target, path: &str) -> String {
     format!("http://{}{path}", target.local_addr())
 }
 
 /// A port of the loopback nobody listens on.
-pub fn closed_port() -> u16 {
+pub(crate) fn closed_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 /// An nginx of the test's own; stopped when dropped.
-pub struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _folder: Folder,
 }
 
 impl Nginx {
     /// Starts one with the two endpoints of the demo case and its own count.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = Folder::new();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, closed_port()));
         let place = folder.path().display();
@@ -229,7 +229,7 @@ impl Nginx {
     }
 
     /// Requests nginx has begun, less the questions of this function.
-    pub fn requests(&self, questions_before: u64) -> u64 {
+    pub(crate) fn requests(&self, questions_before: u64) -> u64 {
         let mut stream = TcpStream::connect(self.address).expect("nginx answers");
         stream.write_all(b"GET /count HTTP/1.1\r\nHost: nginx\r\nConnection: close\r\n\r\n").expect("it reads");
         let mut text = String::new();
@@ -248,7 +248,7 @@ impl Drop for Nginx {
 }
 
 /// Runs a helper command and gives its output; panics with its stderr where it fails.
-pub fn command(program: &str, arguments: &[&str]) -> Output {
+pub(crate) fn command(program: &str, arguments: &[&str]) -> Output {
     let output = Command::new(program).args(arguments).output().expect("the command starts");
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output

@@ -1,8 +1,9 @@
 //! One user's variables.
 
 use crate::{
+    expression::Variable,
     value::{Operand, Value},
-    Case,
+    Case, StepError,
 };
 
 /// A text buffer above this size is given back at the next iteration, so that one large extraction does not stay with every
@@ -62,6 +63,19 @@ impl Session {
         if let Some(slot) = self.step.get_mut(slot) {
             slot.set_value(value);
         }
+    }
+
+    /// Sets a step variable to the value of another variable, in its own buffer.
+    ///
+    /// # Errors
+    /// The other has no value.
+    pub(crate) fn set_step_from(&mut self, slot: usize, other: &Variable) -> Result<(), StepError> {
+        let mut own = self.step.get_mut(slot).map(std::mem::take).unwrap_or_default();
+        let set = other.get(self).map(|value| own.set(value));
+        if let Some(slot) = self.step.get_mut(slot) {
+            *slot = own;
+        }
+        set
     }
 
     /// Fills a step variable with text, in its own buffer.

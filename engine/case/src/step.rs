@@ -116,7 +116,7 @@ impl RequestStep {
             Program::Constant(request) => Some(request.origin().clone()),
             Program::Rendered(program) => match &program.target {
                 TargetProgram::Fixed { origin, .. } => Some(origin.clone()),
-                TargetProgram::Rendered { base, url } => TargetProgram::known_origin(base, url),
+                TargetProgram::Rendered { known, .. } => known.clone(),
             },
         }
     }

@@ -288,9 +288,47 @@ fn folders_are_read_in_order_and_other_files_passed_over() {
     assert_eq!((text.trim(), code), ("loaded: z, b", 0));
     let broken = [("all/a.yml", "teststeps: [broken"), ("all/b.yml", &*case("b"))];
     let (text, code) = load_files("folder-broken", &broken, &["all"]);
-    assert!(code == 12 && text.contains("all/a.yml:1:"), "{text}");
+    assert!(code == 12 && text.contains("x all/a.yml:1:19: broken YAML"), "{text}");
     let (text, code) = load_files("folder-empty", &[("all/proj.json", "{}")], &["all"]);
     assert!(code == 1 && text.contains("no test case found"), "{text}");
     let (text, code) = load_files("extension", &[("case.txt", "x")], &["case.txt"]);
     assert!(code == 16 && text.contains("extension"), "{text}");
+}
+
+#[test]
+fn data_beside_cases_does_not_stop_a_folder() {
+    let folder = std::env::temp_dir().join(format!("pummel-case-{}-data", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("case.yml"), format!("config: {{name: c}}\n{STEP}")).unwrap();
+    std::fs::write(folder.join("latin1.json"), b"{\"a\":\"\xe9\"}").unwrap();
+    std::fs::write(folder.join("large.json"), vec![b' '; 9 << 20]).unwrap();
+    let load_it = |name: &str| load(&[folder.join(name)], &LoadOptions::default());
+    let found = load_it("").unwrap();
+    assert_eq!((found.cases.len(), found.warnings.len()), (1, 0));
+    let errors = ["latin1.json", "large.json"].map(|name| load_it(name).unwrap_err());
+    let _ = std::fs::remove_dir_all(&folder);
+    assert_eq!(errors.each_ref().map(pummel_case::LoadError::exit_code), [11, 10]);
+    assert!(errors[1].to_string().ends_with("it is larger than 8 MiB"), "{}", errors[1]);
+}
+
+#[test]
+fn what_the_config_says_is_said_once() {
+    let config = "config: {headers: {Content-Length: 3}}";
+    let (found, code) = messages("once", &format!("{config}\n{STEP}- request: {{method: GET, url: \"http://h/2\"}}\n"));
+    assert_eq!(
+        (found, code),
+        (vec!["1:20: the header Content-Length is left out: it is computed for each request".into()], 0)
+    );
+}
+
+#[test]
+fn parts_that_a_step_cannot_use_are_named() {
+    let text = "teststeps:\n- {think_time: {time: 0}, extract: {a: body.a}}\n- {transaction: {name: t, type: start}, validate: [], variables: {a: 1}}\n";
+    assert_eq!(
+        messages("without-request", text).0,
+        [
+            "2:27: \"extract\" is ignored: a think_time step sends no request",
+            "3:55: \"variables\" is ignored: a transaction step sends no request",
+        ]
+    );
 }

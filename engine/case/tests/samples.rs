@@ -68,6 +68,13 @@ fn base_url_can_be_given_from_outside() {
 }
 
 #[test]
+fn an_empty_base_url_from_outside_hides_none() {
+    let options = LoadOptions { variables: vec![("base_url".into(), String::new())], ..LoadOptions::default() };
+    let origins: Vec<_> = case_with("01_minimal.yml", &options).origins().iter().map(ToString::to_string).collect();
+    assert_eq!(origins, ["http://127.0.0.1:18999"]);
+}
+
+#[test]
 fn transactions_are_numbered_by_name() {
     let case = case("16_transactions.yml");
     let marks: Vec<_> = case

@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     future::{poll_fn, Future},
     io,
-    net::SocketAddr,
     panic::{catch_unwind, AssertUnwindSafe},
     pin::Pin,
     rc::Rc,
@@ -20,7 +19,7 @@ use pummel_stats::Recorder;
 
 use crate::{
     connection::Http1,
-    origins::Origins,
+    origins::{Found, Origins},
     program::Program,
     shard::{self, Message, Setup, Shard, Shortages},
     EngineError, Plan,
@@ -37,7 +36,7 @@ pub(crate) struct CoreSpec {
     pub(crate) capabilities: Capabilities,
     /// Sockets this core may have open.
     pub(crate) sockets: u32,
-    pub(crate) addresses: Arc<Vec<(Origin, io::Result<Vec<SocketAddr>>)>>,
+    pub(crate) addresses: Arc<Vec<(Origin, Found)>>,
 }
 
 /// The signal to begin.

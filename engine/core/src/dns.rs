@@ -8,8 +8,10 @@ use std::{
 
 use pummel_case::Origin;
 
+use crate::origins::Found;
+
 /// The addresses of an origin, each once, in the resolver's order.
-pub(crate) fn resolve(origin: &Origin) -> io::Result<Vec<SocketAddr>> {
+pub(crate) fn resolve(origin: &Origin) -> Found {
     // An address in brackets or not needs no resolver.
     let host = origin.host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(ip) = host.parse::<IpAddr>() {
@@ -28,7 +30,7 @@ pub(crate) fn resolve(origin: &Origin) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// Resolves all origins at the same time, one thread each.
-pub(crate) fn resolve_all(origins: &[Origin]) -> Vec<io::Result<Vec<SocketAddr>>> {
+pub(crate) fn resolve_all(origins: &[Origin]) -> Vec<Found> {
     thread::scope(|scope| {
         let lookups: Vec<_> = origins.iter().map(|origin| scope.spawn(|| resolve(origin))).collect();
         lookups

@@ -36,6 +36,26 @@ impl Tally {
     pub(crate) fn lateness_ns(&self, due_ns: u64) -> u64 {
         self.sent_ns.saturating_sub(due_ns).saturating_sub(self.network_ns)
     }
+
+    /// Enters a request that ended before there was a connection to send it on, or words to send.
+    pub(crate) fn never_sent(&mut self) {
+        self.exchanges.unsent += 1;
+        self.done_ns = now_ns();
+    }
+
+    /// Enters what the connection did for this request.
+    #[inline]
+    fn settle(&mut self, connection: &Connection, done_ns: u64) {
+        self.sent_ns = connection.sent_ns();
+        self.done_ns = done_ns;
+        self.bytes_received = connection.with(|http| http.response.wire_bytes);
+        if self.sent_ns == 0 {
+            self.exchanges.unsent += 1;
+            self.bytes_sent = 0;
+        } else {
+            self.exchanges.sent += 1;
+        }
+    }
 }
 
 /// Why there is no response.
@@ -109,13 +129,17 @@ impl Shard {
             tally.sent_ns = 0;
             tally.bytes_sent = 0;
             if self.aborted() {
-                return Err(self.never_sent(Unanswered::Abandoned, tally));
+                tally.never_sent();
+                return Err(Unanswered::Abandoned);
             }
         }
         lost_from_ns = lost_from_ns.min(now_ns());
         let connection = match self.open(outgoing.origin, from_ns).await {
             Ok(connection) => connection,
-            Err(unanswered) => return Err(self.never_sent(unanswered, tally)),
+            Err(unanswered) => {
+                tally.never_sent();
+                return Err(unanswered);
+            }
         };
         let opened_ns = now_ns().max(from_ns);
         tally.network_ns = opened_ns.saturating_sub(lost_from_ns);
@@ -132,12 +156,6 @@ impl Shard {
             }
             Err(Attempt::Stale) => unreachable!("only a reused connection is stale"),
         }
-    }
-
-    fn never_sent(&self, unanswered: Unanswered, tally: &mut Tally) -> Unanswered {
-        tally.exchanges.unsent += 1;
-        tally.done_ns = now_ns();
-        unanswered
     }
 
     /// Opens a connection to one of the origin's addresses; where one takes none, to the next.
@@ -221,8 +239,9 @@ impl Shard {
                 let authority = origins.authority(outgoing.origin);
                 if let Err(error) = encode(&mut buffer, outgoing.step, rendered, authority, &self.plan.network) {
                     connection.return_buffer(buffer);
+                    tally.never_sent();
                     let failed = Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()));
-                    return Err(Attempt::Unwritable(self.never_sent(failed, tally)));
+                    return Err(Attempt::Unwritable(failed));
                 }
                 tally.bytes_sent = buffer.len() as u64;
                 Payload::Owned(buffer)
@@ -240,7 +259,7 @@ impl Shard {
                 Some(Event::Data { at_ns }) => match connection.with(|http| http.reading()) {
                     Reading::Unfinished => {}
                     Reading::Complete => {
-                        self.settle(connection, tally, at_ns);
+                        tally.settle(connection, at_ns);
                         tally.exchanges.answered += 1;
                         return Ok(());
                     }
@@ -248,7 +267,7 @@ impl Shard {
                 },
                 Some(Event::End(end)) => match connection.with(|http| at_end(http, end)) {
                     Reading::Complete => {
-                        self.settle(connection, tally, now_ns());
+                        tally.settle(connection, now_ns());
                         tally.exchanges.answered += 1;
                         return Ok(());
                     }
@@ -262,26 +281,19 @@ impl Shard {
                     _ if end == End::Eof => break Kind::ClosedEarly.into(),
                     _ => break Kind::Reset.into(),
                 },
-                Some(Event::Timeout) => break Kind::RequestTimeout.into(),
+                Some(Event::Timeout) => {
+                    let now = now_ns();
+                    let deadline_ns = deadline_of(connection.sent_ns(), now, exchange.timeout_ns);
+                    if deadline_ns <= now {
+                        break Kind::RequestTimeout.into();
+                    }
+                    connection.set_deadline(deadline_ns);
+                }
                 None => break Unanswered::Abandoned,
             }
         };
-        self.settle(connection, tally, now_ns());
+        tally.settle(connection, now_ns());
         Err(Attempt::Ended(ended))
-    }
-
-    /// Enters what the connection did for this request.
-    #[inline]
-    fn settle(&self, connection: &Connection, tally: &mut Tally, done_ns: u64) {
-        tally.sent_ns = connection.sent_ns();
-        tally.done_ns = done_ns;
-        tally.bytes_received = connection.with(|http| http.response.wire_bytes);
-        if tally.sent_ns == 0 {
-            tally.exchanges.unsent += 1;
-            tally.bytes_sent = 0;
-        } else {
-            tally.exchanges.sent += 1;
-        }
     }
 
     /// Puts a connection back after its response was used, or closes it where that is due.
@@ -301,6 +313,13 @@ impl Shard {
             self.lingering.borrow_mut().add(connection);
         }
     }
+}
+
+/// Until when a response may come. The limit counts from the first byte sent, which a busy core hands over later than the
+/// request was due; one that is still queued has all of it before it.
+fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
+    let from_ns = if sent_ns == 0 { now_ns } else { sent_ns };
+    from_ns.saturating_add(timeout_ns)
 }
 
 /// How far the response is once the stream has ended. Only an orderly close ends a body that has no other end: after a
@@ -324,13 +343,21 @@ mod tests {
     use pummel_http::{Keep, Limits};
     use pummel_ring::{End, Sink};
 
-    use super::{at_end, Http1, Reading, Tally};
+    use super::{at_end, deadline_of, Http1, Reading, Tally};
 
     #[test]
     fn opening_a_connection_is_not_the_engines_lateness() {
         let tally = Tally { sent_ns: 5_000, network_ns: 3_000, ..Tally::default() };
         assert_eq!(tally.lateness_ns(1_000), 1_000);
         assert_eq!(tally.lateness_ns(4_000), 0, "a stamp taken before the send is never negative");
+    }
+
+    #[test]
+    fn the_time_a_request_waits_in_the_engine_is_not_taken_from_its_limit() {
+        assert_eq!(deadline_of(700, 1_000, 300), 1_000, "sent 300 ago: over");
+        assert_eq!(deadline_of(900, 1_000, 300), 1_200);
+        assert_eq!(deadline_of(0, 1_000, 300), 1_300, "not sent yet");
+        assert_eq!(deadline_of(1, 1_000, u64::MAX), u64::MAX);
     }
 
     #[test]

@@ -19,6 +19,9 @@ const RETRY_LOOKUP_NS: u64 = 5_000_000_000;
 /// listens on one of them; a host that comes back must be found again.
 const PASS_OVER_NS: u64 = 5_000_000_000;
 
+/// What a lookup of an origin ends with.
+pub(crate) type Found = io::Result<Vec<SocketAddr>>;
+
 /// An origin's place in its core's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OriginId(u32);
@@ -100,7 +103,7 @@ impl Origins {
     }
 
     /// Enters what a lookup found and wakes who waited for it. `first` spreads the cores over the addresses.
-    pub(crate) fn resolved(&mut self, id: OriginId, found: io::Result<Vec<SocketAddr>>, first: usize, now_ns: u64) {
+    pub(crate) fn resolved(&mut self, id: OriginId, found: Found, first: usize, now_ns: u64) {
         let known = &mut self.known[id.index()];
         known.addresses = match found {
             Ok(all) if !all.is_empty() => Addresses::Found {
@@ -180,7 +183,7 @@ mod tests {
         let all: Vec<SocketAddr> = ["[::1]:80", "127.0.0.1:80"].iter().map(|a| a.parse().unwrap()).collect();
         origins.resolved(id, Ok(all.clone()), 0, 0);
         let cx = Context::from_waker(Waker::noop());
-        let mut next = |origins: &mut Origins, now| match origins.poll_address(id, now, &cx) {
+        let next = |origins: &mut Origins, now| match origins.poll_address(id, now, &cx) {
             Poll::Ready(Lookup::Found(address)) => address,
             _ => panic!("the name is resolved"),
         };

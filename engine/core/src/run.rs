@@ -1,8 +1,6 @@
 //! Run control: starts the cores, waits for the end of the load, stops them and brings the results together.
 
 use std::{
-    io,
-    net::SocketAddr,
     sync::{
         atomic::{AtomicU8, Ordering},
         Arc,
@@ -21,12 +19,13 @@ use pummel_stats::{
 use crate::{
     core_thread::{self, CoreSpec, Go, News},
     dns, limits,
+    origins::Found,
     shard::{share, Message, Shortages},
     EngineError, Plan,
 };
 
 /// How often the control thread looks for a raised [`StopSignal`].
-const SIGNAL_POLL: Duration = Duration::from_millis(10);
+const SIGNAL_POLL: Duration = Duration::from_millis(50);
 
 /// Sockets a core may have open beside those in use: closed ones whose last operation is not yet reaped, and those that wait
 /// for the server to close first.
@@ -111,7 +110,7 @@ fn on_as_many_cores_as_users(mut plan: Plan) -> Plan {
 
 /// The addresses of every origin known before the start. A run in which none resolves does not start; where some do, the
 /// requests to the others fail and are counted.
-fn addresses(plan: &Plan) -> Result<Vec<(Origin, io::Result<Vec<SocketAddr>>)>, EngineError> {
+fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
     let mut origins: Vec<Origin> = Vec::new();
     for origin in plan.cases.iter().flat_map(pummel_case::Case::origins) {
         if !origins.contains(&origin) {
@@ -243,5 +242,74 @@ impl Shortages {
             });
         }
         exhausted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::{Ipv4Addr, TcpListener},
+        thread,
+        time::Duration,
+    };
+
+    use pummel_case::{Case, PlainRequest};
+
+    use super::{run, StopSignal};
+    use crate::{user::PANICS_AT_USER_3, Connections, Load, Network, Plan, RetryStale};
+
+    /// Answers every request; returns its URL.
+    fn server() -> String {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                thread::spawn(move || {
+                    let mut bytes = [0; 1024];
+                    while stream.read(&mut bytes).is_ok_and(|read| read > 0) {
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                    }
+                });
+            }
+        });
+        format!("http://{address}/")
+    }
+
+    #[test]
+    fn a_core_that_panics_ends_alone_and_its_requests_count_as_abandoned() {
+        let cpu = (0..64).find(|&cpu| rustix::thread::sched_getaffinity(None).unwrap().is_set(cpu)).unwrap();
+        let request =
+            PlainRequest { name: "one".into(), method: "GET".into(), url: server(), headers: Vec::new(), body: None };
+        let plan = Plan {
+            command: "test",
+            name: PANICS_AT_USER_3.into(),
+            cases: vec![Case::from_requests("a case", vec![request]).unwrap()],
+            load: Load {
+                users: 4,
+                spawn_rate: f64::INFINITY,
+                loops_per_user: Some(5),
+                total_requests: None,
+                run_time: None,
+            },
+            pacing: None,
+            cpus: vec![cpu, cpu],
+            network: Network {
+                connections: Connections::PerUser,
+                keepalive: true,
+                connect_timeout: Duration::from_secs(30),
+                request_timeout: Duration::from_secs(30),
+                retry_stale: RetryStale::Idempotent,
+                user_agent: String::new(),
+            },
+            stop_timeout: Duration::from_secs(30),
+            record_action: false,
+        };
+        let finished = run(plan, &StopSignal::default(), Vec::new()).unwrap();
+        assert_eq!(finished.broken_cores, [1]);
+        let counts = &finished.summary.conservation;
+        // Users 0 and 2 do their loops on core 0; user 1 was connecting when user 3 panicked beside it.
+        assert_eq!((counts.started, counts.succeeded, counts.abandoned), (11, 10, 1));
+        assert!(counts.ok, "{:?}", counts.broken);
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     cell::{Cell, RefCell},
     future::{poll_fn, Future},
-    io,
     net::SocketAddr,
     pin::pin,
     rc::Rc,
@@ -22,7 +21,7 @@ use crate::{
     core_thread::News,
     dns,
     error::Kind,
-    origins::{Lookup, OriginId, Origins},
+    origins::{Found, Lookup, OriginId, Origins},
     pacer::Pacer,
     plan::{nanos, Connections, PacingUnit},
     pool::{IdleConnections, Lingering},
@@ -37,7 +36,7 @@ pub(crate) enum Message {
     /// End now; what is under way is abandoned.
     Abort,
     /// A lookup has ended.
-    Resolved(OriginId, io::Result<Vec<SocketAddr>>),
+    Resolved(OriginId, Found),
 }
 
 /// What the users of one core share. Nothing of it is shared with another core.

@@ -188,8 +188,7 @@ impl User<'_> {
                 answered.map(|connection| (connection, outgoing.origin))
             }
             Err(unanswered) => {
-                tally.exchanges.unsent = 1;
-                tally.done_ns = now_ns();
+                tally.never_sent();
                 Err(unanswered)
             }
         };

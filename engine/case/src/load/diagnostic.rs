@@ -41,12 +41,6 @@ impl Diagnostic {
         self.place.as_ref().map(|place| (place.line, place.column))
     }
 
-    /// The error of a case that the run goes on without, as a warning.
-    pub(crate) fn into_left_out(self) -> Self {
-        let message = format!("this test case is left out: {}", self.message);
-        Diagnostic { message, severity: Severity::Warning, exit_code: 0, ..self }
-    }
-
     /// The exit code of hrp for it (hrp spec 13.6); 0 for a warning.
     pub fn exit_code(&self) -> u8 {
         self.exit_code

@@ -43,14 +43,14 @@ pub struct Loaded {
 }
 
 /// Loads every case of files and folders. A folder is searched with its sub-folders, except those that begin with a dot; files
-/// in it that are no test cases (no `teststeps`) are passed over, and cases in it that cannot be run are left out with a warning
-/// for each reason (hrp spec 1.10).
+/// in it that are no test cases (no `teststeps`) are passed over.
 ///
 /// # Errors
-/// Everything that is wrong with any file that was named: it is missing or broken, holds a key that is not built yet, an unknown
-/// assert, a variable that nothing defines; or that there is no case at all.
+/// Everything that is wrong with any case, named or found in a folder: it is missing or broken, holds a key that is not built
+/// yet, an unknown assert, a variable that nothing defines; or that there is no case at all. A load that silently leaves out a
+/// case measures another load than the one that was meant.
 pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadError> {
-    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new(), left_out: Vec::new() };
+    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new() };
     for path in paths {
         if path.is_dir() {
             loader.load_folder(path, 0);
@@ -60,13 +60,8 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadErro
     }
     if loader.errors.is_empty() && loader.cases.is_empty() {
         let path = paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
-        let (message, help) = if loader.left_out.is_empty() {
-            ("no test case found", "a test case is a .yml, .yaml or .json file with config and teststeps")
-        } else {
-            ("no test case in it can be run", "what is wrong with each of them follows")
-        };
-        loader.fail(path, code::GENERAL, message, help);
-        loader.errors.append(&mut loader.left_out);
+        let help = "a test case is a .yml, .yaml or .json file with config and teststeps";
+        loader.fail(path, code::GENERAL, "no test case found", help);
     }
     loader.finish()
 }
@@ -76,7 +71,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadErro
 /// # Errors
 /// As [`load`], and for a name whose extension is none of a test case.
 pub fn load_text(name: &str, text: &str, options: &LoadOptions) -> Result<Loaded, LoadError> {
-    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new(), left_out: Vec::new() };
+    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new() };
     let path = Path::new(name);
     match format_of(path) {
         Some(format) => loader.load_text(path, format, text, Origin::Named),
@@ -99,14 +94,11 @@ struct Loader<'a> {
     cases: Vec<Case>,
     warnings: Vec<Diagnostic>,
     errors: Vec<Diagnostic>,
-    /// What is wrong with cases that were found in folders.
-    left_out: Vec<Diagnostic>,
 }
 
 impl Loader<'_> {
-    fn finish(mut self) -> Result<Loaded, LoadError> {
+    fn finish(self) -> Result<Loaded, LoadError> {
         if self.errors.is_empty() {
-            self.warnings.extend(self.left_out.into_iter().map(Diagnostic::into_left_out));
             Ok(Loaded { cases: self.cases, warnings: self.warnings })
         } else {
             Err(LoadError { diagnostics: self.errors })
@@ -180,10 +172,7 @@ impl Loader<'_> {
         };
         self.cases.extend(case);
         self.warnings.append(&mut report.warnings);
-        match origin {
-            Origin::Named => self.errors.append(&mut report.errors),
-            Origin::Found => self.left_out.append(&mut report.errors),
-        }
+        self.errors.append(&mut report.errors);
     }
 
     fn fail_by_extension(&mut self, path: &Path) {

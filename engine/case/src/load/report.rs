@@ -110,7 +110,8 @@ impl Report {
 
     fn diagnostic(&self, place: Place, severity: Severity, exit_code: u8, message: String) -> Diagnostic {
         let text = self.source.inner();
-        let offset = place.offset.min(text.len());
+        // What is missing at the end is missing behind the last thing that stands there.
+        let offset = place.offset.min(text.trim_end().len());
         let before = text.get(..offset).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let place = SourcePlace {
@@ -133,7 +134,8 @@ impl Report {
 
 /// Adds one that is new, and gives it; what the config says is compiled into every step, and said once.
 fn add(list: &mut Vec<Diagnostic>, diagnostic: Diagnostic) -> Option<&mut Diagnostic> {
-    let known = list.iter().any(|one| one.line_column() == diagnostic.line_column() && one.message == diagnostic.message);
+    let known =
+        list.iter().any(|one| one.line_column() == diagnostic.line_column() && one.message == diagnostic.message);
     if known || list.len() >= MAX_REPORTED {
         return None;
     }

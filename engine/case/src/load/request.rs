@@ -210,14 +210,13 @@ impl Compiler<'_> {
     fn target(&mut self, url: &str, place: Place) -> Option<TargetProgram> {
         let url = self.text(url, Scan::Verbatim, place)?;
         let base = self.scope.resolve("base_url").unwrap_or_else(|| Expr::constant(Value::text("")));
-        if let Some(origin) = TargetProgram::known_origin(&base, &url) {
-            if origin.https {
-                self.report.not_built(place, "https");
-                return None;
-            }
+        let known = TargetProgram::known_origin(&base, &url);
+        if known.as_ref().is_some_and(|origin| origin.https) {
+            self.report.not_built(place, "https");
+            return None;
         }
         let (Some(base_text), Some(url_text)) = (base.const_text(), url.const_text()) else {
-            return Some(TargetProgram::Rendered { base, url });
+            return Some(TargetProgram::Rendered { base, url, known });
         };
         let mut target = String::new();
         match build_target(&base_text, &url_text, &mut target).and_then(crate::request::OriginParts::to_origin) {

@@ -40,14 +40,11 @@ pub(crate) fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &
         report.warn(other.place, format!("\"{}\" is ignored: this is a {} step", other.text, kind.text));
     }
     refuse_not_built(&fields, report);
-    if !kind.text.eq_ignore_ascii_case("request") {
-        for (key, node) in ["variables", "extract", "validate"].into_iter().filter_map(|name| fields.entry(name)) {
-            if !asks_nothing(node, 0) {
-                report.warn(key.place, format!("\"{}\" is ignored: a {} step has no response", key.text, kind.text));
-            }
-        }
+    let kind_name = kind.text.to_ascii_lowercase();
+    if matches!(&*kind_name, "think_time" | "transaction") {
+        warn_without_request(&fields, &kind_name, report);
     }
-    match kind.text.to_ascii_lowercase().as_str() {
+    match &*kind_name {
         "request" => compile_request(&fields, body, builder, report),
         "transaction" => transaction(body, builder, report),
         "think_time" => {
@@ -66,6 +63,15 @@ pub(crate) fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &
         name => {
             report.not_built(kind.place, &format!("the step kind \"{name}\""));
             None
+        }
+    }
+}
+
+/// What only a step that sends something can use.
+fn warn_without_request(fields: &Fields<'_>, kind: &str, report: &mut Report) {
+    for (key, node) in ["variables", "extract", "validate"].into_iter().filter_map(|name| fields.entry(name)) {
+        if !asks_nothing(node, 0) {
+            report.warn(key.place, format!("\"{}\" is ignored: a {kind} step sends no request", key.text));
         }
     }
 }

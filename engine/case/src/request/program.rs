@@ -45,13 +45,12 @@ pub(crate) struct StepVariable {
 #[derive(Debug, Clone)]
 pub(crate) enum TargetProgram {
     /// The same every time; the query may still grow by parameters.
-    Fixed {
-        origin: Origin,
-        target: Box<str>,
-    },
+    Fixed { origin: Origin, target: Box<str> },
     Rendered {
         base: Expr,
         url: Expr,
+        /// Where it goes unless a variable says otherwise; a request that goes there needs no origin of its own.
+        known: Option<Origin>,
     },
 }
 
@@ -118,21 +117,25 @@ impl RequestProgram {
 
     fn evaluate_variables(&self, session: &mut Session) -> Result<(), StepError> {
         for variable in &self.variables {
-            if let Expr::Text(_) = variable.value {
-                let mut text = session.take_step_text(variable.slot);
-                let rendered = variable.value.push_text(session, &mut text);
-                let fits = text.len() <= MAX_VARIABLE_BYTES;
-                session.put_step_text(variable.slot, text);
-                rendered?;
-                if !fits {
-                    return Err(too_large());
+            match &variable.value {
+                Expr::Text(_) => {
+                    let mut text = session.take_step_text(variable.slot);
+                    let rendered = variable.value.push_text(session, &mut text);
+                    let fits = text.len() <= MAX_VARIABLE_BYTES;
+                    session.put_step_text(variable.slot, text);
+                    rendered?;
+                    if !fits {
+                        return Err(too_large());
+                    }
                 }
-            } else {
-                let value = variable.value.evaluate(session)?;
-                if !value.fits(&mut { MAX_VARIABLE_BYTES }, MAX_VALUE_DEPTH) {
-                    return Err(too_large());
+                Expr::Variable(other) => session.set_step_from(variable.slot, other)?,
+                Expr::Const(_) | Expr::List(_) | Expr::Map(_) => {
+                    let value = variable.value.evaluate(session)?;
+                    if !value.fits(&mut { MAX_VARIABLE_BYTES }, MAX_VALUE_DEPTH) {
+                        return Err(too_large());
+                    }
+                    session.set_step_value(variable.slot, value);
                 }
-                session.set_step_value(variable.slot, value);
             }
         }
         Ok(())
@@ -147,14 +150,14 @@ impl RequestProgram {
                 out.target.push_str(target);
                 Ok(())
             }
-            TargetProgram::Rendered { base, url } => {
+            TargetProgram::Rendered { base, url, known } => {
                 let mut text = std::mem::take(&mut out.scratch);
                 text.clear();
                 let rendered = base.push_text(session, &mut text).and_then(|()| {
                     let base_len = text.len();
                     url.push_text(session, &mut text)?;
                     let (base, url) = text.split_at(base_len);
-                    set_target(base, url, out)
+                    set_target(base, url, known.as_ref(), out)
                 });
                 out.scratch = text;
                 rendered
@@ -167,14 +170,17 @@ fn too_large() -> StepError {
     StepError::request("step variables", "a value is larger than 16 MiB or nests too deep")
 }
 
-fn set_target(base: &str, url: &str, out: &mut RenderedRequest) -> Result<(), StepError> {
+fn set_target(base: &str, url: &str, known: Option<&Origin>, out: &mut RenderedRequest) -> Result<(), StepError> {
     let error = |reason| StepError::request("request url", reason);
     let parts = build_target(base, url, &mut out.target).map_err(error)?;
     if parts.https {
         return Err(error("https is not built yet"));
     }
     if !out.origin.matches(&parts) {
-        out.origin = parts.to_origin().map_err(error)?;
+        out.origin = match known {
+            Some(known) if known.matches(&parts) => known.clone(),
+            _ => parts.to_origin().map_err(error)?,
+        };
     }
     Ok(())
 }

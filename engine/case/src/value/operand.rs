@@ -12,6 +12,9 @@ use super::{
 /// How deep lists and maps may nest before the rest reads as null: as deep as serde_json goes, shallow enough for any stack.
 pub(crate) const MAX_VALUE_DEPTH: usize = 128;
 
+/// Maps of up to this many entries have their keys counted by comparing all with all, which allocates nothing.
+const SMALL_MAP: usize = 32;
+
 /// A value as it is compared and rendered. Copying it copies a reference.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operand<'a> {
@@ -168,6 +171,13 @@ impl<'a> TapeRef<'a> {
     pub(crate) fn len(self) -> usize {
         if let Some(len) = self.list_len() {
             return len;
+        }
+        if matches!(self.nodes.get(self.at), Some(&Node::Object { len, .. }) if len <= SMALL_MAP) {
+            let mut distinct = 0;
+            self.for_each_entry(|key, value| {
+                distinct += usize::from(self.field(key).is_some_and(|last| last.at == value.at));
+            });
+            return distinct;
         }
         let mut keys = std::collections::BTreeSet::new();
         self.for_each_entry(|key, _| {
@@ -368,6 +378,9 @@ mod tests {
         let root = TapeRef::root(&tape.0);
         assert_eq!(root.field("a").unwrap().operand().to_value(), Value::Int(2));
         assert_eq!(root.len(), 3);
+        let large: Vec<String> = (0..40).map(|n| format!("\"k{}\":{n}", n % 36)).collect();
+        let mut large = format!("{{{}}}", large.join(",")).into_bytes();
+        assert_eq!(TapeRef::root(&simd_json::to_tape(&mut large).unwrap().0).len(), 36);
         let list = root.field("l").unwrap();
         assert_eq!(list.element(-1).unwrap().operand().to_value(), Value::Int(3));
         assert_eq!(list.element(1).unwrap().field("x").unwrap().operand().to_value(), Value::text("y"));

@@ -3,7 +3,8 @@
 #![allow(dead_code)] // Each of them uses its part.
 
 use pummel_case::{
-    load_text, Case, Diagnostic, Headers, LoadOptions, RenderedRequest, RequestStep, ResponseView, Session, Step, StepError,
+    load_text, Case, Diagnostic, Headers, LoadOptions, RenderedRequest, RequestStep, ResponseView, Session, Step,
+    StepError,
 };
 use serde_json::{json, Value};
 
@@ -90,7 +91,9 @@ fn iterate(case: &Case, session: &mut Session) -> Vec<String> {
         let Step::Request(step) = step else { continue };
         match step.render(session, &mut out) {
             Ok(()) => {
-                assert!(out.headers().all(|(name, value)| !name.contains(['\r', '\n']) && !value.contains(['\r', '\n'])));
+                assert!(out
+                    .headers()
+                    .all(|(name, value)| !name.contains(['\r', '\n']) && !value.contains(['\r', '\n'])));
                 assert!(out.target().starts_with('/') && out.target().bytes().all(|b| (0x21..0x7f).contains(&b)));
                 let headers: Vec<_> = out.headers().collect();
                 seen.push(format!("{} {} {headers:?} {:?}", out.origin(), out.target(), out.body()));

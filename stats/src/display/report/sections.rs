@@ -152,7 +152,10 @@ fn cores(cores: &[CpuCore]) -> String {
     if cores.len() <= CORES_NAMED_MAX {
         let named = cores.iter().enumerate().map(|(at, core)| {
             let place = core.cpu.map_or_else(|| format!("core {at}"), |cpu| format!("CPU {cpu}"));
-            format!("{place} {} busy, at most {}", share(core.share_mean), share(core.share_max))
+            match core.share_mean {
+                Some(_) => format!("{place} {} busy, at most {}", share(core.share_mean), share(core.share_max)),
+                None => format!("{place} not sampled"),
+            }
         });
         return named.collect::<Vec<_>>().join("; ");
     }

@@ -4,7 +4,7 @@ use super::{report, ReportOptions};
 use crate::collector::Model;
 use crate::latency::Latency;
 use crate::sample;
-use crate::summary::{Conservation, ErrorCount, Summary, Threshold};
+use crate::summary::{Conservation, CpuCore, ErrorCount, Summary, Threshold};
 use crate::verdict::{Limit, Verdict};
 
 const PLAIN: ReportOptions = ReportOptions { colour: false };
@@ -62,6 +62,22 @@ fn degraded() -> Summary {
     summary
 }
 
+/// The section whose heading begins with this, without the empty line behind it.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    text.split("\n\n").find(|section| section.starts_with(heading)).unwrap_or_else(|| panic!("no {heading} in\n{text}"))
+}
+
+/// A run in which no core was sampled has no line of them.
+#[test]
+fn cores_that_were_not_sampled_are_left_out() {
+    let mut summary = good();
+    let unsampled = CpuCore { cpu: Some(1), ..CpuCore::default() };
+    summary.client.cpu_cores.push(unsampled);
+    assert!(report(&summary, PLAIN).contains("  cores        CPU 0 55.1% busy, at most 65.5%; CPU 1 not sampled\n"));
+    summary.client.cpu_cores[0].share_mean = None;
+    assert!(!report(&summary, PLAIN).contains("  cores "));
+}
+
 #[test]
 fn a_good_run() {
     insta::assert_snapshot!(report(&good(), PLAIN), @r"
@@ -78,8 +94,8 @@ fn a_good_run() {
       (response time)                            8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
 
     Transactions (durations of all, passed and failed)
-      NAME      FINISHED  FAILED  PER S     MEAN      MIN      P50      P90      P95      P99    P99.9      MAX
-      checkout     15000       0  999.9  16.2 ms  1.20 ms  16.2 ms  28.2 ms  29.7 ms  30.9 ms  31.2 ms  31.2 ms
+      NAME      FINISHED  FAILED   PER S     MEAN      MIN      P50      P90      P95      P99    P99.9      MAX
+      checkout     15000       0  1000.0  16.2 ms  1.20 ms  16.2 ms  28.2 ms  29.7 ms  30.9 ms  31.2 ms  31.2 ms
 
     On the wire
       connections  opened 200, at once 200, reused 29799, stale 0, errors 0
@@ -102,50 +118,24 @@ fn a_good_run() {
 
 #[test]
 fn a_run_with_errors() {
-    insta::assert_snapshot!(report(&sample::summary(), PLAIN), @r"
-
-    Summary: demo
-      boom, started 2026-11-22T01:52:20.000Z, run 20261122-015220-4f2a
-      200 users, 1 core of 2 CPUs, 15.0 s of load
-
-    Requests (closed model: service time of those that succeeded)
-      NAME             REQUESTS  FAILED     RPS     MEAN     MIN      P50      P90      P95      P99    P99.9      MAX
-      GET hello           15000       0  1000.0  7.90 ms  400 us  7.90 ms  13.9 ms  14.7 ms  15.3 ms  15.4 ms  15.4 ms
-      POST order          15000       4  1000.0  8.30 ms  800 us  8.30 ms  14.3 ms  15.0 ms  15.6 ms  15.8 ms  15.8 ms
-      Total               30000       4  2000.0  8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
-      (response time)                            8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
-
-    Transactions (durations of all, passed and failed)
-      NAME      FINISHED  FAILED  PER S     MEAN      MIN      P50      P90      P95      P99    P99.9      MAX
-      checkout     15000       4  999.9  16.2 ms  1.20 ms  16.2 ms  28.2 ms  29.7 ms  30.9 ms  31.2 ms  31.2 ms
-
+    let text = report(&sample::summary(), PLAIN);
+    insta::assert_snapshot!(section(&text, "Failed requests"), @r"
     Failed requests (the time they took, apart from the latencies above)
-      NAME        FAILED  SHARE  PER S   MEAN    MIN     P50     P90     P95     P99   P99.9    MAX
-      POST order       4  <0.1%   0.27  65 us  50 us  ~60 us  ~80 us  ~80 us  ~80 us  ~80 us  80 us
+      NAME        FAILED     OF  SHARE   MEAN    MIN     P50     P90     P95     P99   P99.9    MAX
+      POST order       4  15000  <0.1%  65 us  50 us  ~60 us  ~80 us  ~80 us  ~80 us  ~80 us  80 us
       ~ too few samples to rely on: p50 needs 20, p90 needs 100, p95 needs 200, p99 needs 1000, p99.9 needs 10000
-
+    ");
+    insta::assert_snapshot!(section(&text, "Errors"), @r"
     Errors
       COUNT  KIND             STEP   MESSAGE
           3  assertion        order  status_code: expected 200, got 500
-          1  connect refused  order  127.0.0.1:8080 refused the connection
-
-    On the wire
-      connections  opened 200, at once 200, reused 29799, stale 0, errors 1
-      exchanges    sent 29999, answered 29999, unsent 1, redirects 0, stale retries 0, authentication 0
-      bytes        received 5.72 MiB, sent 2.86 MiB
-
-    Load generator
-      verdict      VALID: the load generator did not distort the figures
-      limited by   the server, or the way to it
-        - no core of the client was above 62.0 %: the users waited for answers
-      cores        CPU 0 55.1% busy, at most 65.5%
-      lateness     p50 1 us, p99 1 us, max 1 us
-      Little's law 180.0 users were active, iterations/s x mean iteration time make 179.5
-      note: CPU throttling is unknown: this process has no cgroup cpu.stat
-
-    Counts
-      started 30000 = succeeded 29996 + failed 4 + abandoned 0; rows, seconds and exchanges add up: ok
+          1  connect_refused  order  127.0.0.1:8080 refused the connection
     ");
+    let finished = |section: &str| section.lines().last().unwrap().split_whitespace().nth(2).unwrap().to_owned();
+    assert_eq!(finished(section(&text, "Transactions")), "4");
+    assert!(section(&text, "Requests").lines().any(|line| line.starts_with("  POST order          15000       4  ")));
+    assert!(section(&text, "On the wire").contains("sent 29999, answered 29999, unsent 1,"));
+    assert!(section(&text, "Counts").contains("started 30000 = succeeded 29996 + failed 4 + abandoned 0;"));
 }
 
 #[test]
@@ -154,7 +144,7 @@ fn a_run_without_a_finished_request() {
 
     Summary: demo
       boom, started 2026-11-22T01:52:20.000Z, run 20261122-015220-4f2a
-      1 core of 2 CPUs, 800 ms of load, 10.0 s of drain, ended before its plan was fulfilled
+      1 core of 2 CPUs, 800 ms of load, 10.0 s of drain, stopped by Ctrl-C or a signal
 
     Requests (closed model: service time of those that succeeded)
       no request finished
@@ -176,28 +166,8 @@ fn a_run_without_a_finished_request() {
 
 #[test]
 fn a_degraded_run_says_why() {
-    insta::assert_snapshot!(report(&degraded(), PLAIN), @r"
-
-    Summary: demo
-      boom, started 2026-11-22T01:52:20.000Z, run 20261122-015220-4f2a
-      200 users, 1 core of 2 CPUs, 15.0 s of load
-
-    Requests (closed model: service time of those that succeeded)
-      NAME             REQUESTS  FAILED     RPS     MEAN     MIN      P50      P90      P95      P99    P99.9      MAX
-      GET hello           15000       0  1000.0  7.90 ms  400 us  7.90 ms  13.9 ms  14.7 ms  15.3 ms  15.4 ms  15.4 ms
-      POST order          15000       0  1000.0  8.30 ms  800 us  8.30 ms  14.3 ms  15.0 ms  15.6 ms  15.8 ms  15.8 ms
-      Total               30000       0  2000.0  8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
-      (response time)                            8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
-
-    Transactions (durations of all, passed and failed)
-      NAME      FINISHED  FAILED  PER S     MEAN      MIN      P50      P90      P95      P99    P99.9      MAX
-      checkout     15000       0  999.9  16.2 ms  1.20 ms  16.2 ms  28.2 ms  29.7 ms  30.9 ms  31.2 ms  31.2 ms
-
-    On the wire
-      connections  opened 200, at once 200, reused 29799, stale 0, errors 0
-      exchanges    sent 30000, answered 30000, unsent 0, redirects 0, stale retries 0, authentication 0
-      bytes        received 5.72 MiB, sent 2.86 MiB
-
+    let text = report(&degraded(), PLAIN);
+    insta::assert_snapshot!(section(&text, "Load generator"), @r"
     Load generator
       verdict      DEGRADED: counts and throughput stand, latencies are distorted
       limited by   the client (this program or its machine)
@@ -206,9 +176,6 @@ fn a_degraded_run_says_why() {
         - the client's CPU 0 was busy 97.0 %: the client is the limit
       cores        CPU 0 94.0% busy, at most 99.5%
       lateness     p50 700 us, p99 4.00 ms, max 9.10 ms
-
-    Counts
-      started 30000 = succeeded 30000 + failed 0 + abandoned 0; rows, seconds and exchanges add up: ok
     ");
 }
 

@@ -1,0 +1,22 @@
+//! What every command that runs test cases takes.
+
+use clap::Args;
+
+use super::{LoadFlags, MachineFlags, NetworkFlags, OutputFlags};
+
+/// Flags of `boom` and `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct CaseRunFlags {
+    /// How much load.
+    #[command(flatten)]
+    pub(crate) load: LoadFlags,
+    /// Connections and their limits.
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
+    /// Which CPUs make the load.
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+    /// What is shown and written.
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}

@@ -1,0 +1,225 @@
+//! What a person sees, and a script gets, when test cases cannot be loaded: the real binary's stderr and exit code.
+
+#[path = "common/load.rs"]
+mod load;
+
+use std::process::Command;
+
+use insta::assert_snapshot;
+use load::{binary, Folder};
+
+/// A step without fault.
+const STEP: &str = "teststeps:\n- {name: a, request: {method: GET, url: \"http://127.0.0.1:1/\"}}\n";
+
+/// Runs `boom` on arguments in a folder with these files; gives the exit code and stderr.
+fn boom(files: &[(&str, &str)], arguments: &[&str]) -> String {
+    let folder = Folder::new();
+    for (name, text) in files {
+        if let Some((inner, _)) = name.rsplit_once('/') {
+            std::fs::create_dir_all(folder.path().join(inner)).expect("a folder");
+        }
+        folder.write(name, text);
+    }
+    let output = Command::new(binary())
+        .current_dir(folder.path())
+        .args(["boom", "--loop-count", "1", "--disable-console-output"])
+        .args(arguments)
+        .output()
+        .expect("the binary starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    format!("exit {}\n{}", output.status.code().unwrap_or(-1), stderr.trim_end())
+}
+
+/// The same for one YAML file.
+fn yaml(text: &str) -> String {
+    boom(&[("case.yml", text)], &["case.yml"])
+}
+
+#[test]
+fn a_missing_file() {
+    assert_snapshot!(boom(&[], &["nowhere.yml"]), @r#"
+    exit 10
+      x nowhere.yml: the file does not exist
+      help: check its path and permissions
+    "#);
+}
+
+#[test]
+fn broken_yaml() {
+    assert_snapshot!(yaml("config: {name: x\nteststeps: [ {name: a\n"), @r#"
+    exit 12
+      x case.yml:2:10: broken YAML: while parsing a flow mapping, did not find expected ',' or '}'
+       ,-[case.yml:2:10]
+     1 | config: {name: x
+     2 | teststeps: [ {name: a
+       :          ^
+       :          `-- here
+       `----
+    "#);
+}
+
+#[test]
+fn broken_json() {
+    let json = "{\"config\": {\"name\": \"x\"},\n \"teststeps\": [1,]}";
+    assert_snapshot!(boom(&[("case.json", json)], &["case.json"]), @r#"
+    exit 11
+      x case.json:2:18: broken JSON: a value is expected here: text needs double quotes
+       ,-[case.json:2:18]
+     1 | {"config": {"name": "x"},
+     2 |  "teststeps": [1,]}
+       :                  ^
+       :                  `-- here
+       `----
+    "#);
+}
+
+#[test]
+fn no_teststeps() {
+    assert_snapshot!(yaml("config: {name: x}\n"), @r#"
+    exit 15
+      x case.yml:1:1: invalid case format: teststeps is missing
+       ,-[case.yml:1:1]
+     1 | config: {name: x}
+       : ^
+       `----
+      help: a test case is a map with config and teststeps, a list of steps
+    "#);
+}
+
+#[test]
+fn a_wrong_extension() {
+    assert_snapshot!(boom(&[("case.txt", STEP)], &["case.txt"]), @r#"
+    exit 16
+      x case.txt: the extension is not one of a test case
+      help: test cases end in .yml, .yaml or .json
+    "#);
+}
+
+#[test]
+fn an_unknown_assert() {
+    let validated = STEP.replace("\"}}", "\"}, validate: [ {equal_to: [status_code, 200]} ]}");
+    assert_snapshot!(yaml(&validated), @r#"
+    exit 15
+      x case.yml:2:78: unknown assert "equal_to"
+       ,-[case.yml:2:78]
+     1 | teststeps:
+     2 | - {name: a, request: {method: GET, url: "http://127.0.0.1:1/"}, validate: [ {equal_to: [status_code, 200]} ]}
+       :                                                                              ^^^^|^^^
+       :                                                                                  `-- unknown assert
+       `----
+      help: did you mean "equal" or "equal_fold" or "equals"?
+    "#);
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_and_the_run_goes_on() {
+    assert_snapshot!(yaml(&format!("config: {{name: x, header: {{a: b}}}}\n{STEP}")), @r#"
+    exit 0
+      ! case.yml:1:19: unknown key "header" in config is ignored
+       ,-[case.yml:1:19]
+     1 | config: {name: x, header: {a: b}}
+       :                   ^^^|^^
+       :                      `-- unknown key
+     2 | teststeps:
+       `----
+      help: did you mean "headers"?
+    "#);
+}
+
+#[test]
+fn a_key_that_is_not_built_yet() {
+    assert_snapshot!(yaml(&format!("config:\n  name: x\n  parameters: {{user: [a, b]}}\n{STEP}")), @r#"
+    exit 15
+      x case.yml:3:3: config.parameters is not built yet
+       ,-[case.yml:3:3]
+     2 |   name: x
+     3 |   parameters: {user: [a, b]}
+       :   ^^^^^|^^^^
+       :        `-- not built yet
+     4 | teststeps:
+       `----
+      help: take it out to run the rest of the case
+    "#);
+}
+
+#[test]
+fn an_undefined_variable() {
+    assert_snapshot!(yaml(&STEP.replace("1/\"", "1/$tokn\"").replace("{name: a,", "{name: a, variables: {token: t},")), @r#"
+    exit 21
+      x case.yml:2:64: variable tokn not found: nothing before this place defines it
+       ,-[case.yml:2:64]
+     1 | teststeps:
+     2 | - {name: a, variables: {token: t}, request: {method: GET, url: "http://127.0.0.1:1/$tokn"}}
+       :                                                                ^^^^^^^^^^^^^|^^^^^^^^^^^^
+       :                                                                             `-- undefined variable
+       `----
+      help: did you mean "token"?
+    "#);
+}
+
+#[test]
+fn an_https_url() {
+    assert_snapshot!(yaml(&STEP.replace("http:", "https:")), @r#"
+    exit 15
+      x case.yml:2:41: https is not built yet
+       ,-[case.yml:2:41]
+     1 | teststeps:
+     2 | - {name: a, request: {method: GET, url: "https://127.0.0.1:1/"}}
+       :                                         ^^^^^^^^^^^|^^^^^^^^^^
+       :                                                    `-- not built yet
+       `----
+      help: take it out to run the rest of the case
+    "#);
+}
+
+#[test]
+fn several_mistakes_are_shown_at_once() {
+    assert_snapshot!(yaml(
+        "teststeps:\n- {name: r, testcase: other.yml}\n- {name: b, request: {method: GET, url: /relative}}\n- {name: c, request: {method: GET, url: \"http://h/\"}, extract: [ {a: body.i} ]}\n"
+    ), @r#"
+    exit 15
+      x case.yml:2:13: the step kind "testcase" is not built yet
+       ,-[case.yml:2:13]
+     1 | teststeps:
+     2 | - {name: r, testcase: other.yml}
+       :             ^^^^|^^^
+       :                 `-- not built yet
+     3 | - {name: b, request: {method: GET, url: /relative}}
+       `----
+      help: take it out to run the rest of the case
+      x case.yml:3:41: request url: the URL has no host and there is no base_url
+       ,-[case.yml:3:41]
+     2 | - {name: r, testcase: other.yml}
+     3 | - {name: b, request: {method: GET, url: /relative}}
+       :                                         ^^^^^^^^^
+     4 | - {name: c, request: {method: GET, url: "http://h/"}, extract: [ {a: body.i} ]}
+       `----
+      x case.yml:4:64: extract must be a map, not a list
+       ,-[case.yml:4:64]
+     3 | - {name: b, request: {method: GET, url: /relative}}
+     4 | - {name: c, request: {method: GET, url: "http://h/"}, extract: [ {a: body.i} ]}
+       :                                                                |
+       :                                                                `-- a map is expected here
+       `----
+      x 3 errors in the test cases
+    "#);
+}
+
+#[test]
+fn a_folder_with_one_broken_case() {
+    let files = [
+        ("all/broken.yml", "config: {name: x}\nteststeps: [ {name: a\n"),
+        ("all/good.yml", STEP),
+        ("all/proj.json", "{\"project_name\": \"p\"}"),
+    ];
+    assert_snapshot!(boom(&files, &["all"]), @r#"
+    exit 12
+      x all/broken.yml:2:22: broken YAML: while parsing a flow mapping, did not find expected ',' or '}'
+       ,-[all/broken.yml:2:22]
+     1 | config: {name: x}
+     2 | teststeps: [ {name: a
+       :                      ^
+       :                      `-- here
+       `----
+    "#);
+}

@@ -1,0 +1,151 @@
+//! The request path allocates nothing in steady state. The server is a process of its own, so that only the client's
+//! allocations are counted.
+
+use std::{
+    alloc::System,
+    env,
+    io::{BufRead, BufReader, Lines, Read},
+    net::Ipv4Addr,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use pummel_case::{load_text, Case, LoadOptions};
+use pummel_engine::{run, Connections, Load, Network, Plan, RetryStale, StopSignal};
+use pummel_target::{Target, TargetOptions};
+use stats_alloc::{Region, StatsAlloc, INSTRUMENTED_SYSTEM};
+
+#[global_allocator]
+static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Set for the process that is the server.
+const SERVE: &str = "PUMMEL_TEST_SERVE";
+
+/// What the server says before its address.
+const LISTENS: &str = "the server listens on ";
+
+const USERS: u32 = 8;
+const SHORT_LOOPS: u64 = 200;
+const LONG_LOOPS: u64 = 5_200;
+
+/// The share of the further requests that may be matched by an allocation. The stats thread allocates for each second a run
+/// lasts, and the long run lasts a few more; a request path that allocated would do so for each request, or for one in ten.
+const FEW: f64 = 0.05;
+
+/// The server's process: this program again, running the one test below.
+struct Server {
+    process: Child,
+    address: String,
+    /// Held open: the server's test harness has more to say at the end.
+    _said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut process = Command::new(env::current_exe().expect("this program"))
+            .args(["--exact", "is_the_server_where_asked_to_be", "--nocapture"])
+            .env(SERVE, "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program starts again");
+        let mut said = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+        let address = said
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once(LISTENS).map(|(_, address)| address.to_owned()))
+            .expect("the server says where it listens");
+        Self { process, address, _said: said }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its standard input ends, and with it the server.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn is_the_server_where_asked_to_be() {
+    if env::var_os(SERVE).is_none() {
+        return;
+    }
+    let options = TargetOptions { listen: (Ipv4Addr::LOCALHOST, 0).into(), cpus: vec![first_cpu()] };
+    let target = Target::start(options).expect("a target");
+    println!("\n{LISTENS}{}", target.local_addr());
+    let mut rest = Vec::new();
+    std::io::stdin().read_to_end(&mut rest).expect("standard input ends");
+    target.stop();
+}
+
+#[test]
+fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
+    if env::var_os(SERVE).is_some() {
+        return;
+    }
+    let server = Server::start();
+    let base =
+        format!("config: {{name: c, base_url: \"http://{}\", variables: {{n: 7}}}}\nteststeps:\n", server.address);
+    let constant = "- {name: a, request: {method: GET, url: /}, validate: [{eq: [status_code, 200]}]}\n";
+    let rendered = "- {name: begin, transaction: {name: t, type: start}}\n\
+                    - {name: b, request: {method: POST, url: \"/echo?n=$n\", headers: {X-N: \"$n\"}, body: \"n is $n\"}}\n\
+                    - {name: end, transaction: {name: t, type: end}}\n";
+    for (what, steps) in [("constant", constant), ("rendered", rendered)] {
+        let text = format!("{base}{steps}");
+        // What is allocated once in a process is allocated here.
+        allocations(&text, SHORT_LOOPS);
+        let short = allocations(&text, SHORT_LOOPS);
+        let long = allocations(&text, LONG_LOOPS);
+        let further_requests = u64::from(USERS) * (LONG_LOOPS - SHORT_LOOPS);
+        let further = long.saturating_sub(short);
+        assert!(
+            (further as f64) < FEW * further_requests as f64,
+            "{what}: {further} allocations for {further_requests} further requests ({short} and {long} in all)"
+        );
+    }
+}
+
+/// Allocations and growths of a whole run.
+fn allocations(text: &str, loops: u64) -> usize {
+    let plan = plan(load_text("case.yml", text, &LoadOptions::default()).expect("a valid case").cases, loops);
+    let region = Region::new(COUNTING);
+    let finished = run(plan, &StopSignal::default(), Vec::new()).expect("the run starts");
+    let change = region.change();
+    let counts = &finished.summary.conservation;
+    assert_eq!((counts.succeeded, counts.ok), (u64::from(USERS) * loops, true), "{:?}", finished.summary.errors);
+    change.allocations + change.reallocations
+}
+
+fn plan(cases: Vec<Case>, loops: u64) -> Plan {
+    Plan {
+        command: "test",
+        name: "a test".into(),
+        cases,
+        load: Load {
+            users: USERS,
+            spawn_rate: f64::INFINITY,
+            loops_per_user: Some(loops),
+            total_requests: None,
+            run_time: None,
+        },
+        pacing: None,
+        cpus: vec![first_cpu()],
+        network: Network {
+            connections: Connections::PerUser,
+            keepalive: true,
+            connect_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_mins(1),
+            retry_stale: RetryStale::Idempotent,
+            user_agent: "pummel-test".into(),
+        },
+        stop_timeout: Duration::from_secs(30),
+        record_action: true,
+    }
+}
+
+fn first_cpu() -> usize {
+    let allowed = rustix::thread::sched_getaffinity(None).expect("the CPUs this process may use");
+    (0..rustix::thread::CpuSet::MAX_CPU).find(|&cpu| allowed.is_set(cpu)).expect("there is one")
+}

@@ -1,0 +1,104 @@
+//! Plans for the tests, and the run of one under a watchdog.
+
+use std::{
+    process,
+    sync::mpsc::{channel, RecvTimeoutError},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use pummel_case::{load_text, Case, LoadOptions, PlainRequest};
+use pummel_engine::{run, Connections, EngineError, Load, Network, Plan, RetryStale, StopSignal};
+use pummel_stats::Summary;
+
+/// No test needs more than a fraction of this, however busy the machine; a run that does never ends.
+const WATCHDOG: Duration = Duration::from_mins(2);
+
+/// Longer than any test may last: what must not be waited for.
+pub(crate) const NEVER: Duration = Duration::from_hours(10);
+
+/// A case of one constant request.
+pub(crate) fn request(method: &str, url: &str) -> Case {
+    let request =
+        PlainRequest { name: "one".into(), method: method.into(), url: url.into(), headers: Vec::new(), body: None };
+    Case::from_requests("a case", vec![request]).expect("a valid request")
+}
+
+/// A test case as users write it.
+pub(crate) fn yaml(text: &str) -> Case {
+    load_text("case.yml", text, &LoadOptions::default()).expect("a valid case").cases.remove(0)
+}
+
+/// One user on one CPU that does one iteration; tests change what they are about.
+pub(crate) fn plan(case: Case) -> Plan {
+    Plan {
+        command: "test",
+        name: "a test".into(),
+        cases: vec![case],
+        load: Load {
+            users: 1,
+            spawn_rate: f64::INFINITY,
+            loops_per_user: Some(1),
+            total_requests: None,
+            run_time: None,
+        },
+        pacing: None,
+        cpus: cpus(1),
+        network: Network {
+            connections: Connections::PerUser,
+            keepalive: true,
+            connect_timeout: Duration::from_secs(30),
+            request_timeout: NEVER,
+            retry_stale: RetryStale::Idempotent,
+            user_agent: "pummel-test".into(),
+        },
+        stop_timeout: NEVER,
+        record_action: false,
+    }
+}
+
+/// So many CPUs of those this process may use, from the first again where they are too few.
+pub(crate) fn cpus(count: usize) -> Vec<usize> {
+    let allowed = rustix::thread::sched_getaffinity(None).expect("the CPUs this process may use");
+    let numbers: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect();
+    numbers.into_iter().cycle().take(count).collect()
+}
+
+/// Runs a plan to its end. Every run of every test must add up.
+pub(crate) fn summary_of(plan: Plan) -> Arc<Summary> {
+    summary_with(plan, &StopSignal::default())
+}
+
+/// As [`summary_of`], with a way to stop it.
+pub(crate) fn summary_with(plan: Plan, stop: &StopSignal) -> Arc<Summary> {
+    let summary = outcome(plan, stop).expect("the run starts");
+    assert!(summary.conservation.ok, "{:?}", summary.conservation);
+    assert_eq!(summary.client.connections.closed, summary.client.connections.opened, "no connection outlives the run");
+    summary
+}
+
+/// How a run ended; the test program ends if it does not.
+pub(crate) fn outcome(plan: Plan, stop: &StopSignal) -> Result<Arc<Summary>, EngineError> {
+    let (done, finished) = channel();
+    let stop = stop.clone();
+    let runner = thread::spawn(move || {
+        // Dropped when the thread ends, by a panic too.
+        let _done = done;
+        run(plan, &stop, Vec::new()).map(|finished| finished.summary)
+    });
+    // Only the drop of the sender ends the wait, and nothing is ever sent.
+    if finished.recv_timeout(WATCHDOG) == Err::<(), _>(RecvTimeoutError::Timeout) {
+        eprintln!("the run does not end");
+        process::abort();
+    }
+    runner.join().expect("the control thread does not panic")
+}
+
+/// The one error of a run: its kind and how often it came.
+pub(crate) fn error_of(summary: &Summary) -> (&str, u64) {
+    match &summary.errors[..] {
+        [error] => (&error.kind, error.count),
+        errors => panic!("one kind of error is expected: {errors:?}"),
+    }
+}
