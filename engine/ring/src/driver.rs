@@ -17,6 +17,9 @@ const SENDS_PER_ENTER: usize = 32;
 /// Completions walked before the tasks they wake may run, for the same reason.
 const COMPLETIONS_PER_PASS: usize = 32;
 
+/// Connects, cancels and the like of one enter: they are slower than sends and must not hold up those behind them.
+const OPERATIONS_PER_ENTER: usize = 64;
+
 /// Yields in a row before I/O is looked after, however busy the tasks keep each other.
 const YIELDS_PER_PASS: usize = 16;
 
@@ -76,7 +79,8 @@ impl<S: Sink> Inner<S> {
         if let Some(errno) = self.broken {
             return Err(io::Error::from_raw_os_error(errno));
         }
-        let queued = self.push_operations() + self.push_sends();
+        // Sends first: their stamp is taken before the enter works off what stands before them.
+        let queued = self.push_sends() + self.push_operations();
         let more = !self.sends.is_empty() || !self.operations.is_empty();
         let walked_all = self.ring.completion().is_empty();
         if queued > 0 || walked_all {
@@ -91,8 +95,8 @@ impl<S: Sink> Inner<S> {
         }
         let now = now_ns();
         self.note_arrivals(now);
-        self.fire_timers(now);
         self.walk();
+        self.fire_timers(now);
         Ok(())
     }
 
@@ -106,11 +110,12 @@ impl<S: Sink> Inner<S> {
         }
     }
 
-    /// Moves waiting operations into the submission queue, as many as it takes.
+    /// Moves at most [`OPERATIONS_PER_ENTER`] waiting operations into the submission queue.
     fn push_operations(&mut self) -> usize {
         let mut pushed = 0;
         let mut queue = self.ring.submission();
-        while let Some(operation) = self.operations.front() {
+        while pushed < OPERATIONS_PER_ENTER {
+            let Some(operation) = self.operations.front() else { break };
             // SAFETY: the memory an operation names (an address in its slot, a buffer ring, the doorbell's count) stays in
             // place until its completion is walked: slots are freed only when nothing is pending on them.
             if unsafe { queue.push(operation) }.is_err() {
@@ -212,6 +217,13 @@ impl<S: Sink> Inner<S> {
                 }
             }
         };
+        queue.sync();
+        let left = queue.len();
+        drop(queue);
+        self.unsubmitted = left;
+        if left == 0 {
+            self.free_deferred();
+        }
         match entered {
             Ok(_) => Ok(()),
             Err(error) => match error.raw_os_error() {
@@ -244,14 +256,16 @@ impl<S: Sink> Inner<S> {
             if state.deadline_ns == 0 {
                 continue;
             }
-            if state.deadline_ns <= now {
+            // What came in before the deadline may still wait to be walked: it is looked at first.
+            let backlog = self.arrivals.front().is_some_and(|(_, arrived_ns)| *arrived_ns <= state.deadline_ns);
+            if state.deadline_ns <= now && !backlog {
                 state.deadline_ns = 0;
                 state.timed_out = true;
                 state.wake();
             } else {
-                state.timer_ns = state.deadline_ns;
-                let deadline = state.deadline_ns;
-                self.timers.add(deadline, key, generation);
+                state.timer_ns = state.deadline_ns.max(now + 1);
+                let next_ns = state.timer_ns;
+                self.timers.add(next_ns, key, generation);
             }
         }
     }
@@ -421,6 +435,9 @@ impl<S: Sink> Inner<S> {
         } else {
             state.connected = true;
             state.wake();
+            if state.out.is_some() {
+                self.queue_send(slot);
+            }
             self.arm_receive(slot);
         }
         self.free_if_done(slot);

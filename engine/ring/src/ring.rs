@@ -73,6 +73,10 @@ pub(crate) struct Inner<S> {
     pub(crate) operations: VecDeque<io_uring::squeue::Entry>,
     /// Completions not yet walked: how many came with which enter, and when that was.
     pub(crate) arrivals: VecDeque<(usize, u64)>,
+    /// Entries an enter left in the submission queue. They name their slots, so none is freed meanwhile.
+    pub(crate) unsubmitted: usize,
+    /// Slots to be freed once the submission queue is empty.
+    pub(crate) deferred: Vec<u32>,
     /// Operations whose completion is still to come.
     pub(crate) under_way: usize,
     pub(crate) timers: Timers,
@@ -142,6 +146,8 @@ impl<S: Sink> Ring<S> {
             sends: VecDeque::new(),
             operations: VecDeque::new(),
             arrivals: VecDeque::new(),
+            unsubmitted: 0,
+            deferred: Vec::new(),
             under_way: 0,
             timers: Timers::default(),
             sleeps: Vec::new(),
@@ -340,9 +346,10 @@ impl<S: Sink> Inner<S> {
         self.begin(disconnect.user_data(Op::Connect.user_data(slot, generation)));
     }
 
+    /// Queues a slot for sending; while it still connects, its payload waits for that.
     pub(crate) fn queue_send(&mut self, slot: u32) {
         let state = &mut self.slots[slot as usize];
-        if !state.send_queued {
+        if state.connected && !state.send_queued {
             state.send_queued = true;
             self.sends.push_back((slot, state.generation));
         }
@@ -370,12 +377,24 @@ impl<S: Sink> Inner<S> {
         if !state.closing || state.pending != 0 {
             return;
         }
+        if self.unsubmitted > 0 {
+            // A quiet send among them has no bit in `pending`; on a reused slot it would go out on another connection.
+            self.deferred.push(slot);
+            return;
+        }
         if state.fd.is_none() && self.fixed {
             // The table held the last reference, so this closes the socket. It fails only for a bad slot number.
             let _ = self.ring.submitter().register_files_update(slot, &[-1]);
         }
         state.clear();
         self.free.push(slot);
+    }
+
+    /// Frees the slots that waited for the submission queue.
+    pub(crate) fn free_deferred(&mut self) {
+        while let Some(slot) = self.deferred.pop() {
+            self.free_if_done(slot);
+        }
     }
 
     pub(crate) fn kept_bytes(&self, bytes: RunBytes) -> &[u8] {
