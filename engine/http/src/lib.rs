@@ -14,7 +14,7 @@
 //!   only where [`Keep`] asks for that.
 //! - What [`encode_request`] writes is one request: no method, target or header can carry a second one.
 //!
-//! Reading order: [`ResponseParser`] (the client's path), the head and its framing fields, the body and its chunks,
+//! Reading order: [`ResponseParser`] (the client's path), the head, its memo and its framing fields, the body and its chunks,
 //! [`RequestParser`] (the server's path, on the same parts), [`encode_request`].
 
 #![forbid(unsafe_code)]
@@ -26,6 +26,7 @@ mod error;
 mod fields;
 mod head;
 mod limits;
+mod memo;
 mod request_parser;
 mod response;
 mod response_parser;

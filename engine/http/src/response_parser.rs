@@ -8,6 +8,7 @@ use crate::error::ProtocolError;
 use crate::fields::{FramingFields, TransferCodings};
 use crate::head::{check_line_ends, header_table, parse_error, Gathered, HeadBuffer};
 use crate::limits::{Limits, BODY_RESERVE_BYTES_MAX, INTERIM_RESPONSES_MAX};
+use crate::memo::HeadMemo;
 use crate::response::{Keep, Response};
 
 /// How far a response is.
@@ -34,6 +35,7 @@ pub struct ResponseParser {
     phase: Phase,
     /// A head that did not come in one piece; empty otherwise.
     head: HeadBuffer,
+    memo: HeadMemo<HeadFacts>,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,7 @@ enum Phase {
 }
 
 /// The facts of a head, free of its bytes.
+#[derive(Clone, Copy, Debug)]
 struct HeadFacts {
     head_bytes: usize,
     status: u16,
@@ -65,7 +68,14 @@ impl Default for ResponseParser {
 impl ResponseParser {
     /// A parser for one connection, which waits for [`begin`](Self::begin).
     pub fn new(limits: Limits) -> Self {
-        Self { limits, keep: Keep::NOTHING, head_request: false, phase: Phase::Idle, head: HeadBuffer::default() }
+        Self {
+            limits,
+            keep: Keep::NOTHING,
+            head_request: false,
+            phase: Phase::Idle,
+            head: HeadBuffer::default(),
+            memo: HeadMemo::default(),
+        }
     }
 
     /// Prepares for the response to a request. `head_request`: its method was HEAD, so that the response has no body
@@ -163,8 +173,12 @@ impl ResponseParser {
         // The common case: the head begins and ends within these bytes and is parsed where it lies.
         if self.head.is_empty() {
             let window = &bytes[..bytes.len().min(self.limits.head_bytes)];
-            if let Some(facts) = parse_head(window, &self.limits)? {
+            let known = self.memo.recall(window);
+            if let Some(facts) = if known.is_some() { known } else { parse_head(window, &self.limits)? } {
                 let head = &window[..facts.head_bytes];
+                if known.is_none() {
+                    self.memo.note(head, facts);
+                }
                 let body = self.accept_head(head.len(), &facts, response)?;
                 if body.is_some() && self.keep.head {
                     response.head.extend_from_slice(head);

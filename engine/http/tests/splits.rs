@@ -3,7 +3,7 @@
 #[allow(dead_code)]
 mod check;
 
-use check::{cut, read_requests, read_response, Setup};
+use check::{cut, read_requests, read_response, read_response_on, Setup};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, Index};
@@ -176,6 +176,28 @@ proptest! {
         );
         bytes.insert(0, setup);
         check::response(&bytes);
+    }
+
+    #[test]
+    fn what_a_parser_read_before_changes_nothing(
+        made in made(),
+        changes in vec(change(), 0..3),
+        setup in b'0'..b'@',
+        sizes in vec(1_usize..400, 1..4),
+    ) {
+        let setup = Setup::from_byte(setup);
+        let mut changed = made.bytes.clone();
+        for change in &changes {
+            apply(&mut changed, change);
+        }
+        let mut parser = pummel_http::ResponseParser::new(setup.limits);
+        let _ = read_response_on(&mut parser, setup, std::iter::once(made.bytes.as_slice()));
+        for _ in 0..2 {
+            prop_assert_eq!(
+                read_response_on(&mut parser, setup, cut(&changed, &sizes)),
+                read_response(setup, cut(&changed, &sizes))
+            );
+        }
     }
 
     #[test]

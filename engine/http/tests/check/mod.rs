@@ -31,7 +31,15 @@ pub(crate) type ResponseOutcome = Result<(Response, usize), ProtocolError>;
 
 /// Reads one response from pieces that end with the close of the connection.
 pub(crate) fn read_response<'a>(setup: Setup, pieces: impl Iterator<Item = &'a [u8]>) -> ResponseOutcome {
-    let mut parser = ResponseParser::new(setup.limits);
+    read_response_on(&mut ResponseParser::new(setup.limits), setup, pieces)
+}
+
+/// The same on a parser that may have read others before.
+pub(crate) fn read_response_on<'a>(
+    parser: &mut ResponseParser,
+    setup: Setup,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> ResponseOutcome {
     let mut response = Response::default();
     parser.begin(setup.head_request, setup.keep);
     let mut taken = 0;
