@@ -67,6 +67,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
         let spec = CoreSpec {
             core,
             cpu,
+            users: users_of(&plan, core),
             sockets: sockets_of(&plan, core, addresses.len(), sockets),
             plan: Arc::clone(&plan),
             capabilities,
@@ -128,10 +129,14 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
     Ok(addresses)
 }
 
+/// How many users a core runs.
+fn users_of(plan: &Plan, core: usize) -> u32 {
+    share(u64::from(plan.load.users), core, plan.cpus.len()) as u32
+}
+
 /// How many sockets a core's ring has room for.
 fn sockets_of(plan: &Plan, core: usize, origins: usize, limit: u64) -> u32 {
-    let users = share(u64::from(plan.load.users), core, plan.cpus.len());
-    let wanted = users * origins.max(1) as u64 * 2 + SPARE_SOCKETS;
+    let wanted = u64::from(users_of(plan, core)) * origins.max(1) as u64 * 2 + SPARE_SOCKETS;
     wanted.min(limit.max(1)) as u32
 }
 
