@@ -87,7 +87,7 @@ fn the_targets_count_equals_ours_with_stops_at_random_moments() {
     for round in 0..6 {
         let target = target();
         let running = start(&["hit", &url(&target, "/hello/a"), "-c", "50", "-d", "30s"]);
-        thread::sleep(Duration::from_millis(200 + fastrand_ms(round)));
+        thread::sleep(Duration::from_millis(200 + random_ms(round)));
         running.interrupt();
         let run = running.finish();
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -105,7 +105,7 @@ fn nginx_counts_what_we_sent_with_stops_at_random_moments() {
         let before = nginx.requests(questions);
         questions += 1;
         let running = start(&["hit", &format!("http://{}/hello/a", nginx.address), "-c", "50", "-d", "30s"]);
-        thread::sleep(Duration::from_millis(200 + fastrand_ms(round)));
+        thread::sleep(Duration::from_millis(200 + random_ms(round)));
         running.interrupt();
         let run = running.finish();
         run.assert_conserved();
@@ -155,15 +155,7 @@ fn think_time_ends_at_once_when_the_run_stops() {
 #[test]
 fn a_rate_limit_counts_requests_and_loses_no_loop() {
     let target = target();
-    let folder = Folder::new();
-    let case = folder.write(
-        "case.yml",
-        &format!(
-            "config: {{name: paced, base_url: \"http://{}\"}}\nteststeps:\n\
-             - {{name: g, request: {{method: GET, url: /hello/x}}}}\n",
-            target.local_addr()
-        ),
-    );
+    let (_folder, case) = one_request_case(&target);
     let run =
         run(&["boom", &case, "--spawn-count", "4", "--spawn-rate", "1000", "--loop-count", "5", "--max-rps", "50"]);
     assert_eq!(run.number("/totals/requests"), 20, "hrp would run 5 of these 20");
@@ -181,7 +173,7 @@ fn two_cores_share_the_load_and_their_counts_add_up() {
 }
 
 #[test]
-fn a_dead_idle_connection_is_replaced_and_counted_as_stale_for_get_and_as_reset_for_post() {
+fn a_dead_idle_connection_is_replaced_and_no_request_fails() {
     let target = target();
     let get =
         run(&["hit", &url(&target, "/close-after/5/hello/x?announce=0"), "-c", "2", "-n", "100", "--max-rps", "200"]);
@@ -194,15 +186,7 @@ fn a_dead_idle_connection_is_replaced_and_counted_as_stale_for_get_and_as_reset_
 #[test]
 fn without_keepalive_each_request_has_a_connection_of_its_own() {
     let target = target();
-    let folder = Folder::new();
-    let case = folder.write(
-        "case.yml",
-        &format!(
-            "config: {{name: churn, base_url: \"http://{}\"}}\nteststeps:\n\
-             - {{name: g, request: {{method: GET, url: /hello/x}}}}\n",
-            target.local_addr()
-        ),
-    );
+    let (_folder, case) = one_request_case(&target);
     let run = run(&[
         "boom",
         &case,
@@ -220,8 +204,20 @@ fn without_keepalive_each_request_has_a_connection_of_its_own() {
     assert_eq!(target.stop().connections_opened, 100);
 }
 
+/// A case of one request, in a folder that goes when it is dropped.
+fn one_request_case(target: &pummel_target::Target) -> (Folder, String) {
+    let folder = Folder::new();
+    let case = format!(
+        "config: {{name: one, base_url: \"http://{}\"}}\nteststeps:\n\
+         - {{name: g, request: {{method: GET, url: /hello/x}}}}\n",
+        target.local_addr()
+    );
+    let path = folder.write("case.yml", &case);
+    (folder, path)
+}
+
 /// Up to half a second, different in each round and each process.
-fn fastrand_ms(round: u64) -> u64 {
+fn random_ms(round: u64) -> u64 {
     let seed =
         u64::from(std::process::id()) ^ std::time::SystemTime::now().elapsed().map_or(0, |t| t.as_nanos() as u64);
     (seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round * 137)) % 500
