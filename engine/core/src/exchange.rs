@@ -1,6 +1,6 @@
 //! One request on the wire: a connection, the bytes out, the response in, and once more if the connection was dead.
 
-use std::{borrow::Cow, future::poll_fn, io, net::SocketAddr, task::Poll};
+use std::{borrow::Cow, cell::RefCell, future::poll_fn, io, net::SocketAddr, task::Poll};
 
 use pummel_case::{RenderedRequest, RequestStep};
 use pummel_http::{Limits, ProtocolError};
@@ -99,7 +99,7 @@ impl Shard {
     /// Sends a request and receives its response, which then stands in the connection's sink.
     pub(crate) async fn exchange(
         &self,
-        idle: &std::cell::RefCell<IdleConnections>,
+        idle: &RefCell<IdleConnections>,
         outgoing: &Outgoing<'_>,
         from_ns: u64,
         tally: &mut Tally,
@@ -298,7 +298,7 @@ impl Shard {
 
     /// Puts a connection back after its response was used, or closes it where that is due.
     #[inline]
-    pub(crate) fn release(&self, idle: &std::cell::RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
+    pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
         let again = connection.with(|http| {
             http.response.trim();
             http.reusable()

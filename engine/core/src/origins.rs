@@ -37,6 +37,8 @@ impl OriginId {
 pub(crate) struct Origins {
     known: Vec<Known>,
     index: HashMap<Origin, OriginId>,
+    /// The one interned last: rendered requests mostly go where the one before went, which takes a comparison and no hash.
+    last: Option<OriginId>,
 }
 
 struct Known {
@@ -77,7 +79,11 @@ pub(crate) enum Lookup {
 impl Origins {
     /// The place of an origin, new or known; none when there are too many.
     pub(crate) fn intern(&mut self, origin: &Origin) -> Option<OriginId> {
+        if let Some(id) = self.last.filter(|id| self.known[id.index()].origin == *origin) {
+            return Some(id);
+        }
         if let Some(&id) = self.index.get(origin) {
+            self.last = Some(id);
             return Some(id);
         }
         if self.known.len() >= MAX_ORIGINS {
@@ -91,6 +97,7 @@ impl Origins {
             waiting: Vec::new(),
         });
         self.index.insert(origin.clone(), id);
+        self.last = Some(id);
         Some(id)
     }
 
@@ -206,6 +213,16 @@ mod tests {
         origins.resolved(id, Err(io::ErrorKind::NotFound.into()), 0, 10);
         assert!(matches!(origins.poll_address(id, 11, &cx), Poll::Ready(Lookup::Failed)));
         assert!(matches!(origins.poll_address(id, 10 + RETRY_LOOKUP_NS, &cx), Poll::Ready(Lookup::Start)));
+    }
+
+    #[test]
+    fn an_origin_keeps_its_place_whichever_was_asked_for_last() {
+        let mut origins = Origins::default();
+        let (a, b) = (origins.intern(&origin(1)).unwrap(), origins.intern(&origin(2)).unwrap());
+        assert_ne!(a, b);
+        for (port, id) in [(2, b), (1, a), (1, a), (2, b)] {
+            assert_eq!(origins.intern(&origin(port)), Some(id));
+        }
     }
 
     #[test]

@@ -149,12 +149,15 @@ impl Shard {
         poll_fn(|cx| if self.stopping.get() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
     }
 
-    /// Waits for the next slot of the schedule if `unit` is what it paces; gives the time at which a user that was ready at
-    /// `ready_ns` is due. None when stopped.
-    pub(crate) async fn pace(&self, unit: PacingUnit, ready_ns: u64) -> Option<u64> {
-        if self.plan.pacing.is_none_or(|pacing| pacing.unit != unit) {
-            return Some(ready_ns);
-        }
+    /// True when the plan paces `unit`.
+    #[inline]
+    pub(crate) fn paces(&self, unit: PacingUnit) -> bool {
+        self.plan.pacing.is_some_and(|pacing| pacing.unit == unit)
+    }
+
+    /// Waits for the next slot of the schedule; gives the time at which a user that was ready at `ready_ns` is due. None when
+    /// stopped.
+    pub(crate) async fn pace(&self, ready_ns: u64) -> Option<u64> {
         let due_ns = self.pacer.borrow_mut().as_mut()?.take(now_ns(), ready_ns);
         self.sleep_until(due_ns).await;
         (!self.stopping.get()).then_some(due_ns)

@@ -75,8 +75,10 @@ pub(crate) async fn run(shard: &Shard, position: u64) {
     let mut loops_left = shard.plan.load.loops_per_user.unwrap_or(u64::MAX);
     while loops_left > 0 && !shard.stopping() {
         loops_left -= 1;
-        let Some(slot_ns) = shard.pace(PacingUnit::Iteration, user.now_ns).await else { break };
-        user.now_ns = slot_ns;
+        if shard.paces(PacingUnit::Iteration) {
+            let Some(slot_ns) = shard.pace(user.now_ns).await else { break };
+            user.now_ns = slot_ns;
+        }
         if user.iterate().await == Ended::Cut {
             break;
         }
@@ -177,8 +179,11 @@ impl User<'_> {
         if shard.stopping() || !shard.take_request() {
             return Ended::Cut;
         }
-        let Some(due_ns) = shard.pace(PacingUnit::Request, self.now_ns).await else { return Ended::Cut };
-        self.now_ns = due_ns;
+        if shard.paces(PacingUnit::Request) {
+            let Some(slot_ns) = shard.pace(self.now_ns).await else { return Ended::Cut };
+            self.now_ns = slot_ns;
+        }
+        let due_ns = self.now_ns;
         shard.recorder.borrow_mut().started();
         let mut tally = Tally::default();
         let idle = Rc::clone(&self.idle);
