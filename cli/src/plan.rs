@@ -5,7 +5,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use pummel_case::{Case, LoadOptions};
-use pummel_engine::{Connections, Load, Network, Pacing, PacingUnit, Plan, RetryStale};
+use pummel_engine::{Connections, Cookies, Load, Network, Pacing, PacingUnit, Plan, RetryStale};
 
 use crate::{
     exit,
@@ -82,7 +82,7 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     }
     // Later entries win over earlier ones of the same name.
     variables.extend(flags.variables);
-    let options = LoadOptions { base_url: flags.base_url, variables };
+    let options = LoadOptions { base_url: flags.base_url, variables, ..LoadOptions::default() };
     let loaded = pummel_case::load(&flags.paths, &options).map_err(|error| {
         let code = error.exit_code();
         Failure::from_diagnostic(error, code)
@@ -133,6 +133,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         network: network(&flags.transport, flags.timeout, ConnectionSharing::PerUser),
         stop_timeout: flags.transport.stop_timeout,
         record_action: false,
+        functional: None,
     };
     Ok(PlannedRun { plan, output: output_plan(&flags.output) })
 }
@@ -175,6 +176,7 @@ fn plan_cases(command: &'static str, flags: &CaseRunFlags, cases: Vec<Case>, cpu
         network: network(&network_flags.transport, network_flags.request_timeout, network_flags.connections),
         stop_timeout: network_flags.transport.stop_timeout,
         record_action: true,
+        functional: None,
     };
     PlannedRun { plan, output: output_plan(output) }
 }
@@ -193,6 +195,8 @@ fn network(flags: &TransportFlags, request_timeout: Duration, sharing: Connectio
             StaleRetry::All => RetryStale::All,
         },
         user_agent: USER_AGENT.to_owned(),
+        max_redirects: 0,
+        cookies: Cookies::Off,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a test case costs per request besides the network: rendering a request with variables, and checking its response.
 
 use divan::{black_box, Bencher};
-use pummel_case::{load_text, Case, Headers, LoadOptions, RenderedRequest, RequestStep, ResponseView, Session, Step};
+use pummel_case::{
+    load_text, Case, Headers, LoadOptions, Progress, RenderedRequest, RequestStep, ResponseView, Session, Step,
+};
 
 /// Two extracts, four asserts, variables in url, headers and body: the case of the fourth performance goal.
 const CASE: &str = r#"
@@ -52,7 +54,7 @@ fn check(case: &Case, index: usize, session: &mut Session, body: &mut Vec<u8>) {
     let fields: &[(&str, &[u8])] = &[("Content-Type", b"application/json")];
     let headers: &dyn Headers = &fields;
     let mut view = ResponseView { status: 200, version: "HTTP/1.1", headers, body };
-    step(case, index).check(session, &mut view).expect("the checks hold");
+    step(case, index).check(session, &mut view, &mut Progress::default(), None).map(drop).expect("the checks hold");
 }
 
 /// A user that has logged in.
@@ -69,7 +71,7 @@ fn render_request_with_variables(bencher: Bencher) {
     let mut session = session(&case);
     let mut out = RenderedRequest::default();
     bencher.bench_local(|| {
-        step(&case, 1).render(&mut session, &mut out).expect("it renders");
+        step(&case, 1).render(&mut session, &mut out, &mut Progress::default()).map(drop).expect("it renders");
         black_box(out.target().len())
     });
 }

@@ -12,6 +12,7 @@ use crate::{
     session::Session,
     step::Needs,
     value::{Evaluated, Value},
+    Journal, Prepared, Progress,
 };
 
 /// The compiled `extract` and `validate` of a step.
@@ -91,21 +92,24 @@ impl Checks {
         needs: Needs,
         session: &mut Session,
         response: &ResponseView<'_>,
-    ) -> Result<(), StepError> {
+        _progress: &mut Progress,
+        _journal: Option<&mut Journal>,
+    ) -> Result<Prepared, StepError> {
         if needs.body {
-            with_scratch(response.body, |body| self.run_on(session, &ResponseParts::new(response, body)))
+            with_scratch(response.body, |body| self.run_on(session, &ResponseParts::new(response, body)))?;
         } else {
-            self.run_on(session, &ResponseParts::new(response, ParsedBody::Text("")))
+            self.run_on(session, &ResponseParts::new(response, ParsedBody::Text("")))?;
         }
+        Ok(Prepared::Done)
     }
 
     fn run_on(&self, session: &mut Session, response: &ResponseParts<'_>) -> Result<(), StepError> {
         for extract in &self.extracts {
             if let Source::Search(search) = &extract.source {
-                search.give(response, &mut |value| session.set_extracted(extract.slot, value));
+                search.give(response, &mut |value| session.set_kept(extract.slot, value));
             } else {
                 let value = extract.source.evaluate(session, response)?.into_value();
-                session.set_extracted_value(extract.slot, value);
+                session.set_kept_value(extract.slot, value);
             }
         }
         for validator in &self.validators {

@@ -38,8 +38,12 @@ mod check;
 mod document;
 mod error;
 mod expression;
+mod journal;
 mod load;
+mod operation;
+mod parameters;
 mod plain;
+mod progress;
 mod request;
 mod response;
 mod session;
@@ -49,10 +53,16 @@ mod value;
 
 pub use case::Case;
 pub use error::{StepError, StepErrorKind};
-pub use load::{load, load_text, parse_env_file, Diagnostic, EnvFileError, LoadError, LoadOptions, Loaded};
+pub use journal::{Journal, ValidatorRecord};
+pub use load::{load, load_text, parse_env_file, Diagnostic, EnvFileError, LoadError, LoadOptions, Loaded, UrlStyle};
+pub use parameters::Parameters;
 pub use plain::{PlainRequest, PlainRequestError};
+pub use progress::{Prepared, Progress, Wait};
 pub use request::{Origin, RenderedRequest};
 pub use response::{Headers, ResponseView};
 pub use session::Session;
-pub use step::{Needs, RequestStep, Step, TransactionEdge, TransactionStep};
+pub use step::{
+    BrokenStep, EnterStep, LeaveStep, Needs, RendezvousStep, Repeat, RequestStep, Step, ThinkTimeStep, TransactionEdge,
+    TransactionStep,
+};
 pub use think::ThinkTime;

@@ -1,7 +1,10 @@
 //! One user's variables.
 
+use std::ops::Range;
+
 use crate::{
     expression::Variable,
+    operation::SlotPlace,
     value::{Operand, Value},
     Case, StepError,
 };
@@ -10,13 +13,17 @@ use crate::{
 /// user for the whole run.
 const KEPT_TEXT_BYTES: usize = 1024;
 
-/// One virtual user's variables: what its steps extracted in this iteration, and the current step's own variables.
+/// One virtual user's variables in one case: what its steps extracted in this iteration, the current step's own variables, and the
+/// row of the parameters.
 ///
-/// It is small, belongs to one user, and is used again for every iteration.
+/// It is small, belongs to one user and one case, and is used again for every iteration.
 #[derive(Debug, Default)]
 pub struct Session {
-    extracted: Vec<Slot>,
+    /// What stays for the iteration. What the once-per-user steps extracted stands first and stays for all.
+    kept: Vec<Slot>,
     step: Vec<Slot>,
+    /// The row of each parameter table.
+    rows: Vec<u32>,
 }
 
 impl Session {
@@ -25,68 +32,90 @@ impl Session {
         Self::default()
     }
 
-    /// Starts an iteration of `case`: extracted values are forgotten (hrp spec 14.7), buffers are kept.
+    /// Starts an iteration of `case`: extracted values are forgotten (hrp spec 14.7), those of its once-per-user steps and the
+    /// buffers are kept.
     pub fn begin(&mut self, case: &Case) {
-        for slot in self.extracted.iter_mut().chain(&mut self.step) {
+        for slot in self.kept.iter_mut().skip(case.lasting_slots).chain(&mut self.step) {
             slot.clear();
         }
-        // A user may pick another case each iteration; slots beyond this case's number just stay empty.
-        if self.extracted.len() < case.extracted_slots {
-            self.extracted.resize_with(case.extracted_slots, Slot::default);
+        if self.kept.len() < case.kept_slots {
+            self.kept.resize_with(case.kept_slots, Slot::default);
         }
         if self.step.len() < case.step_slots {
             self.step.resize_with(case.step_slots, Slot::default);
         }
     }
 
-    pub(crate) fn extracted(&self, slot: usize) -> Option<Operand<'_>> {
-        self.extracted.get(slot)?.get()
+    /// The row of each parameter table, for [`Parameters::pick`](crate::Parameters::pick) to fill before an iteration.
+    pub fn rows(&mut self) -> &mut Vec<u32> {
+        &mut self.rows
+    }
+
+    /// The row of a parameter table in this iteration.
+    pub(crate) fn row(&self, table: usize) -> Option<u32> {
+        self.rows.get(table).copied()
+    }
+
+    pub(crate) fn kept(&self, slot: usize) -> Option<Operand<'_>> {
+        self.kept.get(slot)?.get()
     }
 
     pub(crate) fn step(&self, slot: usize) -> Option<Operand<'_>> {
         self.step.get(slot)?.get()
     }
 
-    pub(crate) fn set_extracted(&mut self, slot: usize, value: Operand<'_>) {
-        if let Some(slot) = self.extracted.get_mut(slot) {
+    pub(crate) fn set_kept(&mut self, slot: usize, value: Operand<'_>) {
+        if let Some(slot) = self.kept.get_mut(slot) {
             slot.set(value);
         }
     }
 
-    pub(crate) fn set_extracted_value(&mut self, slot: usize, value: Value) {
-        if let Some(slot) = self.extracted.get_mut(slot) {
+    pub(crate) fn set_kept_value(&mut self, slot: usize, value: Value) {
+        self.set_value(SlotPlace::Kept(slot), value);
+    }
+
+    /// Forgets what these slots hold.
+    pub(crate) fn forget(&mut self, slots: Range<usize>) {
+        if let Some(slots) = self.kept.get_mut(slots) {
+            slots.iter_mut().for_each(Slot::clear);
+        }
+    }
+
+    pub(crate) fn set_value(&mut self, place: SlotPlace, value: Value) {
+        if let Some(slot) = self.slot(place) {
             slot.set_value(value);
         }
     }
 
-    pub(crate) fn set_step_value(&mut self, slot: usize, value: Value) {
-        if let Some(slot) = self.step.get_mut(slot) {
-            slot.set_value(value);
-        }
-    }
-
-    /// Sets a step variable to the value of another variable, in its own buffer.
+    /// Sets a variable to the value of another, in its own buffer.
     ///
     /// # Errors
     /// The other has no value.
-    pub(crate) fn set_step_from(&mut self, slot: usize, other: &Variable) -> Result<(), StepError> {
-        let mut own = self.step.get_mut(slot).map(std::mem::take).unwrap_or_default();
+    pub(crate) fn set_from(&mut self, place: SlotPlace, other: &Variable) -> Result<(), StepError> {
+        let mut own = self.slot(place).map(std::mem::take).unwrap_or_default();
         let set = other.get(self).map(|value| own.set(value));
-        if let Some(slot) = self.step.get_mut(slot) {
+        if let Some(slot) = self.slot(place) {
             *slot = own;
         }
         set
     }
 
-    /// Fills a step variable with text, in its own buffer.
-    pub(crate) fn take_step_text(&mut self, slot: usize) -> String {
-        self.step.get_mut(slot).map(Slot::take_text).unwrap_or_default()
+    /// Takes a variable's buffer, to fill it with text and [put it back](Self::put_text).
+    pub(crate) fn take_text(&mut self, place: SlotPlace) -> String {
+        self.slot(place).map(Slot::take_text).unwrap_or_default()
     }
 
-    pub(crate) fn put_step_text(&mut self, slot: usize, text: String) {
-        if let Some(slot) = self.step.get_mut(slot) {
+    pub(crate) fn put_text(&mut self, place: SlotPlace, text: String) {
+        if let Some(slot) = self.slot(place) {
             slot.text = text;
             slot.state = State::Text;
+        }
+    }
+
+    fn slot(&mut self, place: SlotPlace) -> Option<&mut Slot> {
+        match place {
+            SlotPlace::Step(slot) => self.step.get_mut(slot),
+            SlotPlace::Kept(slot) => self.kept.get_mut(slot),
         }
     }
 }

@@ -21,7 +21,7 @@ fn second(case: &Case, session: &mut Session, v: &str) -> Result<RenderedRequest
     let [Step::Request(first), Step::Request(second)] = &case.steps[..] else { panic!("two requests") };
     answer(first, session, &format!("{{\"v\":{v}}}")).unwrap();
     let mut out = RenderedRequest::default();
-    second.render(session, &mut out).map_err(|error| error.to_string())?;
+    second.render(session, &mut out, &mut pummel_case::Progress::default()).map_err(|error| error.to_string())?;
     Ok(out)
 }
 
@@ -123,7 +123,7 @@ fn variables_of_a_step_stand_above_all_others_until_it_extracts() {
     assert_eq!(first.constant().unwrap().target(), "/step/config-step");
     answer(first, &mut session, r#"{"a":"new"}"#).unwrap();
     let mut out = RenderedRequest::default();
-    second.render(&mut session, &mut out).unwrap();
+    second.render(&mut session, &mut out, &mut pummel_case::Progress::default()).unwrap();
     assert_eq!(out.target(), "/new");
     answer(second, &mut session, r#"{"new":1}"#).unwrap();
     let error = answer(second, &mut session, r#"{"new":2}"#).unwrap_err();
@@ -131,7 +131,7 @@ fn variables_of_a_step_stand_above_all_others_until_it_extracts() {
     assert_eq!(&*error.message, "step validation failed: body.$a eq 1");
     // Until the first step has extracted it, the config's value holds.
     session.begin(&case);
-    second.render(&mut session, &mut out).unwrap();
+    second.render(&mut session, &mut out, &mut pummel_case::Progress::default()).unwrap();
     assert_eq!(out.target(), "/config");
 }
 
@@ -162,7 +162,9 @@ fn a_variable_that_was_not_extracted_fails_the_step() {
     let mut session = Session::new();
     session.begin(&case);
     let Step::Request(second) = &case.steps[1] else { panic!("a request") };
-    let error = second.render(&mut session, &mut RenderedRequest::default()).unwrap_err();
+    let error = second
+        .render(&mut session, &mut RenderedRequest::default(), &mut pummel_case::Progress::default())
+        .unwrap_err();
     assert_eq!((error.kind, error.exit_code), (StepErrorKind::Variable, 21));
     // An extraction that finds nothing sets null, whose text is hrp's.
     let mut session = Session::new();

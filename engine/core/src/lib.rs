@@ -19,6 +19,7 @@ mod core_thread;
 mod dns;
 mod error;
 mod exchange;
+mod functional;
 mod limits;
 mod origins;
 mod pacer;
@@ -30,6 +31,7 @@ mod shard;
 mod user;
 
 pub use error::EngineError;
+pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};
 pub use limits::PortBudget;
-pub use plan::{Connections, Load, Network, Pacing, PacingUnit, Plan, RetryStale, MAX_USERS};
+pub use plan::{Connections, Cookies, Load, Network, Pacing, PacingUnit, Plan, RetryStale, MAX_USERS};
 pub use run::{run, StopSignal};

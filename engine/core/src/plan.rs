@@ -5,6 +5,8 @@ use std::time::Duration;
 use pummel_case::{Case, Step};
 use serde_json::{json, Value};
 
+use crate::Functional;
+
 /// A run, resolved: what to send, how much of it, from where, and with which limits.
 #[derive(Debug)]
 pub struct Plan {
@@ -26,6 +28,8 @@ pub struct Plan {
     pub stop_timeout: Duration,
     /// True for test cases: each iteration is recorded as the transaction `Action` (hrp spec 14.8). False for `hit`.
     pub record_action: bool,
+    /// A functional run instead of load: `pummel run`.
+    pub functional: Option<Functional>,
 }
 
 impl Plan {
@@ -66,6 +70,12 @@ impl Plan {
             "retry_stale": match self.network.retry_stale {
                 RetryStale::Idempotent => "idempotent",
                 RetryStale::All => "all",
+            },
+            "max_redirects": self.network.max_redirects,
+            "cookies": match self.network.cookies {
+                Cookies::Off => "off",
+                Cookies::PerIteration => "per-iteration",
+                Cookies::PerUser => "per-user",
             },
             "stop_timeout_s": seconds(self.stop_timeout),
         })
@@ -128,6 +138,21 @@ pub struct Network {
     pub retry_stale: RetryStale,
     /// The `User-Agent` of requests that do not set their own.
     pub user_agent: String,
+    /// How many redirects of one request are followed; 0 follows none. A step's `allow_redirects: false` stands above it.
+    pub max_redirects: u32,
+    /// How long a user's cookies stay.
+    pub cookies: Cookies,
+}
+
+/// How long the cookies of a user stay (hrp spec 11.5). No user ever sees those of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookies {
+    /// None are kept: what a server sets is not sent back.
+    Off,
+    /// To the end of the iteration; those of the once-per-user steps stay.
+    PerIteration,
+    /// As long as the user. In a functional run: as long as the case.
+    PerUser,
 }
 
 /// Who may use an idle connection.

@@ -76,7 +76,7 @@ impl Program {
                     timeout_ns: nanos(timeout(step, case, &plan.network)),
                 })
             }
-            Step::Transaction(_) | Step::ThinkTime(_) => Compiled::Other,
+            _ => Compiled::Other,
         });
         let steps = steps.collect();
         let transaction_rows = case

@@ -262,7 +262,7 @@ mod tests {
     use pummel_case::{Case, PlainRequest};
 
     use super::{run, StopSignal};
-    use crate::{user::PANICS_AT_USER_3, Connections, Load, Network, Plan, RetryStale};
+    use crate::{user::PANICS_AT_USER_3, Connections, Cookies, Load, Network, Plan, RetryStale};
 
     /// Answers every request; returns its URL.
     fn server() -> String {
@@ -306,9 +306,12 @@ mod tests {
                 request_timeout: Duration::from_secs(30),
                 retry_stale: RetryStale::Idempotent,
                 user_agent: String::new(),
+                max_redirects: 0,
+                cookies: Cookies::Off,
             },
             stop_timeout: Duration::from_secs(30),
             record_action: false,
+            functional: None,
         };
         let finished = run(plan, &StopSignal::default(), Vec::new()).unwrap();
         assert_eq!(finished.broken_cores, [1]);

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, cell::RefCell, rc::Rc};
 
-use pummel_case::{Headers, RenderedRequest, RequestStep, ResponseView, Session, Step, TransactionEdge};
+use pummel_case::{Headers, Progress, RenderedRequest, RequestStep, ResponseView, Session, Step, TransactionEdge};
 use pummel_http::Response;
 use pummel_ring::now_ns;
 use pummel_stats::{RowId, Sample};
@@ -111,7 +111,7 @@ impl User<'_> {
                     Ended::Passed
                 }
                 (Step::ThinkTime(think_time), _) => {
-                    let pause_ns = nanos(think_time.pick(&mut self.random));
+                    let pause_ns = nanos(think_time.time.pick(&mut self.random));
                     self.now_ns = self.now_ns.saturating_add(pause_ns);
                     // A shorter one may lie in the past already, and then nothing yields.
                     self.waited |= pause_ns >= IDLE_ITERATION_NS;
@@ -123,6 +123,7 @@ impl User<'_> {
                     }
                 }
                 (Step::Request(_), Compiled::Other) => unreachable!("requests are compiled"),
+                _ => Ended::Passed,
             };
             match ended {
                 Ended::Passed => {}
@@ -219,7 +220,8 @@ impl User<'_> {
         if let Some((_, origin)) = exchange.constant {
             return Ok(Outgoing { exchange, step, origin, rendered: None });
         }
-        step.render(&mut self.session, &mut self.rendered)
+        step.render(&mut self.session, &mut self.rendered, &mut Progress::default())
+            .map(drop)
             .map_err(|error| Unanswered::Failed(error.kind.into(), Cow::Owned(error.message.to_string())))?;
         let origin = self.shard.origins.borrow_mut().intern(self.rendered.origin());
         let too_many = || Unanswered::Failed(Kind::Request, Cow::Borrowed("too many different hosts in one run"));
@@ -260,7 +262,7 @@ fn check(step: &RequestStep, session: &mut Session, response: &mut Response) -> 
     let mut body = std::mem::take(&mut response.body);
     let version = if response.version_minor == 0 { "HTTP/1.0" } else { "HTTP/1.1" };
     let view = &mut ResponseView { status: response.status, version, headers: &Head(response), body: &mut body };
-    let checked = step.check(session, view);
+    let checked = step.check(session, view, &mut Progress::default(), None).map(drop);
     response.body = body;
     checked.map_err(|error| Unanswered::Failed(error.kind.into(), Cow::Owned(error.message.to_string())))
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use pummel_case::{load_text, Case, LoadOptions};
-use pummel_engine::{run, Connections, Load, Network, Plan, RetryStale, StopSignal};
+use pummel_engine::{run, Connections, Cookies, Load, Network, Plan, RetryStale, StopSignal};
 use pummel_target::{Target, TargetOptions};
 use stats_alloc::{Region, StatsAlloc, INSTRUMENTED_SYSTEM};
 
@@ -139,9 +139,12 @@ fn plan(cases: Vec<Case>, loops: u64) -> Plan {
             request_timeout: Duration::from_mins(1),
             retry_stale: RetryStale::Idempotent,
             user_agent: "pummel-test".into(),
+            max_redirects: 0,
+            cookies: Cookies::Off,
         },
         stop_timeout: Duration::from_secs(30),
         record_action: true,
+        functional: None,
     }
 }
 

@@ -2,18 +2,19 @@
 //!
 //! No crate in use keeps places, and a YAML parser would accept what JSON forbids (trailing commas, comments).
 
-use super::{Key, Node, NodeKind, Place, Scalar, ScalarKind, SyntaxError, MAX_DEPTH};
+use super::{FileId, Key, Node, NodeKind, Place, Scalar, ScalarKind, SyntaxError, MAX_DEPTH};
 
-/// Reads the first value of a text (RFC 8259).
+/// Reads the first value of a text (RFC 8259), which is that of `file`.
 ///
 /// # Errors
 /// [`SyntaxError`] with the place of what is not JSON, or nests deeper than [`MAX_DEPTH`].
-pub(crate) fn parse_json(text: &str) -> Result<Node, SyntaxError> {
-    Reader { text, at: 0 }.value(0)
+pub(crate) fn parse_json(text: &str, file: FileId) -> Result<Node, SyntaxError> {
+    Reader { text, file, at: 0 }.value(0)
 }
 
 struct Reader<'a> {
     text: &'a str,
+    file: FileId,
     at: usize,
 }
 
@@ -31,7 +32,7 @@ impl Reader<'_> {
             Some(_) => NodeKind::Scalar(Scalar { text: self.literal()?.into(), kind: ScalarKind::JsonLiteral }),
             None => return Err(self.error("a value is missing: the text ends here")),
         };
-        Ok(Node { kind, place: Place { offset: start, len: self.at - start } })
+        Ok(Node { kind, place: Place { file: self.file, offset: start, len: self.at - start } })
     }
 
     fn map(&mut self, depth: usize) -> Result<NodeKind, SyntaxError> {
@@ -48,7 +49,7 @@ impl Reader<'_> {
             }
             let offset = self.at;
             let text: Box<str> = self.string()?.into();
-            let key = Key { text, place: Place { offset, len: self.at - offset } };
+            let key = Key { text, place: Place { file: self.file, offset, len: self.at - offset } };
             if !self.skip_if(b':') {
                 return Err(self.error("a colon is expected here"));
             }
@@ -177,7 +178,7 @@ impl Reader<'_> {
     }
 
     fn error(&self, message: &str) -> SyntaxError {
-        SyntaxError { message: message.into(), place: Place { offset: self.at, len: 0 } }
+        SyntaxError { message: message.into(), place: Place { file: self.file, offset: self.at, len: 0 } }
     }
 }
 
@@ -214,10 +215,11 @@ mod tests {
 
     #[test]
     fn values_and_places() {
-        let json = parse_json(r#" {"a": [1, 2.50], "b": "x\u00e9\ud83d\ude00\ud800\n", "a": 7} trailing"#).unwrap();
+        let json =
+            parse_json(r#" {"a": [1, 2.50], "b": "x\u00e9\ud83d\ude00\ud800\n", "a": 7} trailing"#, FileId(0)).unwrap();
         assert_eq!(text(entry(&json, "a")), "7");
         assert_eq!(text(entry(&json, "b")), "x\u{e9}\u{1f600}\u{fffd}\n");
-        assert_eq!(json.place, Place { offset: 1, len: 60 });
+        assert_eq!(json.place, Place { file: FileId(0), offset: 1, len: 60 });
     }
 
     #[test]
@@ -237,12 +239,12 @@ mod tests {
             ("[1.]", 1),
             ("'a'", 0),
         ] {
-            assert_eq!(parse_json(text).unwrap_err().place.offset, offset, "{text}");
+            assert_eq!(parse_json(text, FileId(0)).unwrap_err().place.offset, offset, "{text}");
         }
     }
 
     #[test]
     fn depth_is_bounded() {
-        assert!(parse_json(&"[".repeat(100_000)).is_err());
+        assert!(parse_json(&"[".repeat(100_000), FileId(0)).is_err());
     }
 }

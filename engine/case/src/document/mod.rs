@@ -9,5 +9,5 @@ mod yaml;
 
 pub(crate) use json::parse_json;
 pub(crate) use scalar::{Scalar, ScalarKind};
-pub(crate) use tree::{Key, Node, NodeKind, Place, SyntaxError, MAX_DEPTH, MAX_NODES};
+pub(crate) use tree::{FileId, Key, Node, NodeKind, Place, SyntaxError, MAX_DEPTH, MAX_NODES};
 pub(crate) use yaml::parse_yaml;

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::{Key, Node, NodeKind, Place, Scalar, ScalarKind, SyntaxError, MAX_DEPTH, MAX_NODES};
+use super::{FileId, Key, Node, NodeKind, Place, Scalar, ScalarKind, SyntaxError, MAX_DEPTH, MAX_NODES};
 
-/// Reads the first document of a text.
+/// Reads the first document of a text, which is that of `file`.
 ///
 /// # Errors
 /// [`SyntaxError`] with the place: broken YAML, a key twice, an alias without its anchor, or more than [`MAX_DEPTH`] levels or
 /// [`MAX_NODES`] values.
-pub(crate) fn parse_yaml(text: &str) -> Result<Node, SyntaxError> {
-    let mut builder = Builder::new(text);
+pub(crate) fn parse_yaml(text: &str, file: FileId) -> Result<Node, SyntaxError> {
+    let mut builder = Builder::new(text, file);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| SyntaxError {
             message: error.info().to_owned(),
@@ -22,7 +22,7 @@ pub(crate) fn parse_yaml(text: &str) -> Result<Node, SyntaxError> {
             break;
         }
     }
-    Ok(builder.root.unwrap_or(Node { kind: NodeKind::Scalar(plain_null()), place: Place::default() }))
+    Ok(builder.root.unwrap_or(Node { kind: NodeKind::Scalar(plain_null()), place: Place { file, offset: 0, len: 0 } }))
 }
 
 /// A list or map whose end has not come yet.
@@ -46,8 +46,8 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(text: &str) -> Self {
-        Builder { offsets: Offsets::new(text), open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None }
+    fn new(text: &str, file: FileId) -> Self {
+        Builder { offsets: Offsets::new(text, file), open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None }
     }
 
     /// Takes the next event; true where the document is complete.
@@ -191,12 +191,13 @@ struct Offsets {
     /// Byte offset of each character, where the text is not all ASCII.
     of_char: Option<Vec<u32>>,
     len: usize,
+    file: FileId,
 }
 
 impl Offsets {
-    fn new(text: &str) -> Self {
+    fn new(text: &str, file: FileId) -> Self {
         let of_char = (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at as u32).collect());
-        Offsets { of_char, len: text.len() }
+        Offsets { of_char, len: text.len(), file }
     }
 
     fn byte(&self, index: usize) -> usize {
@@ -208,11 +209,11 @@ impl Offsets {
 
     fn place(&self, span: Span) -> Place {
         let offset = self.byte(span.start.index());
-        Place { offset, len: self.byte(span.end.index()).saturating_sub(offset) }
+        Place { file: self.file, offset, len: self.byte(span.end.index()).saturating_sub(offset) }
     }
 
     fn place_at(&self, index: usize) -> Place {
-        Place { offset: self.byte(index), len: 0 }
+        Place { file: self.file, offset: self.byte(index), len: 0 }
     }
 }
 
@@ -241,7 +242,7 @@ mod tests {
     }
 
     fn shown(text: &str) -> Result<String, SyntaxError> {
-        parse_yaml(text).map(|node| show(&node))
+        parse_yaml(text, FileId(0)).map(|node| show(&node))
     }
 
     #[test]
@@ -270,7 +271,7 @@ mod tests {
     fn duplicate_keys_are_refused_with_their_place() {
         let error = shown("a: 1\n中: 2\na: 3").unwrap_err();
         assert_eq!(error.message, "the key \"a\" stands twice in this map");
-        assert_eq!(error.place, Place { offset: 12, len: 1 });
+        assert_eq!(error.place, Place { file: FileId(0), offset: 12, len: 1 });
     }
 
     #[test]

@@ -40,8 +40,10 @@ pub(crate) enum Piece {
 pub(crate) enum Variable {
     /// A variable of the step itself, evaluated before the request is built.
     Step { slot: usize, missing: Arc<str> },
-    /// A value an earlier step extracted; until it has, the case's own value of that name.
-    Extracted { slot: usize, fallback: Option<Arc<Value>>, missing: Arc<str> },
+    /// A value an earlier step extracted; until it has, what the name stands for below: a constant or another variable.
+    Kept { slot: usize, fallback: Option<Arc<Expr>>, missing: Arc<str> },
+    /// A column of a parameter table.
+    Parameter { table: usize, values: Arc<[Value]>, missing: Arc<str> },
 }
 
 impl Variable {
@@ -52,8 +54,13 @@ impl Variable {
     pub(crate) fn get<'a>(&'a self, session: &'a Session) -> Result<Operand<'a>, StepError> {
         let (found, missing) = match self {
             Variable::Step { slot, missing } => (session.step(*slot), missing),
-            Variable::Extracted { slot, fallback, missing } => {
-                (session.extracted(*slot).or_else(|| fallback.as_deref().map(Value::operand)), missing)
+            Variable::Kept { slot, fallback, missing } => {
+                let below = || fallback.as_deref().and_then(|expr| expr.borrowed(session)).and_then(Result::ok);
+                (session.kept(*slot).or_else(below), missing)
+            }
+            Variable::Parameter { table, values, missing } => {
+                let value = session.row(*table).and_then(|row| values.get(row as usize));
+                (value.map(Value::operand), missing)
             }
         };
         found.ok_or_else(|| StepError { kind: StepErrorKind::Variable, message: missing.clone(), exit_code: 21 })

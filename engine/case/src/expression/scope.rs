@@ -14,11 +14,16 @@ use crate::value::Value;
 /// memory than there is.
 const MAX_FOLDED_BYTES: usize = 32 * 1024 * 1024;
 
-/// The layers of names seen from one place: step variables over extracted values over the case's own.
+/// The layers of names seen from one place: step variables over extracted values over parameters over what a calling step hands in
+/// over the case's own (hrp spec 7.1, 7.11).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     /// Config variables, environs and `base_url`, already merged and evaluated: they never change (hrp spec 7.3).
     pub(crate) config: Arc<BTreeMap<Box<str>, Arc<Value>>>,
+    /// What a calling testcase step hands in, above the config of the case it refers to: constants and variables.
+    pub(crate) outer: Arc<HashMap<Box<str>, Expr>>,
+    /// Columns of the parameters.
+    pub(crate) parameters: Arc<HashMap<Box<str>, Variable>>,
     /// Slots of names that a step before this place extracts.
     pub(crate) extracted: HashMap<Box<str>, usize>,
     /// The step's own variables.
@@ -56,11 +61,12 @@ impl Scope {
 
     /// The name without the step's own variables.
     pub(crate) fn resolve_below_step(&self, name: &str) -> Option<Expr> {
-        let fallback = self.config.get(name).cloned();
-        match self.extracted.get(name) {
-            Some(slot) => Some(Expr::Variable(Variable::Extracted { slot: *slot, fallback, missing: missing(name) })),
-            None => fallback.map(Expr::Const),
-        }
+        let below = match self.parameters.get(name) {
+            Some(parameter) => Some(Expr::Variable(parameter.clone())),
+            None => self.outer.get(name).cloned().or_else(|| self.config.get(name).cloned().map(Expr::Const)),
+        };
+        let Some(slot) = self.extracted.get(name) else { return below };
+        Some(Expr::Variable(Variable::Kept { slot: *slot, fallback: below.map(Arc::new), missing: missing(name) }))
     }
 
     /// Takes bytes off what a case may grow by; false where nothing is left.
@@ -80,7 +86,8 @@ impl Scope {
 
     /// Every name that can be seen, for "did you mean".
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.step.keys().chain(self.extracted.keys()).chain(self.config.keys()).map(|name| &**name)
+        let of_session = self.extracted.keys().chain(self.parameters.keys());
+        self.step.keys().chain(of_session).chain(self.outer.keys()).chain(self.config.keys()).map(|name| &**name)
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn compile_case(root: &Node, path: PathBuf, options: &LoadOptions, re
     let config = Config::read(fields.get("config"), options, report);
     let Some(steps_node) = fields.get("teststeps") else {
         let error = report.error(
-            Place { offset: root.place.offset, len: 0 },
+            Place { len: 0, ..root.place },
             code::INVALID_CASE,
             "invalid case format: teststeps is missing",
         );
@@ -85,7 +85,16 @@ pub(crate) fn compile_case(root: &Node, path: PathBuf, options: &LoadOptions, re
         request_timeout: builder.config.request_timeout,
         steps,
         transactions: builder.transactions.into(),
-        extracted_slots: builder.slots.len(),
+        setup: Vec::new(),
+        parameters: None,
+        case_timeout: None,
+        references: Box::default(),
+        rendezvous: 0,
+        loops: 0,
+        exports: Box::default(),
+        config_variables: Arc::default(),
+        kept_slots: builder.slots.len(),
+        lasting_slots: 0,
         step_slots: builder.step_slots,
     })
 }

@@ -20,7 +20,7 @@ impl<'a> Fields<'a> {
     /// The map's fields; an error, and nothing, for anything else.
     pub(crate) fn of(node: &'a Node, what: &str, report: &mut Report) -> Option<Self> {
         let entries = map(node, what, report)?;
-        Some(Fields { entries, format: report.format })
+        Some(Fields { entries, format: report.format_of(node.place) })
     }
 
     /// A field that is present and not null. JSON keys match without regard to case, the last of several wins.
@@ -128,7 +128,7 @@ fn scalar_value(node: &Node) -> Option<Value> {
 
 fn wrong_type<T>(node: &Node, what: &str, wanted: &str, report: &mut Report) -> Option<T> {
     let message = format!("{what} must be {wanted}, not {}", node.kind_name());
-    let code = report.syntax_code();
+    let code = report.syntax_code(node.place);
     report.error(node.place, code, message).label = Some(format!("{wanted} is expected here"));
     None
 }

@@ -13,7 +13,7 @@ use super::{
     report::{code, Format, Report},
 };
 use crate::{
-    document::{parse_json, parse_yaml, Node, NodeKind},
+    document::{parse_json, parse_yaml, FileId, Node, NodeKind},
     Case,
 };
 
@@ -31,6 +31,25 @@ pub struct LoadOptions {
     /// `-e NAME=value` and `--env-file`: variables above `config.variables` and `config.environs`; of one name the last counts.
     /// Their values are text, and data: a `$` in one means nothing.
     pub variables: Vec<(String, String)>,
+    /// `--project-dir`: the project's root, in place of the search for one (hrp spec 5.1).
+    pub project_dir: Option<PathBuf>,
+    /// `--skip-broken`: a broken case found in a folder is a warning, and the others are loaded.
+    pub skip_broken: bool,
+    /// How URLs are put together.
+    pub url_style: UrlStyle,
+    /// For a functional run: what is wrong with one step only (an unknown function or assert, an undefined variable) is a warning,
+    /// and that step a [`Step::Broken`](crate::Step::Broken).
+    pub broken_steps: bool,
+}
+
+/// How a request's URL is put together from `base_url` and `url` (hrp spec 11.3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UrlStyle {
+    /// As the author wrote it.
+    #[default]
+    Exact,
+    /// As hrp 4.3.6 sends it: a `/` at the end of a path without query, `%2F` decoded.
+    Hrp436,
 }
 
 /// Cases ready to run.
@@ -158,12 +177,12 @@ impl Loader<'_> {
 
     fn load_text(&mut self, path: &Path, format: Format, text: &str, origin: Origin) {
         let mut report = Report::new(path.into(), format, text);
-        let case = match parse(text, format) {
+        let case = match parse(text, format, FileId::default()) {
             Ok(root) if origin == Origin::Found && !has_teststeps(&root) => return,
             Ok(root) => compile_case(&root, path.into(), self.options, &mut report),
             Err(_) if origin == Origin::Found && !mentions_teststeps(text.as_bytes()) => return,
             Err(error) => {
-                let code = report.syntax_code();
+                let code = report.syntax_code(error.place);
                 let name = if format == Format::Yaml { "YAML" } else { "JSON" };
                 report.error(error.place, code, format!("broken {name}: {}", error.message)).label =
                     Some("here".into());
@@ -220,10 +239,10 @@ fn format_of(path: &Path) -> Option<Format> {
     }
 }
 
-fn parse(text: &str, format: Format) -> Result<Node, crate::document::SyntaxError> {
+fn parse(text: &str, format: Format, file: FileId) -> Result<Node, crate::document::SyntaxError> {
     match format {
-        Format::Yaml => parse_yaml(text),
-        Format::Json => parse_json(text),
+        Format::Yaml => parse_yaml(text, file),
+        Format::Json => parse_json(text, file),
     }
 }
 

@@ -20,4 +20,4 @@ mod variables;
 
 pub use diagnostic::{Diagnostic, LoadError};
 pub use env_file::{parse_env_file, EnvFileError};
-pub use files::{load, load_text, LoadOptions, Loaded};
+pub use files::{load, load_text, LoadOptions, Loaded, UrlStyle};

@@ -9,7 +9,7 @@ use super::{
     names::did_you_mean,
 };
 use crate::{
-    document::Place,
+    document::{FileId, Place},
     expression::{CompileError, CompileErrorKind, Scope},
 };
 
@@ -36,20 +36,26 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Errors and warnings of one file, and what is needed to show them.
+/// Errors and warnings of a case and the files it refers to, and what is needed to show them.
 pub(crate) struct Report {
-    pub(crate) path: PathBuf,
-    pub(crate) format: Format,
-    source: Arc<NamedSource<String>>,
+    /// By [`FileId`]; the case's own first.
+    files: Vec<SourceFile>,
     pub(crate) errors: Vec<Diagnostic>,
     pub(crate) warnings: Vec<Diagnostic>,
     /// What callers fill in once enough is reported; never shown.
     beyond: Diagnostic,
 }
 
+/// A file that places point into.
+struct SourceFile {
+    path: PathBuf,
+    format: Format,
+    source: Arc<NamedSource<String>>,
+}
+
 impl Report {
+    /// A report on a case, whose own file is the first.
     pub(crate) fn new(path: PathBuf, format: Format, text: &str) -> Self {
-        let source = Arc::new(NamedSource::new(path.display().to_string(), text.to_owned()));
         let beyond = Diagnostic {
             path: path.clone(),
             message: String::new(),
@@ -59,12 +65,31 @@ impl Report {
             exit_code: 0,
             place: None,
         };
-        Report { path, format, source, errors: Vec::new(), warnings: Vec::new(), beyond }
+        let mut report = Report { files: Vec::new(), errors: Vec::new(), warnings: Vec::new(), beyond };
+        report.add_file(path, format, text);
+        report
+    }
+
+    /// Takes in a file the case refers to; none when there are too many.
+    pub(crate) fn add_file(&mut self, path: PathBuf, format: Format, text: &str) -> Option<FileId> {
+        let id = FileId(u16::try_from(self.files.len()).ok()?);
+        let source = Arc::new(NamedSource::new(path.display().to_string(), text.to_owned()));
+        self.files.push(SourceFile { path, format, source });
+        Some(id)
+    }
+
+    /// The form of the file a place lies in.
+    pub(crate) fn format_of(&self, place: Place) -> Format {
+        self.file(place).format
+    }
+
+    fn file(&self, place: Place) -> &SourceFile {
+        &self.files[usize::from(place.file.0)]
     }
 
     /// The exit code of a file that is not what its format, or a declared type, asks for.
-    pub(crate) fn syntax_code(&self) -> u8 {
-        match self.format {
+    pub(crate) fn syntax_code(&self, place: Place) -> u8 {
+        match self.format_of(place) {
             Format::Yaml => code::YAML,
             Format::Json => code::JSON,
         }
@@ -109,19 +134,20 @@ impl Report {
     }
 
     fn diagnostic(&self, place: Place, severity: Severity, exit_code: u8, message: String) -> Diagnostic {
-        let text = self.source.inner();
+        let file = self.file(place);
+        let text = file.source.inner();
         // What is missing at the end is missing behind the last thing that stands there.
         let offset = place.offset.min(text.trim_end().len());
         let before = text.get(..offset).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let place = SourcePlace {
-            source: self.source.clone(),
+            source: file.source.clone(),
             span: SourceSpan::from((offset, shown_len(text.get(offset..).unwrap_or_default(), place.len))),
             line: before.bytes().filter(|b| *b == b'\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
         };
         Diagnostic {
-            path: self.path.clone(),
+            path: file.path.clone(),
             message,
             label: None,
             help: None,
@@ -134,8 +160,11 @@ impl Report {
 
 /// Adds one that is new, and gives it; what the config says is compiled into every step, and said once.
 fn add(list: &mut Vec<Diagnostic>, diagnostic: Diagnostic) -> Option<&mut Diagnostic> {
-    let known =
-        list.iter().any(|one| one.line_column() == diagnostic.line_column() && one.message == diagnostic.message);
+    let known = list.iter().any(|one| {
+        one.line_column() == diagnostic.line_column()
+            && one.message == diagnostic.message
+            && one.path == diagnostic.path
+    });
     if known || list.len() >= MAX_REPORTED {
         return None;
     }

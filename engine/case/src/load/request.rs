@@ -14,14 +14,14 @@ use super::{
 use crate::{
     document::{Key, Node, Place},
     expression::{compile_text, compile_value, sole_variable, Binding, Expr, Scan, Scope},
+    operation::{Operation, SlotPlace},
     request::{
         build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map, BodyProgram,
-        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, StepVariable, TargetProgram, FORM_TYPE,
-        JSON_TYPE,
+        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, TargetProgram, FORM_TYPE, JSON_TYPE,
     },
     step::Program,
     value::Value,
-    RenderedRequest, RequestStep, Session, Step,
+    Progress, RenderedRequest, RequestStep, Session, Step,
 };
 
 const KEYS: [&str; 13] = [
@@ -76,7 +76,7 @@ pub(crate) fn compile_request(
         return None;
     }
     let program = RequestProgram {
-        variables: variables.into(),
+        operations: variables.into(),
         target: target?,
         params: params?.into(),
         headers: headers?.into(),
@@ -90,7 +90,11 @@ pub(crate) fn compile_request(
         label: Arc::from(format!("request-{method}")),
         method: Arc::from(method.to_ascii_uppercase()),
         timeout,
+        allow_redirects: None,
+        verify: None,
         needs: checks.needs(),
+        name_template: None,
+        setup: Box::default(),
         request: settle(program, node.place, report)?,
         checks,
     })))
@@ -102,8 +106,8 @@ fn settle(program: RequestProgram, place: Place, report: &mut Report) -> Option<
         return Some(Program::Rendered(Box::new(program)));
     }
     let mut rendered = RenderedRequest::default();
-    match program.render(&mut Session::new(), &mut rendered) {
-        Ok(()) => Some(Program::Constant(Box::new(rendered))),
+    match program.render(&mut Session::new(), &mut rendered, &mut Progress::default()) {
+        Ok(_) => Some(Program::Constant(Box::new(rendered))),
         Err(error) => {
             report.error(place, code::INVALID_CASE, error.message.to_string());
             None
@@ -146,7 +150,7 @@ fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
 }
 
 /// The step's own variables, as names for the rest of the step and as work to do before it (hrp spec 7.1, 7.2, 7.4).
-fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut Report) -> (Scope, Vec<StepVariable>) {
+fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut Report) -> (Scope, Vec<Operation>) {
     let mut scope = builder.scope.clone();
     let mut work = Vec::new();
     let entries = match step.get("variables") {
@@ -166,7 +170,7 @@ fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut
             Ok(Expr::Const(value)) => Binding::Const(value),
             Ok(value) => {
                 let slot = work.len();
-                work.push(StepVariable { slot, value });
+                work.push(Operation::Set { slot: SlotPlace::Step(slot), value });
                 Binding::Slot(slot)
             }
             Err(error) => {

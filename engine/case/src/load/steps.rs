@@ -1,5 +1,7 @@
 //! One entry of `teststeps` (hrp spec section 3).
 
+use std::sync::Arc;
+
 use super::{
     case::CaseBuilder,
     fields::{asks_nothing, number, text, Fields},
@@ -10,7 +12,7 @@ use super::{
 use crate::{
     document::Node,
     expression::{tokens, Token},
-    step::{TransactionEdge, TransactionStep},
+    step::{ThinkTimeStep, TransactionEdge, TransactionStep},
     Step,
 };
 
@@ -46,7 +48,7 @@ pub(crate) fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &
     }
     match &*kind_name {
         "request" => compile_request(&fields, body, builder, report),
-        "transaction" => transaction(body, builder, report),
+        "transaction" => transaction(&fields, body, builder, report),
         "think_time" => {
             let think = Fields::of(body, "think_time", report)?;
             think.warn_unknown(&["time"], "think_time", report);
@@ -54,7 +56,8 @@ pub(crate) fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &
                 Some(time) => number(time, "think_time.time", report)?,
                 None => 0.0,
             };
-            Some(Step::ThinkTime(builder.think(time_s)))
+            let name = Arc::from(step_name(&fields, builder, report)?);
+            Some(Step::ThinkTime(ThinkTimeStep { name, time: builder.think(time_s) }))
         }
         "ios" | "android" => {
             report.warn(kind.place, format!("a mobile step ({}) is ignored", kind.text));
@@ -111,7 +114,7 @@ pub(crate) fn step_name(fields: &Fields<'_>, builder: &CaseBuilder<'_>, report: 
     Some(name)
 }
 
-fn transaction(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report) -> Option<Step> {
+fn transaction(step: &Fields<'_>, node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report) -> Option<Step> {
     let fields = Fields::of(node, "transaction", report)?;
     fields.warn_unknown(&["name", "type"], "transaction", report);
     let name = match fields.get("name") {
@@ -135,6 +138,7 @@ fn transaction(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report) 
             return None;
         }
     };
+    let step_name = Arc::from(step_name(step, builder, report)?);
     let (name, index) = builder.transaction(name);
-    Some(Step::Transaction(TransactionStep { name, index, edge }))
+    Some(Step::Transaction(TransactionStep { name, step_name, index, edge }))
 }

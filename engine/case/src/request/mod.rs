@@ -21,6 +21,6 @@ pub(crate) use headers::{
 };
 pub use origin::Origin;
 pub(crate) use origin::OriginParts;
-pub(crate) use program::{ParamProgram, RequestProgram, StepVariable, TargetProgram};
+pub(crate) use program::{ParamProgram, RequestProgram, TargetProgram};
 pub use rendered::RenderedRequest;
 pub(crate) use target::build_target;

@@ -13,32 +13,23 @@ use super::{
 use crate::{
     error::StepError,
     expression::{Expr, Piece},
+    operation::{self, Operation},
     session::Session,
-    value::{Operand, Sink, Value, MAX_VALUE_DEPTH},
+    value::{Operand, Sink, Value},
+    Prepared, Progress,
 };
-
-/// The largest value of a step's own variable. Variables that double each other would otherwise exhaust the memory while the load
-/// runs.
-const MAX_VARIABLE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Everything that is done to send a step's request.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestProgram {
-    /// Evaluated first and in this order, which their references allow.
-    pub(crate) variables: Box<[StepVariable]>,
+    /// Done first and in this order, which their references allow: variables and calls.
+    pub(crate) operations: Box<[Operation]>,
     pub(crate) target: TargetProgram,
     pub(crate) params: Box<[ParamProgram]>,
     /// Sorted by name where all names are known.
     pub(crate) headers: Box<[HeaderProgram]>,
     pub(crate) cookies: Box<[CookieProgram]>,
     pub(crate) body: BodyProgram,
-}
-
-/// A step's own variable that is not constant.
-#[derive(Debug, Clone)]
-pub(crate) struct StepVariable {
-    pub(crate) slot: usize,
-    pub(crate) value: Expr,
 }
 
 /// Where it goes.
@@ -95,7 +86,7 @@ impl RequestProgram {
     /// Whether it renders the same request every time.
     pub(crate) fn is_constant(&self) -> bool {
         let constant = |expr: &Expr| expr.as_const().is_some();
-        self.variables.is_empty()
+        self.operations.is_empty()
             && matches!(self.target, TargetProgram::Fixed { .. })
             && self.params.iter().all(|param| constant(&param.key) && constant(&param.value))
             && self.headers.iter().all(|header| header.name.is_known() && constant(&header.value))
@@ -104,41 +95,31 @@ impl RequestProgram {
     }
 
     /// Renders the whole request.
-    pub(crate) fn render(&self, session: &mut Session, out: &mut RenderedRequest) -> Result<(), StepError> {
+    pub(crate) fn render(
+        &self,
+        session: &mut Session,
+        out: &mut RenderedRequest,
+        progress: &mut Progress,
+    ) -> Result<Prepared, StepError> {
+        if let wait @ Prepared::Wait(_) = self.run_operations(session, progress)? {
+            return Ok(wait);
+        }
         out.clear();
-        self.evaluate_variables(session)?;
         let session = &*session;
         self.render_target(session, out)?;
         render_params(&self.params, session, &mut out.target)?;
         render_headers(&self.headers, session, out)?;
         render_cookies(&self.cookies, session, out)?;
-        self.body.render(session, out)
+        self.body.render(session, out)?;
+        Ok(Prepared::Done)
     }
 
-    fn evaluate_variables(&self, session: &mut Session) -> Result<(), StepError> {
-        for variable in &self.variables {
-            match &variable.value {
-                Expr::Text(_) => {
-                    let mut text = session.take_step_text(variable.slot);
-                    let rendered = variable.value.push_text(session, &mut text);
-                    let fits = text.len() <= MAX_VARIABLE_BYTES;
-                    session.put_step_text(variable.slot, text);
-                    rendered?;
-                    if !fits {
-                        return Err(too_large());
-                    }
-                }
-                Expr::Variable(other) => session.set_step_from(variable.slot, other)?,
-                Expr::Const(_) | Expr::List(_) | Expr::Map(_) => {
-                    let value = variable.value.evaluate(session)?;
-                    if !value.fits(&mut { MAX_VARIABLE_BYTES }, MAX_VALUE_DEPTH) {
-                        return Err(too_large());
-                    }
-                    session.set_step_value(variable.slot, value);
-                }
-            }
+    /// Behind them the setup hooks of the step go on with the same progress.
+    fn run_operations(&self, session: &mut Session, progress: &mut Progress) -> Result<Prepared, StepError> {
+        if progress.done > self.operations.len() {
+            return Ok(Prepared::Done);
         }
-        Ok(())
+        operation::run(&self.operations, 0, session, progress)
     }
 
     fn render_target(&self, session: &Session, out: &mut RenderedRequest) -> Result<(), StepError> {
@@ -164,10 +145,6 @@ impl RequestProgram {
             }
         }
     }
-}
-
-fn too_large() -> StepError {
-    StepError::request("step variables", "a value is larger than 16 MiB or nests too deep")
 }
 
 fn set_target(base: &str, url: &str, known: Option<&Origin>, out: &mut RenderedRequest) -> Result<(), StepError> {

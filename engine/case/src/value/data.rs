@@ -51,6 +51,23 @@ impl Value {
         }
     }
 
+    /// The value for a report. Integers beyond 64 bits become floats.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match self {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(b) => (*b).into(),
+            Value::Int(n) => match (i64::try_from(*n), u64::try_from(*n)) {
+                (Ok(n), _) => n.into(),
+                (_, Ok(n)) => n.into(),
+                _ => (*n as f64).into(),
+            },
+            Value::Float(n) => (*n).into(),
+            Value::Text(text) => (&**text).into(),
+            Value::List(list) => list.iter().map(Value::to_json).collect(),
+            Value::Map(map) => map.iter().map(|(key, value)| (key.to_string(), value.to_json())).collect(),
+        }
+    }
+
     pub(crate) fn text(text: &str) -> Self {
         Value::Text(text.into())
     }

@@ -89,8 +89,8 @@ fn iterate(case: &Case, session: &mut Session) -> Vec<String> {
     let mut out = RenderedRequest::default();
     for step in &case.steps {
         let Step::Request(step) = step else { continue };
-        match step.render(session, &mut out) {
-            Ok(()) => {
+        match step.render(session, &mut out, &mut pummel_case::Progress::default()) {
+            Ok(_) => {
                 assert!(out
                     .headers()
                     .all(|(name, value)| !name.contains(['\r', '\n']) && !value.contains(['\r', '\n'])));
@@ -111,7 +111,8 @@ fn iterate(case: &Case, session: &mut Session) -> Vec<String> {
 fn answer(step: &RequestStep, session: &mut Session, body: &[u8]) -> Result<(), StepError> {
     let fields: &[(&str, &[u8])] = &[("Content-Type", b"application/json"), ("Set-Cookie", b"a=\"1\"; Path=/")];
     let headers: &dyn Headers = &fields;
-    step.check(session, &mut ResponseView { status: 200, version: "HTTP/1.1", headers, body: &mut body.to_vec() })
+    let view = &mut ResponseView { status: 200, version: "HTTP/1.1", headers, body: &mut body.to_vec() };
+    step.check(session, view, &mut pummel_case::Progress::default(), None).map(drop)
 }
 
 /// The same value; the two parsers may round the last digit of a float apart.

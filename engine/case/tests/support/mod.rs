@@ -35,13 +35,15 @@ pub(crate) fn failures(case: &Case) -> Vec<(String, String)> {
 
 fn run_step(step: &RequestStep, session: &mut Session) -> Result<(), String> {
     let mut request = RenderedRequest::default();
-    step.render(session, &mut request).map_err(|error| error.to_string())?;
+    step.render(session, &mut request, &mut pummel_case::Progress::default()).map_err(|error| error.to_string())?;
     let mut answer = answer(&step.method, &request);
     let fields: Vec<(&str, &[u8])> = answer.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
     let fields = &fields[..];
     let headers: &dyn Headers = &fields;
     let mut view = ResponseView { status: answer.status, version: "HTTP/1.1", headers, body: &mut answer.body };
-    step.check(session, &mut view).map_err(|error| error.to_string())
+    step.check(session, &mut view, &mut pummel_case::Progress::default(), None)
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 struct Answer {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use pummel_case::{load_text, Case, LoadOptions, PlainRequest};
-use pummel_engine::{run, Connections, EngineError, Load, Network, Plan, RetryStale, StopSignal};
+use pummel_engine::{run, Connections, Cookies, EngineError, Load, Network, Plan, RetryStale, StopSignal};
 use pummel_stats::Summary;
 
 /// No test needs more than a fraction of this, however busy the machine; a run that does never ends.
@@ -52,9 +52,12 @@ pub(crate) fn plan(case: Case) -> Plan {
             request_timeout: NEVER,
             retry_stale: RetryStale::Idempotent,
             user_agent: "pummel-test".into(),
+            max_redirects: 0,
+            cookies: Cookies::Off,
         },
         stop_timeout: NEVER,
         record_action: false,
+        functional: None,
     }
 }
 
