@@ -28,7 +28,8 @@ fn second(case: &Case, session: &mut Session, v: &str) -> Result<RenderedRequest
 fn answer(step: &pummel_case::RequestStep, session: &mut Session, body: &str) -> Result<(), pummel_case::StepError> {
     let fields: &[(&str, &[u8])] = &[];
     let mut body = body.as_bytes().to_vec();
-    step.check(session, &mut ResponseView { status: 200, version: "HTTP/1.1", headers: &fields, body: &mut body })
+    let mut view = ResponseView { status: 200, version: "HTTP/1.1", headers: &fields, body: &mut body };
+    step.check(session, &mut view, &mut pummel_case::Progress::default(), None).map(drop)
 }
 
 fn text(request: &RenderedRequest) -> &str {

@@ -100,7 +100,7 @@ fn think_times_follow_the_strategy() {
         .steps
         .iter()
         .filter_map(|step| match step {
-            Step::ThinkTime(think) => Some(think.pick(&mut rng)),
+            Step::ThinkTime(think) => Some(think.time.pick(&mut rng)),
             _ => None,
         })
         .collect();

@@ -40,7 +40,7 @@ fn a_text_that_is_no_case_is_an_error_although_a_file_in_a_folder_would_be_skipp
 
 #[test]
 fn options_are_those_of_files() {
-    let options = LoadOptions { base_url: Some("http://staging:81".into()), variables: Vec::new() };
+    let options = LoadOptions { base_url: Some("http://staging:81".into()), ..LoadOptions::default() };
     let text = "config: {name: a, base_url: 'http://elsewhere'}\nteststeps:\n  - name: one\n    request: {method: GET, url: /x}\n";
     let loaded = load_text("demo.yml", text, &options).unwrap_or_else(|error| panic!("{error}"));
     let pummel_case::Step::Request(step) = &loaded.cases[0].steps[0] else { panic!("a request") };

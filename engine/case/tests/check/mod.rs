@@ -35,7 +35,9 @@ pub(crate) fn jmespath_body(data: &[u8]) {
     session.begin(&case);
     answer(first, &mut session, body).expect("extraction never fails a step");
     let mut request = RenderedRequest::default();
-    second.render(&mut session, &mut request).expect("an extracted value can be sent");
+    let _ = second
+        .render(&mut session, &mut request, &mut pummel_case::Progress::default())
+        .expect("an extracted value can be sent");
     let sent = match serde_json::from_slice::<Value>(request.body().expect("a body")) {
         Ok(sent) => sent,
         // Its limit and ours differ by the map around the value.
