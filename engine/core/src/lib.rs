@@ -10,10 +10,12 @@
 //! - a panic on one core ends that core alone.
 //!
 //! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (an iteration),
-//! `exchange` (one request on the wire), `connection` (bytes in), then `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
+//! `redirect` (a request with all it is sent on to), `exchange` (one request on the wire), `connection` (bytes in), `client`
+//! (what of the network stays with a user), then `program`, `trace`, `pool`, `origins`, `pacer`, `dns`, `limits`.
 #![forbid(unsafe_code)]
 
 mod choice;
+mod client;
 mod connection;
 mod core_thread;
 mod dns;
@@ -26,8 +28,10 @@ mod pacer;
 mod plan;
 mod pool;
 mod program;
+mod redirect;
 mod run;
 mod shard;
+mod trace;
 mod user;
 
 pub use error::EngineError;

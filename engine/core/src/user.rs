@@ -1,6 +1,6 @@
 //! A virtual user: iterations of test cases, one after the other, until the run or its loops end.
 
-use std::{borrow::Cow, cell::RefCell, rc::Rc};
+use std::borrow::Cow;
 
 use pummel_case::{Headers, Progress, RenderedRequest, RequestStep, ResponseView, Session, Step, TransactionEdge};
 use pummel_http::Response;
@@ -8,10 +8,9 @@ use pummel_ring::now_ns;
 use pummel_stats::{RowId, Sample};
 
 use crate::{
-    error::Kind,
-    exchange::{Outgoing, Tally, Unanswered},
+    client::Client,
+    exchange::{too_many_hosts, Outgoing, Tally, Unanswered},
     plan::{nanos, PacingUnit},
-    pool::IdleConnections,
     program::{Compiled, Exchange, Program},
     shard::Shard,
 };
@@ -30,7 +29,7 @@ struct User<'a> {
     session: Session,
     /// The request being built, for steps that are not constant.
     rendered: RenderedRequest,
-    idle: Rc<RefCell<IdleConnections>>,
+    client: Client,
     /// Where the user stands in time: the end of what it did last. The next request was due then, so whatever passes until
     /// it is handed to the kernel is the engine's lateness, not the server's.
     now_ns: u64,
@@ -67,7 +66,7 @@ pub(crate) async fn run(shard: &Shard, position: u64) {
         random: fastrand::Rng::with_seed(fastrand::u64(..) ^ position),
         session: Session::new(),
         rendered: RenderedRequest::default(),
-        idle: shard.shared_idle.clone().unwrap_or_default(),
+        client: Client::new(shard.shared_idle.clone(), shard.plan.network.cookies),
         now_ns: begin_ns,
         transactions: Vec::new(),
         waited: false,
@@ -85,7 +84,7 @@ pub(crate) async fn run(shard: &Shard, position: u64) {
     }
     let mut recorder = shard.recorder.borrow_mut();
     if shard.shared_idle.is_none() {
-        user.idle.borrow_mut().close(|| recorder.connection_closed());
+        user.client.idle.borrow_mut().close(|| recorder.connection_closed());
     }
     recorder.user_finished(shard.clock_ns());
 }
@@ -97,6 +96,7 @@ impl User<'_> {
         let program = &shard.programs[shard.choice.pick(&mut self.random)];
         let case = &shard.plan.cases[program.case];
         self.session.begin(case);
+        self.client.begin_iteration();
         self.transactions.clear();
         self.transactions.resize(program.transaction_rows.len(), Transaction::default());
         self.waited = false;
@@ -187,12 +187,8 @@ impl User<'_> {
         let due_ns = self.now_ns;
         shard.recorder.borrow_mut().started();
         let mut tally = Tally::default();
-        let idle = Rc::clone(&self.idle);
-        let answered = match self.outgoing(step, exchange) {
-            Ok(outgoing) => {
-                let answered = shard.exchange(&idle, &outgoing, due_ns, &mut tally).await;
-                answered.map(|connection| (connection, outgoing.origin))
-            }
+        let answered = match outgoing(shard, &mut self.session, &mut self.rendered, step, exchange) {
+            Ok(outgoing) => shard.exchange(&mut self.client, &outgoing, due_ns, &mut tally, None).await,
             Err(unanswered) => {
                 tally.never_sent();
                 Err(unanswered)
@@ -201,31 +197,18 @@ impl User<'_> {
         self.waited |= tally.exchanges.unsent == 0;
         self.now_ns = tally.done_ns.max(due_ns);
         let failure = match answered {
-            Ok((connection, origin)) => {
+            Ok(answered) => {
                 let failure = if exchange.checks {
-                    connection.with(|http| check(step, &mut self.session, &mut http.response)).err()
+                    answered.connection.with(|http| check(step, &mut self.session, &mut http.response)).err()
                 } else {
                     None
                 };
-                shard.release(&idle, origin, connection);
+                shard.release(&self.client.idle, answered);
                 failure
             }
             Err(unanswered) => Some(unanswered),
         };
         self.account(exchange, due_ns, &tally, failure)
-    }
-
-    /// Renders what is to be sent, unless it is a constant.
-    fn outgoing<'a>(&'a mut self, step: &'a RequestStep, exchange: &'a Exchange) -> Result<Outgoing<'a>, Unanswered> {
-        if let Some((_, origin)) = exchange.constant {
-            return Ok(Outgoing { exchange, step, origin, rendered: None });
-        }
-        step.render(&mut self.session, &mut self.rendered, &mut Progress::default())
-            .map(drop)
-            .map_err(|error| Unanswered::Failed(error.kind.into(), Cow::Owned(error.message.to_string())))?;
-        let origin = self.shard.origins.borrow_mut().intern(self.rendered.origin());
-        let too_many = || Unanswered::Failed(Kind::Request, Cow::Borrowed("too many different hosts in one run"));
-        Ok(Outgoing { exchange, step, origin: origin.ok_or_else(too_many)?, rendered: Some(&self.rendered) })
     }
 
     /// Enters a finished request: exactly one of succeeded, failed and abandoned for each started.
@@ -255,6 +238,24 @@ impl User<'_> {
             }
         }
     }
+}
+
+/// Renders what is to be sent, unless it is a constant.
+fn outgoing<'a>(
+    shard: &Shard,
+    session: &mut Session,
+    rendered: &'a mut RenderedRequest,
+    step: &'a RequestStep,
+    exchange: &'a Exchange,
+) -> Result<Outgoing<'a>, Unanswered> {
+    if let (Some((encoded, origin)), Some(request)) = (exchange.constant, step.constant()) {
+        return Ok(Outgoing { exchange, step, origin, request, encoded: Some(encoded), until_ns: u64::MAX });
+    }
+    step.render(session, rendered, &mut Progress::default())
+        .map(drop)
+        .map_err(|error| Unanswered::Failed(error.kind.into(), Cow::Owned(error.message.to_string())))?;
+    let origin = shard.origins.borrow_mut().intern(rendered.origin()).ok_or_else(too_many_hosts)?;
+    Ok(Outgoing { exchange, step, origin, request: rendered, encoded: None, until_ns: u64::MAX })
 }
 
 /// Extracts and validates.

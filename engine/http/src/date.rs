@@ -58,7 +58,7 @@ fn digits(token: &[u8], min: usize, max: usize) -> Option<i64> {
 fn time_of_day(token: &[u8]) -> Option<(i64, i64, i64)> {
     let mut parts = token.splitn(3, |byte| *byte == b':');
     // Before a colon nothing but digits may stand.
-    let mut whole = || parts.next().filter(|part| part.len() <= 2).and_then(|part| exact(part));
+    let mut whole = || parts.next().filter(|part| part.len() <= 2).and_then(exact);
     let (hour, minute) = (whole()?, whole()?);
     Some((hour, minute, digits(parts.next()?, 1, 2)?))
 }

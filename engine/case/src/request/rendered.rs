@@ -55,7 +55,7 @@ impl RenderedRequest {
     }
 
     /// Becomes the same request, in its own buffers.
-    pub(crate) fn copy_from(&mut self, other: &RenderedRequest) {
+    pub fn copy_from(&mut self, other: &RenderedRequest) {
         self.clear();
         if self.origin != other.origin {
             self.origin = other.origin.clone();
