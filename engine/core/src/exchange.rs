@@ -106,8 +106,6 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) request: &'a RenderedRequest,
     /// The same as bytes, where it is a constant of the program.
     pub(crate) encoded: Option<RunBytes>,
-    /// Until when all must be over, whatever the request's own limit; `u64::MAX` for no such time.
-    pub(crate) until_ns: u64,
 }
 
 /// A response: it stands in the sink of the connection it came on.
@@ -133,7 +131,7 @@ pub(crate) struct Hop<'a> {
     pub(crate) timeout_ns: u64,
     /// When it was due.
     pub(crate) begin_ns: u64,
-    /// Until when all must be over, also if it has more time by its own limit.
+    /// Until when it must be over, though it has more time by its own limit: that of the request it is part of.
     pub(crate) until_ns: u64,
 }
 

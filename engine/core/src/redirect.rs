@@ -36,7 +36,7 @@ impl Shard {
     ) -> Result<Answered, Unanswered> {
         let (exchange, policy) = (outgoing.exchange, self.plan.network.retry_stale);
         let mut begin_ns = from_ns;
-        let mut until_ns = outgoing.until_ns;
+        let mut until_ns = u64::MAX;
         let mut onward: Option<Onward> = None;
         let ended = loop {
             let (request, method, origin) = match (&onward, &client.redirected) {
@@ -83,7 +83,7 @@ impl Shard {
             self.release(&client.idle, answered);
             tally.exchanges.redirects += 1;
             begin_ns = tally.done_ns;
-            until_ns = outgoing.until_ns.min(tally.sent_ns.saturating_add(exchange.timeout_ns));
+            until_ns = tally.sent_ns.saturating_add(exchange.timeout_ns);
         };
         if let Some(record) = record {
             record.redirects = tally.exchanges.redirects;
@@ -102,12 +102,11 @@ impl Shard {
         followed: u32,
     ) -> Result<Option<Onward>, Unanswered> {
         let redirected = client.redirected.get_or_insert_default();
-        let method = match onward {
-            Some(onward) => onward.method,
-            None => {
-                redirected.copy_from(outgoing.request);
-                Arc::clone(&outgoing.step.method)
-            }
+        let method = if let Some(onward) = onward {
+            onward.method
+        } else {
+            redirected.copy_from(outgoing.request);
+            Arc::clone(&outgoing.step.method)
         };
         let next = connection.with(|http| {
             let location = http.response.header("location").unwrap_or_default();

@@ -249,13 +249,13 @@ fn outgoing<'a>(
     exchange: &'a Exchange,
 ) -> Result<Outgoing<'a>, Unanswered> {
     if let (Some((encoded, origin)), Some(request)) = (exchange.constant, step.constant()) {
-        return Ok(Outgoing { exchange, step, origin, request, encoded: Some(encoded), until_ns: u64::MAX });
+        return Ok(Outgoing { exchange, step, origin, request, encoded: Some(encoded) });
     }
     step.render(session, rendered, &mut Progress::default())
         .map(drop)
         .map_err(|error| Unanswered::Failed(error.kind.into(), Cow::Owned(error.message.to_string())))?;
     let origin = shard.origins.borrow_mut().intern(rendered.origin()).ok_or_else(too_many_hosts)?;
-    Ok(Outgoing { exchange, step, origin, request: rendered, encoded: None, until_ns: u64::MAX })
+    Ok(Outgoing { exchange, step, origin, request: rendered, encoded: None })
 }
 
 /// Extracts and validates.
