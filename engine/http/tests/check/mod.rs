@@ -1,5 +1,7 @@
 //! What must hold for any bytes whatever, shared by the property tests, the corpus replay and the fuzz targets.
 
+pub(crate) mod cookies;
+
 use pummel_http::{Keep, Limits, ProtocolError, RequestParser, RequestProgress, Response, ResponseParser};
 
 /// How the parsers are set up for a run, taken from the first byte of an input. Digits are the first eight setups, so a
