@@ -9,25 +9,34 @@
 //! - the time a request was due comes from the schedule, so what the engine adds shows as lateness;
 //! - a panic on one core ends that core alone.
 //!
-//! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (an iteration),
-//! `exchange` (one request on the wire), `connection` (bytes in), then `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
+//! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
+//! `iteration` (the walk over a case), `request_step`, `exchange` (one request on the wire), `connection` (bytes in),
+//! `functional_run` (the same steps, looked at), then `rendezvous`, `cursor`, `program`, `pool`, `origins`, `pacer`, `dns`,
+//! `limits`.
 #![forbid(unsafe_code)]
 
 mod choice;
 mod connection;
 mod core_thread;
+mod cursor;
 mod dns;
 mod error;
 mod exchange;
 mod functional;
+mod functional_run;
+mod iteration;
 mod limits;
 mod origins;
 mod pacer;
 mod plan;
 mod pool;
 mod program;
+mod rendezvous;
+mod request_step;
+mod row_names;
 mod run;
 mod shard;
+mod shared;
 mod user;
 
 pub use error::EngineError;
