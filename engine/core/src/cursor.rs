@@ -42,16 +42,13 @@ impl Cursor {
 
     /// The next position; none once each was used.
     pub(crate) fn take(&self) -> Option<u64> {
-        if self.next.get() == self.end.get() {
-            if self.exhausted() {
-                return None;
-            }
+        if self.next.get() == self.end.get() && !self.exhausted() {
             let first = self.shared.fetch_add(self.block, Ordering::Relaxed);
             self.next.set(first);
             self.end.set(first.saturating_add(self.block));
-            if self.exhausted() {
-                return None;
-            }
+        }
+        if self.exhausted() {
+            return None;
         }
         let position = self.next.get();
         self.next.set(position + 1);

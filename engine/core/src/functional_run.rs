@@ -155,22 +155,18 @@ impl<'a> CaseRun<'_, 'a> {
         let case = self.program.case;
         if position == 0 && !self.case.setup.is_empty() {
             self.user.begin(case);
-            let ended = self.walk(&self.case.setup, &self.program.setup).await;
+            let ended = self.walk(Part::Setup, &self.case.setup, &self.program.setup).await;
             if ended != Ended::Passed {
                 return ended;
             }
         }
-        if let Some(parameters) = &self.case.parameters {
-            let mut random = self.user.random.clone();
-            parameters.pick(position, &mut random, self.user.session(case).rows());
-            self.user.random = random;
-        }
+        self.user.take_row(case, position);
         self.user.begin(case);
-        self.walk(&self.case.steps, &self.program.steps).await
+        self.walk(Part::Load, &self.case.steps, &self.program.steps).await
     }
 
     /// Goes through steps. Failed only where a failure ends the case; cut when its time was over or the run was stopped.
-    async fn walk(&mut self, steps: &'a [Step], compiled: &'a [Compiled]) -> Ended {
+    async fn walk(&mut self, part: Part, steps: &'a [Step], compiled: &'a [Compiled]) -> Ended {
         let mut at = 0;
         while let (Some(step), Some(compiled)) = (steps.get(at), compiled.get(at)) {
             if self.user.shard.stopping() {
@@ -184,7 +180,7 @@ impl<'a> CaseRun<'_, 'a> {
                     record.name = self.user.step_name(self.program.case, step).to_owned() + &round;
                     let (began_ns, mut watch) = (now_ns(), Watch::default());
                     self.user.now_ns = began_ns;
-                    let request = self.user.request(self.program.case, Part::Load, step, exchange, Some(&mut watch));
+                    let request = self.user.request(self.program.case, part, step, exchange, Some(&mut watch));
                     let ended = request.await;
                     self.request_over(record, watch, began_ns, ended)
                 }

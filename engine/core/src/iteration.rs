@@ -58,12 +58,7 @@ impl<'a> User<'a> {
     pub(crate) async fn iterate(&mut self) -> Ended {
         let shard = self.shard;
         let Some((program, position)) = self.pick() else { return Ended::Cut };
-        if let Some(parameters) = &shard.plan.cases[program.case].parameters {
-            self.session(program.case);
-            let mut random = self.random.clone();
-            parameters.pick(position, &mut random, self.session(program.case).rows());
-            self.random = random;
-        }
+        self.take_row(program.case, position);
         self.begin(program.case);
         self.waited = false;
         let start_ns = self.now_ns;

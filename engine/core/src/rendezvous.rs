@@ -204,10 +204,11 @@ pub(crate) struct LocalGate {
 impl LocalGate {
     /// Takes in that it is open.
     pub(crate) fn released(&mut self, epoch: u64, at_ns: u64) {
+        // Releases on two cores may tell of themselves in the other order.
         if epoch > self.epoch {
             (self.epoch, self.released_ns) = (epoch, at_ns);
+            self.waiting.drain(..).for_each(Waker::wake);
         }
-        self.waiting.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -239,7 +240,7 @@ impl Shard {
     /// Sleeps until a rendezvous opens or the run stops; none when the deadline was first.
     async fn wait_at(&self, gate: usize, epoch: u64, deadline_ns: u64) -> Option<u64> {
         let mut sleep = pin!(self.ring.sleep_until(deadline_ns));
-        let mut known = false;
+        let mut noted_in = None;
         poll_fn(|cx| {
             let local = &mut self.gates.borrow_mut()[gate];
             if local.epoch > epoch {
@@ -248,9 +249,8 @@ impl Shard {
             if self.stopping() {
                 return Poll::Ready(Some(now_ns()));
             }
-            // The task's waker stays the same, so that it is noted once.
-            if !known {
-                known = true;
+            // The news of an earlier release may wake those that wait for the next.
+            if noted_in.replace(local.epoch) != Some(local.epoch) {
                 local.waiting.push(cx.waker().clone());
             }
             sleep.as_mut().poll(cx).map(|()| None)

@@ -91,9 +91,20 @@ impl<'a> User<'a> {
     #[inline]
     pub(crate) fn session(&mut self, case: usize) -> &mut Session {
         if self.sessions.len() <= case {
+            // No more than it needs: a run may have very many users, and most have one case.
+            self.sessions.reserve_exact(case + 1 - self.sessions.len());
             self.sessions.resize_with(case + 1, Session::new);
         }
         &mut self.sessions[case]
+    }
+
+    /// Takes the row of a case's parameters at a position of their sequence, where it has any.
+    pub(crate) fn take_row(&mut self, case: usize, position: u64) {
+        let shard = self.shard;
+        if let Some(parameters) = &shard.plan.cases[case].parameters {
+            self.session(case);
+            parameters.pick(position, &mut self.random, self.sessions[case].rows());
+        }
     }
 
     /// Makes ready for the steps of a case: extracted values are forgotten, nothing is open.
