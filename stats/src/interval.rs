@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::latency::{Moments, Recorded};
-use crate::row::{ExchangeCounts, RowKey};
+use crate::row::{ExchangeCounts, RowKey, Sample};
 
 /// One row's cells in an interval.
 #[derive(Debug, Default)]
@@ -23,6 +23,24 @@ pub(crate) struct RowCells {
 }
 
 impl RowCells {
+    /// Adds a request that succeeded.
+    #[inline]
+    pub(crate) fn add(&mut self, sample: Sample) {
+        self.succeeded += 1;
+        self.bytes_received += sample.bytes_received;
+        self.bytes_sent += sample.bytes_sent;
+        self.service.record(sample.service_us);
+        self.response.record(sample.response_us);
+    }
+
+    /// Adds a request that failed.
+    pub(crate) fn add_failure(&mut self, failed_us: u64, bytes_received: u64, bytes_sent: u64) {
+        self.failed += 1;
+        self.bytes_received += bytes_received;
+        self.bytes_sent += bytes_sent;
+        self.failed_us.record(failed_us);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.succeeded == 0 && self.failed == 0 && self.abandoned == 0 && self.exchanges == ExchangeCounts::default()
     }
@@ -90,7 +108,7 @@ impl CoreCounts {
 /// What Little's law needs, up to the stop.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct UserTime {
-    /// Integral of the number of active users over time, nanoseconds.
+    /// Integral of the number of active users over time, nanoseconds; without the time of their once-per-user steps.
     pub(crate) active_ns: u128,
     /// Iterations that ended by themselves, with their durations in microseconds.
     pub(crate) iterations: Moments,

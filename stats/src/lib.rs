@@ -36,7 +36,7 @@ pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, OpenF
 pub use latency::{Distribution, Latency};
 pub use output::{Delivery, Output, OutputSpec};
 pub use recorder::Recorder;
-pub use row::{Exchanges, RowId, RowKey, RowKind, Sample};
+pub use row::{Exchanges, RowId, RowKey, RowKind, Sample, TRANSACTION};
 pub use snapshot::{Correction, RowSecond, RowTotal, Snapshot};
 pub use summary::{Conservation, Host, Summary};
 pub use verdict::{Exhausted, Limit, Resource, Verdict};

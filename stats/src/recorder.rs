@@ -57,6 +57,8 @@ pub struct Recorder {
     marked: CoreCounts,
     covered_until_s: u64,
     active_users: u64,
+    /// Active users that do their once-per-user steps: their time is none of iterations.
+    preparing_users: u64,
     active_since_ns: u64,
     any_user: bool,
     stopped_ns: Option<u64>,
@@ -77,6 +79,7 @@ impl Recorder {
             marked: CoreCounts::default(),
             covered_until_s: 0,
             active_users: 0,
+            preparing_users: 0,
             active_since_ns: 0,
             any_user: false,
             stopped_ns: None,
@@ -110,11 +113,7 @@ impl Recorder {
         self.current.counts.succeeded += 1;
         self.current.counts.bytes_received += sample.bytes_received;
         let Some(cells) = self.current.rows.get_mut(row.0 as usize) else { return };
-        cells.succeeded += 1;
-        cells.bytes_received += sample.bytes_received;
-        cells.bytes_sent += sample.bytes_sent;
-        cells.service.record(sample.service_us);
-        cells.response.record(sample.response_us);
+        cells.add(sample);
     }
 
     /// A request failed after `failed_us`. The kind is one of a bounded set; of messages, a core keeps
@@ -131,13 +130,9 @@ impl Recorder {
         self.current.counts.failed += 1;
         self.current.counts.bytes_received += bytes_received;
         if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
-            cells.failed += 1;
-            cells.bytes_received += bytes_received;
-            cells.bytes_sent += bytes_sent;
-            cells.failed_us.record(failed_us);
+            cells.add_failure(failed_us, bytes_received, bytes_sent);
         }
-        let error = self.error(row, kind, message);
-        self.current.errors[error as usize] += 1;
+        self.count_error(row, kind, message);
     }
 
     /// A request was given up at the stop.
@@ -169,6 +164,43 @@ impl Recorder {
         if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
             cells.exchanges.add(exchanges);
         }
+    }
+
+    /// A once-per-user request succeeded. It belongs to a row of [`RowKind::Setup`](crate::RowKind) and is no part of the load:
+    /// nothing was [`started`](Self::started) for it.
+    pub fn setup_succeeded(&mut self, row: RowId, sample: Sample) {
+        if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
+            cells.add(sample);
+        }
+    }
+
+    /// As [`setup_succeeded`](Self::setup_succeeded), for one that failed. Its error stands among those of the run.
+    pub fn setup_failed(
+        &mut self,
+        row: RowId,
+        failed_us: u64,
+        bytes_received: u64,
+        bytes_sent: u64,
+        kind: &'static str,
+        message: &str,
+    ) {
+        if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
+            cells.add_failure(failed_us, bytes_received, bytes_sent);
+        }
+        self.count_error(row, kind, message);
+    }
+
+    /// As [`setup_succeeded`](Self::setup_succeeded), for one given up at the stop.
+    pub fn setup_abandoned(&mut self, row: RowId) {
+        if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
+            cells.abandoned += 1;
+        }
+    }
+
+    /// Counts an error of something that is no request, such as a referenced case that could not begin.
+    pub fn count_error(&mut self, row: RowId, kind: &'static str, message: &str) {
+        let error = self.error(row, kind, message);
+        self.current.errors[error as usize] += 1;
     }
 
     /// A transaction ended after `duration_us`.
@@ -212,6 +244,19 @@ impl Recorder {
         self.close_user_time(at_ns);
         self.active_users = self.active_users.saturating_sub(1);
         self.current.last_user_ns = self.current.last_user_ns.max(at_ns);
+    }
+
+    /// An active user begins its once-per-user steps: until they end its time is none that iterations fill, so Little's law
+    /// leaves it out.
+    pub fn setup_began(&mut self, at_ns: u64) {
+        self.close_user_time(at_ns);
+        self.preparing_users += 1;
+    }
+
+    /// The once-per-user steps of a user ended, by whatever way.
+    pub fn setup_ended(&mut self, at_ns: u64) {
+        self.close_user_time(at_ns);
+        self.preparing_users = self.preparing_users.saturating_sub(1);
     }
 
     /// A connection was established.
@@ -298,7 +343,8 @@ impl Recorder {
             return;
         }
         let elapsed_ns = at_ns.saturating_sub(self.active_since_ns);
-        self.current.user_time.active_ns += u128::from(elapsed_ns) * u128::from(self.active_users);
+        let users = self.active_users.saturating_sub(self.preparing_users);
+        self.current.user_time.active_ns += u128::from(elapsed_ns) * u128::from(users);
         self.active_since_ns = self.active_since_ns.max(at_ns);
     }
 

@@ -11,16 +11,22 @@ pub enum RowKind {
     Request,
     /// Transactions: named stretches of a case, timed as a whole.
     Transaction,
+    /// Network steps that each user does once, before its load. They stand beside the load: in no total, no second and no rate.
+    Setup,
 }
+
+/// The type of a row that is a transaction of the case's own. Other rows of [`RowKind::Transaction`] are timed as one, and no
+/// transactions in the sense of hrp's `Accumulated Transactions` (hrp spec 15.1).
+pub const TRANSACTION: &str = "transaction";
 
 /// The identity of a row: case, type and name. Two cores that name the same key feed the same row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowKey {
     /// Name of the test case.
     pub case: Arc<str>,
-    /// Whether the row counts requests or transactions.
+    /// What the row counts.
     pub kind: RowKind,
-    /// The type shown in tables, such as `request-GET` or `transaction`.
+    /// The type shown in tables, such as `request-GET`, `transaction`, or `testcase` for a referenced case timed as a whole.
     pub label: Arc<str>,
     /// The step's or the transaction's name.
     pub name: Arc<str>,

@@ -187,8 +187,10 @@ pub fn summary() -> Summary {
             step(&hello(), 0, sent(15_000, 0), &hello_us, &Distribution::default()),
             step(&order(), 4, sent(14_999, 1), &order_us, &failed_us),
         ],
+        setup: Vec::new(),
         transactions: vec![Transaction {
             case: "demo".into(),
+            label: "transaction".into(),
             name: "checkout".into(),
             passed: 14_996,
             failed: 4,

@@ -16,7 +16,7 @@ pub struct Snapshot {
     pub point: SeriesPoint,
     /// The same second row by row: only rows with activity, in the order of [`Self::totals`].
     pub rows: Vec<Arc<RowSecond>>,
-    /// Everything so far, every row, in the order first seen.
+    /// Everything so far, every row of the load, in the order first seen. Once-per-user steps stand in the summary alone.
     pub totals: Arc<[Arc<RowTotal>]>,
     /// All requests so far together (transactions are not in it).
     pub overall: Overall,
@@ -49,7 +49,7 @@ pub struct Overall {
     pub latency: Latency,
     /// Time the failed ones took.
     pub failed_us: Latency,
-    /// Transactions passed.
+    /// Transactions passed; referenced cases are none.
     pub transactions_passed: u64,
     /// Transactions failed.
     pub transactions_failed: u64,

@@ -28,9 +28,13 @@ pub struct Summary {
     pub totals: Totals,
     /// One entry for each (case, type, name) of a request, in the order first seen.
     pub steps: Vec<Step>,
-    /// One entry for each transaction, in the order first seen.
+    /// The same of the steps each user does once, before its load. They are part of no total, second or rate, and not of the
+    /// conservation check; their rate counts those that finished before the stop.
+    pub setup: Vec<Step>,
+    /// One entry for each transaction and each referenced case, in the order first seen.
     pub transactions: Vec<Transaction>,
-    /// Failures by kind, step and message, the most frequent first.
+    /// Failures by kind, step and message, the most frequent first; those of once-per-user steps and of referenced cases that
+    /// could not begin are among them, and are no failed requests.
     pub errors: Vec<ErrorCount>,
     /// One entry for each second, and one for the drain if anything finished after the stop.
     pub series: Vec<SeriesPoint>,
@@ -143,13 +147,16 @@ pub struct Step {
     pub failed_us: Latency,
 }
 
-/// One transaction.
+/// One transaction, or one referenced case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Transaction {
     /// Name of the case.
     pub case: String,
-    /// Name of the transaction.
+    /// `transaction`, or `testcase` for a referenced case (hrp spec 14.8).
+    #[serde(rename = "type")]
+    pub label: String,
+    /// Name of the transaction, or of the step that refers to the case.
     pub name: String,
     /// Transactions whose every step passed.
     pub passed: u64,

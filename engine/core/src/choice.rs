@@ -19,6 +19,27 @@ impl Choice {
         Self { sums: sums.collect() }
     }
 
+    /// True for a case that may be picked.
+    pub(crate) fn may_pick(&self, case: usize) -> bool {
+        self.weight(case) > 0
+    }
+
+    fn weight(&self, case: usize) -> u64 {
+        self.sums[case] - case.checked_sub(1).map_or(0, |before| self.sums[before])
+    }
+
+    /// The index of one of the cases that `may` allows; none where it allows none that may be picked.
+    pub(crate) fn pick_among(&self, random: &mut fastrand::Rng, may: impl Fn(usize) -> bool) -> Option<usize> {
+        let weight = |case: usize| if may(case) { self.weight(case) } else { 0 };
+        let sum: u64 = (0..self.sums.len()).map(weight).sum();
+        let mut at = if sum == 0 { return None } else { random.u64(0..sum) };
+        (0..self.sums.len()).find(|case| {
+            let here = at < weight(*case);
+            at = at.saturating_sub(weight(*case));
+            here
+        })
+    }
+
     /// The index of a case.
     #[inline]
     pub(crate) fn pick(&self, random: &mut fastrand::Rng) -> usize {
@@ -47,6 +68,18 @@ mod tests {
         let counts = picked(&[2, 0, 1]);
         assert_eq!(counts[1], 0);
         assert!((1900..2100).contains(&counts[0]), "{counts:?}");
+    }
+
+    #[test]
+    fn among_some_only_those_are_picked_by_their_weights() {
+        let choice = Choice::new([2, 0, 1, 5].into_iter());
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut counts = [0; 4];
+        (0..3000).for_each(|_| counts[choice.pick_among(&mut random, |case| case != 3).unwrap()] += 1);
+        assert_eq!((counts[1], counts[3]), (0, 0));
+        assert!((1900..2100).contains(&counts[0]), "{counts:?}");
+        assert_eq!(choice.pick_among(&mut random, |case| case == 1), None, "a weight of 0 beside others");
+        assert_eq!([0, 1, 2, 3].map(|case| choice.may_pick(case)), [true, false, true, true]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::{
     origins::{Found, Origins},
     program::Program,
     shard::{self, Message, Setup, Shard, Shortages},
+    shared::Shared,
     EngineError, Plan,
 };
 
@@ -45,6 +46,7 @@ pub(crate) struct CoreSpec {
     /// Sockets this core may have open.
     pub(crate) sockets: u32,
     pub(crate) addresses: Arc<Vec<(Origin, Found)>>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// The signal to begin.
@@ -152,7 +154,8 @@ fn build(
         }
     }
     let programs = (0..spec.plan.cases.len())
-        .map(|case| Program::compile(&spec.plan, case, &ring, &mut recorder.borrow_mut(), &mut origins))
+        .map(|case| Program::compile(&spec.plan, case, &ring, &mut recorder.borrow_mut(), &mut origins, &spec.shared))
         .collect();
-    Shard::new(Setup { plan: spec.plan, core: spec.core, ring, recorder, origins, programs, mailbox, start_ns, news })
+    let CoreSpec { plan, core, shared, .. } = spec;
+    Shard::new(Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news })
 }

@@ -9,19 +9,23 @@
 //! - the time a request was due comes from the schedule, so what the engine adds shows as lateness;
 //! - a panic on one core ends that core alone.
 //!
-//! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (an iteration),
-//! `redirect` (a request with all it is sent on to), `exchange` (one request on the wire), `connection` (bytes in), `client`
-//! (what of the network stays with a user), then `program`, `trace`, `pool`, `origins`, `pacer`, `dns`, `limits`.
+//! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
+//! `iteration` (the walk over a case), `request_step`, `redirect` (a request with all it is sent on to), `exchange` (one request
+//! on the wire), `connection` (bytes in), `client` (what of the network stays with a user), `functional_run` (the same steps,
+//! looked at) and `trace`, then `rendezvous`, `cursor`, `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
 #![forbid(unsafe_code)]
 
 mod choice;
 mod client;
 mod connection;
 mod core_thread;
+mod cursor;
 mod dns;
 mod error;
 mod exchange;
 mod functional;
+mod functional_run;
+mod iteration;
 mod limits;
 mod origins;
 mod pacer;
@@ -29,8 +33,12 @@ mod plan;
 mod pool;
 mod program;
 mod redirect;
+mod rendezvous;
+mod request_step;
+mod row_names;
 mod run;
 mod shard;
+mod shared;
 mod trace;
 mod user;
 

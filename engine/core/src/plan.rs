@@ -28,22 +28,24 @@ pub struct Plan {
     pub stop_timeout: Duration,
     /// True for test cases: each iteration is recorded as the transaction `Action` (hrp spec 14.8). False for `hit`.
     pub record_action: bool,
-    /// A functional run instead of load: `pummel run`.
+    /// A functional run instead of load: `pummel run`. It has one user on the first CPU, and of the load only the network's part
+    /// counts.
     pub functional: Option<Functional>,
 }
 
 impl Plan {
-    /// True when the plan itself holds the load back: a ceiling on the rate, or think time.
+    /// True when the plan itself holds the load back: a ceiling on the rate, think time, or users that wait for each other.
     pub fn paced(&self) -> bool {
-        let thinks = |case: &Case| case.steps.iter().any(|step| matches!(step, Step::ThinkTime(_)));
-        self.pacing.is_some() || self.cases.iter().any(thinks)
+        let waits =
+            |case: &Case| case.steps.iter().any(|step| matches!(step, Step::ThinkTime(_) | Step::Rendezvous(_)));
+        self.pacing.is_some() || self.cases.iter().any(waits)
     }
 
     /// The plan as it stands in a summary.
     pub fn describe(&self) -> Value {
         let seconds = |time: Duration| json!(time.as_secs_f64());
         json!({
-            "model": "closed",
+            "model": if self.functional.is_some() { "functional" } else { "closed" },
             "cases": self.cases.iter().map(|case| json!({
                 "name": &*case.name,
                 "path": case.path.as_deref().map(|path| path.display().to_string()),

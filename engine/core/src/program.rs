@@ -1,16 +1,19 @@
 //! A test case made ready for one core: rows interned, constant requests encoded once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use pummel_case::{Case, RenderedRequest, RequestStep, Step};
 use pummel_http::{encode_request, EncodeError, EncodeOptions, Keep};
 use pummel_ring::RunBytes;
-use pummel_stats::{Recorder, RowId, RowKey, RowKind};
+use pummel_stats::{Recorder, RowId, RowKey, RowKind, TRANSACTION};
 
 use crate::{
     connection::Http1,
+    cursor::Cursor,
     origins::{OriginId, Origins},
     plan::{nanos, Cookies, Network, RetryStale},
+    row_names::RowNames,
+    shared::Shared,
     Plan,
 };
 
@@ -19,21 +22,38 @@ pub(crate) struct Program {
     /// The case's index in the plan.
     pub(crate) case: usize,
     pub(crate) steps: Vec<Compiled>,
+    /// The same for the steps each user does once.
+    pub(crate) setup: Vec<Compiled>,
     /// Rows of the case's transactions, by their index.
     pub(crate) transaction_rows: Vec<RowId>,
+    /// Rows of the cases it refers to, by their index.
+    pub(crate) reference_rows: Vec<RowId>,
+    /// How many loops it has.
+    pub(crate) loops: usize,
+    /// Which row of the parameters comes next, where it has any.
+    pub(crate) cursor: Option<Cursor>,
     /// The row of `Action`, where iterations are recorded.
     pub(crate) action_row: Option<RowId>,
 }
 
-/// A step as far as the engine compiles it; transactions and think times are read from the case.
+/// A step as far as the engine compiles it; the others are read from the case.
 pub(crate) enum Compiled {
     Request(Exchange),
+    /// A step that can only fail, and its row.
+    Broken(RowId),
     Other,
+}
+
+/// Where a step is recorded.
+pub(crate) enum Row {
+    Fixed(RowId),
+    /// By the name it has each time.
+    Named(RowNames),
 }
 
 /// Everything about a request that does not change from one execution to the next.
 pub(crate) struct Exchange {
-    pub(crate) row: RowId,
+    pub(crate) row: Row,
     /// The encoded request and where it goes, if it is always the same.
     pub(crate) constant: Option<(RunBytes, OriginId)>,
     pub(crate) head_request: bool,
@@ -54,14 +74,18 @@ impl Program {
         ring: &pummel_ring::Ring<Http1>,
         recorder: &mut Recorder,
         origins: &mut Origins,
+        shared: &Shared,
     ) -> Self {
         let case = &plan.cases[case_index];
-        let row = |recorder: &mut Recorder, kind, label: &str, name: &str| {
-            recorder.row(RowKey { case: case.name.clone(), kind, label: label.into(), name: name.into() })
+        let key = |kind, label: &str, name: &str| RowKey {
+            case: case.name.clone(),
+            kind,
+            label: label.into(),
+            name: name.into(),
         };
-        let steps = case.steps.iter().map(|step| match step {
+        let mut compile = |kind, recorder: &mut Recorder, step: &Step| match step {
             Step::Request(step) => {
-                let constant = step.constant().and_then(|rendered| {
+                let constant = step.constant().filter(|_| !step.has_setup()).and_then(|rendered| {
                     let mut bytes = Vec::new();
                     // What cannot be encoded is left to the request path, which reports it as a failed request.
                     let authority = rendered.origin().authority();
@@ -70,13 +94,21 @@ impl Program {
                     Some((ring.keep(bytes), origins.intern(rendered.origin())?))
                 });
                 Compiled::Request(Exchange {
-                    row: row(recorder, RowKind::Request, &step.label, &step.name),
+                    row: if step.has_rendered_name() {
+                        Row::Named(RowNames::new(key(kind, &step.label, &step.name)))
+                    } else {
+                        Row::Fixed(recorder.row(key(kind, &step.label, &step.name)))
+                    },
                     constant,
                     head_request: &*step.method == "HEAD",
-                    keep: Keep {
-                        head: step.needs.head,
-                        body: step.needs.body,
-                        directives: redirects_max(step, &plan.network) > 0 || plan.network.cookies != Cookies::Off,
+                    keep: if plan.functional.is_some() {
+                        Keep::ALL
+                    } else {
+                        Keep {
+                            head: step.needs.head,
+                            body: step.needs.body,
+                            directives: redirects_max(step, &plan.network) > 0 || plan.network.cookies != Cookies::Off,
+                        }
                     },
                     checks: !step.checks_nothing(),
                     retry_stale: may_retry(&step.method, plan.network.retry_stale),
@@ -84,21 +116,32 @@ impl Program {
                     redirects_max: redirects_max(step, &plan.network),
                 })
             }
+            Step::Broken(step) => Compiled::Broken(recorder.row(key(kind, &step.label, &step.name))),
             _ => Compiled::Other,
-        });
-        let steps = steps.collect();
-        let transaction_rows = case
-            .transaction_names()
-            .iter()
-            .map(|name| row(recorder, RowKind::Transaction, TRANSACTION, name))
-            .collect();
-        let action_row = plan.record_action.then(|| row(recorder, RowKind::Transaction, TRANSACTION, ACTION));
-        Self { case: case_index, steps, transaction_rows, action_row }
+        };
+        let setup = case.setup.iter().map(|step| compile(RowKind::Setup, recorder, step)).collect();
+        let steps = case.steps.iter().map(|step| compile(RowKind::Request, recorder, step)).collect();
+        let mut timed = |label: &str, name: &str| recorder.row(key(RowKind::Transaction, label, name));
+        let transaction_rows = case.transaction_names().iter().map(|name| timed(TRANSACTION, name)).collect();
+        let reference_rows = case.reference_names().iter().map(|name| timed(TESTCASE, name)).collect();
+        let action_row = plan.record_action.then(|| timed(TRANSACTION, ACTION));
+        let cursor = case
+            .parameters
+            .as_ref()
+            .map(|parameters| Cursor::new(parameters, plan.cpus.len(), Arc::clone(&shared.cursors[case_index])));
+        let loops = loops(&case.steps).max(loops(&case.setup));
+        Self { case: case_index, steps, setup, transaction_rows, reference_rows, loops, cursor, action_row }
     }
 }
 
-/// The type of transaction rows and the name of an iteration's (hrp spec 14.8).
-const TRANSACTION: &str = "transaction";
+/// How many loops these steps hold.
+fn loops(steps: &[Step]) -> usize {
+    let indexes = steps.iter().map(|step| if let Step::Repeat(repeat) = step { repeat.index + 1 } else { 0 });
+    indexes.max().unwrap_or(0).min(steps.len())
+}
+
+/// The type of rows of referenced cases, and the name of an iteration's row (hrp spec 14.8).
+const TESTCASE: &str = "testcase";
 const ACTION: &str = "Action";
 
 /// Appends a rendered request as HTTP/1.1. `cookies` stand behind its own.

@@ -21,7 +21,8 @@ use crate::{
     dns, limits,
     origins::Found,
     shard::{share, Message, Shortages},
-    EngineError, Plan,
+    shared::Shared,
+    EngineError, Load, Plan,
 };
 
 /// How often the control thread looks for a raised [`StopSignal`].
@@ -55,10 +56,12 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
     if plan.cases.is_empty() || plan.cpus.is_empty() || plan.load.users == 0 {
         return Err(EngineError::EmptyPlan("a run needs a case, a CPU and a user"));
     }
+    let plan = if plan.functional.is_some() { for_one_user(plan) } else { plan };
     let plan = Arc::new(on_as_many_cores_as_users(plan));
     let addresses = Arc::new(addresses(&plan)?);
     let sockets = limits::prepare(&plan, addresses.len())?;
     let capabilities = pummel_ring::probe()?;
+    let shared = Arc::new(Shared::new(&plan));
 
     let (news, events) = unbounded();
     let mut cores = Cores { go: Vec::new(), threads: Vec::new(), mailboxes: Vec::new(), events };
@@ -72,6 +75,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
             plan: Arc::clone(&plan),
             capabilities,
             addresses: Arc::clone(&addresses),
+            shared: Arc::clone(&shared),
         };
         let news = news.clone();
         let thread = thread::Builder::new().name(format!("core-{cpu}")).spawn(move || {
@@ -82,6 +86,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
     }
     drop(news);
     let tids = cores.wait_until_ready()?;
+    shared.rendezvous.connect(cores.mailboxes.clone());
 
     let start = Instant::now();
     let start_ns = now_ns();
@@ -103,14 +108,22 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
     })?)
 }
 
+/// A functional run has one user, and nothing but its cases bounds or holds it.
+fn for_one_user(mut plan: Plan) -> Plan {
+    plan.load =
+        Load { users: 1, spawn_rate: f64::INFINITY, loops_per_user: None, total_requests: None, run_time: None };
+    plan.pacing = None;
+    plan
+}
+
 /// A core without a user would only measure idleness.
 fn on_as_many_cores_as_users(mut plan: Plan) -> Plan {
     plan.cpus.truncate(plan.load.users as usize);
     plan
 }
 
-/// The addresses of every origin known before the start. A run in which none resolves does not start; where some do, the
-/// requests to the others fail and are counted.
+/// The addresses of every origin known before the start. A load in which none resolves does not start; where some do, the
+/// requests to the others fail and are counted. A functional run tells of each step.
 fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
     let mut origins: Vec<Origin> = Vec::new();
     for origin in plan.cases.iter().flat_map(pummel_case::Case::origins) {
@@ -120,7 +133,7 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
     }
     let found = dns::resolve_all(&origins);
     let mut addresses: Vec<_> = origins.into_iter().zip(found).collect();
-    if !addresses.is_empty() && addresses.iter().all(|(_, found)| found.is_err()) {
+    if plan.functional.is_none() && !addresses.is_empty() && addresses.iter().all(|(_, found)| found.is_err()) {
         let (origin, found) = addresses.swap_remove(0);
         if let Err(error) = found {
             return Err(EngineError::Unresolvable { host: origin.host.to_string(), error });

@@ -21,11 +21,14 @@ use crate::{
     core_thread::News,
     dns,
     error::Kind,
+    functional_run,
     origins::{Found, Lookup, OriginId, Origins},
     pacer::Pacer,
     plan::{nanos, Connections, PacingUnit},
     pool::{IdleConnections, Lingering},
     program::Program,
+    rendezvous::LocalGate,
+    shared::Shared,
     user, Plan,
 };
 
@@ -35,6 +38,8 @@ pub(crate) enum Message {
     Stop,
     /// End now; what is under way is abandoned.
     Abort,
+    /// A rendezvous is open, for the so manieth time, since a time of the ring's clock.
+    Released { gate: usize, epoch: u64, at_ns: u64 },
     /// A lookup has ended.
     Resolved(OriginId, Found),
 }
@@ -55,9 +60,13 @@ pub(crate) struct Shard {
     pub(crate) pacer: RefCell<Option<Pacer>>,
     /// Requests this core may still start, where the run has a bound.
     pub(crate) requests_left: Cell<Option<u64>>,
+    /// What all cores share.
+    pub(crate) shared: Arc<Shared>,
+    /// What this core knows of the rendezvous.
+    pub(crate) gates: RefCell<Vec<LocalGate>>,
     start_ns: u64,
-    stopping: Cell<bool>,
-    aborted: Cell<bool>,
+    /// What has ended, as bits.
+    over: Cell<u8>,
     users: usize,
     /// Wakers of the tasks that the stop wakes: the users' by their number on this core, the starter's, the clock's.
     wakers: RefCell<Vec<Option<Waker>>>,
@@ -67,6 +76,13 @@ pub(crate) struct Shard {
     news: Sender<News>,
     shortages: Cell<Shortages>,
 }
+
+/// No new request may start.
+const STOPPED: u8 = 1;
+/// Requests under way are given up.
+const ABORTED: u8 = 2;
+/// The present case of a functional run is given up, with what is under way.
+const CASE_OVER: u8 = 4;
 
 /// How often a connection could not be opened because this machine ran short of something.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,6 +102,7 @@ impl Shortages {
 pub(crate) struct Setup {
     pub(crate) plan: Arc<Plan>,
     pub(crate) core: usize,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) ring: Ring<Http1>,
     pub(crate) recorder: Rc<RefCell<Recorder>>,
     pub(crate) origins: Origins,
@@ -97,7 +114,7 @@ pub(crate) struct Setup {
 
 impl Shard {
     pub(crate) fn new(setup: Setup) -> Rc<Self> {
-        let Setup { plan, core, ring, recorder, origins, programs, mailbox, start_ns, news } = setup;
+        let Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news } = setup;
         let users = share(u64::from(plan.load.users), core, plan.cpus.len());
         let pacer = plan.pacing.map(|pacing| {
             let part = users as f64 / f64::from(plan.load.users);
@@ -105,20 +122,22 @@ impl Shard {
             let offset_ns = 1e9 / pacing.per_second * core as f64;
             Pacer::new(start_ns + offset_ns as u64, pacing.per_second * part)
         });
-        let shared = plan.network.connections == Connections::Shared;
+        let connections_shared = plan.network.connections == Connections::Shared;
+        let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
         Rc::new(Self {
             core,
             recorder,
             origins: RefCell::new(origins),
             choice: Choice::new(plan.cases.iter().map(|case| case.weight)),
             programs,
-            shared_idle: shared.then(Rc::default),
+            shared_idle: connections_shared.then(Rc::default),
             lingering: RefCell::default(),
             pacer: RefCell::new(pacer),
             requests_left: Cell::new(plan.load.total_requests.map(|total| share(total, core, plan.cpus.len()))),
             start_ns,
-            stopping: Cell::new(false),
-            aborted: Cell::new(false),
+            over: Cell::new(0),
+            shared,
+            gates: RefCell::new(gates),
             users: users as usize,
             wakers: RefCell::new(vec![None; users as usize + 2]),
             live: Cell::new(0),
@@ -131,22 +150,51 @@ impl Shard {
         })
     }
 
-    /// True once no new request may start.
+    /// True once no new request may start: at the stop, and at the end of a functional case's time.
     #[inline]
     pub(crate) fn stopping(&self) -> bool {
-        self.stopping.get()
+        self.over.get() != 0
     }
 
     /// True once requests under way are given up.
     #[inline]
     pub(crate) fn aborted(&self) -> bool {
-        self.aborted.get()
+        self.over.get() & (ABORTED | CASE_OVER) != 0
+    }
+
+    /// True once the run was stopped.
+    pub(crate) fn stopped(&self) -> bool {
+        self.over.get() & STOPPED != 0
+    }
+
+    /// Ends what the user of a functional run does or waits for: its case has used up its time.
+    pub(crate) fn end_case(&self) {
+        self.over.set(self.over.get() | CASE_OVER);
+        self.wake_all();
+    }
+
+    /// Makes ready for the next case.
+    pub(crate) fn begin_case(&self) {
+        self.over.set(self.over.get() & !CASE_OVER);
+    }
+
+    /// Lets every other task that is ready run before this one goes on.
+    pub(crate) async fn yield_now(&self) {
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Sleeps until a time, or until the stop, whichever is first.
     pub(crate) async fn sleep_until(&self, deadline_ns: u64) {
         let mut sleep = pin!(self.ring.sleep_until(deadline_ns));
-        poll_fn(|cx| if self.stopping.get() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
+        poll_fn(|cx| if self.stopping() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
     }
 
     /// True when the plan paces `unit`.
@@ -160,7 +208,7 @@ impl Shard {
     pub(crate) async fn pace(&self, ready_ns: u64) -> Option<u64> {
         let due_ns = self.pacer.borrow_mut().as_mut()?.take(now_ns(), ready_ns);
         self.sleep_until(due_ns).await;
-        (!self.stopping.get()).then_some(due_ns)
+        (!self.stopping()).then_some(due_ns)
     }
 
     /// Takes one request out of the run's bound; false when it is used up.
@@ -180,7 +228,7 @@ impl Shard {
     pub(crate) async fn address(&self, origin: OriginId) -> Option<SocketAddr> {
         loop {
             let lookup = poll_fn(|cx| {
-                if self.aborted.get() {
+                if self.aborted() {
                     return Poll::Ready(Lookup::Failed);
                 }
                 self.origins.borrow_mut().poll_address(origin, now_ns(), cx)
@@ -228,7 +276,8 @@ impl Shard {
 
     /// Ends the load: sleeping users wake, no request starts any more.
     fn stop(&self) {
-        if !self.stopping.replace(true) {
+        if !self.stopped() {
+            self.over.set(self.over.get() | STOPPED);
             let at_ns = self.clock_ns();
             self.recorder.borrow_mut().load_stopped(at_ns);
             let _ = self.news.send(News::Stopped { at_ns });
@@ -239,7 +288,7 @@ impl Shard {
     /// Gives up requests under way.
     fn abort(&self) {
         self.stop();
-        self.aborted.set(true);
+        self.over.set(self.over.get() | ABORTED);
         self.wake_all();
     }
 
@@ -318,7 +367,10 @@ async fn start_users(shard: Rc<Shard>) {
 
 async fn one_user(shard: Rc<Shard>, number: usize, position: u64) {
     shard.wake_at_stop(number).await;
-    user::run(&shard, position).await;
+    match &shard.plan.functional {
+        None => user::run(&shard, position).await,
+        Some(functional) => functional_run::run(&shard, functional).await,
+    }
     shard.wakers.borrow_mut()[number] = None;
     shard.live.set(shard.live.get() - 1);
     shard.wake_main();
@@ -347,6 +399,7 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Http1>) {
         match message {
             Message::Stop => shard.stop(),
             Message::Abort => shard.abort(),
+            Message::Released { gate, epoch, at_ns } => shard.gates.borrow_mut()[gate].released(epoch, at_ns),
             Message::Resolved(id, found) => {
                 shard.origins.borrow_mut().resolved(id, found, shard.core, now_ns());
             }

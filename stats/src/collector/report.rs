@@ -31,6 +31,7 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         plan: stats.run.plan.clone(),
         totals: totals(stats, load_s),
         steps: stats.totals.of_kind(RowKind::Request).map(|row| step(row, load_s)).collect(),
+        setup: stats.totals.of_kind(RowKind::Setup).map(|row| step(row, load_s)).collect(),
         transactions: stats.totals.of_kind(RowKind::Transaction).map(|row| transaction(row, load_s)).collect(),
         errors,
         series: stats.timeline.series().to_vec(),
@@ -82,9 +83,10 @@ fn totals(stats: &StatsThread, load_s: f64) -> Totals {
     }
 }
 
+/// Those of the load.
 fn all_exchanges(stats: &StatsThread) -> ExchangeCounts {
     let mut all = ExchangeCounts::default();
-    for row in &stats.totals.rows {
+    for row in stats.totals.of_kind(RowKind::Request) {
         all.merge(&row.exchanges);
     }
     all
@@ -111,6 +113,7 @@ fn step(row: &RowSum, load_s: f64) -> Step {
 fn transaction(row: &RowSum, load_s: f64) -> Transaction {
     Transaction {
         case: row.key.case.to_string(),
+        label: row.key.label.to_string(),
         name: row.key.name.to_string(),
         passed: row.succeeded,
         failed: row.failed,

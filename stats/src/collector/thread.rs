@@ -10,7 +10,7 @@ use crate::clock::{last_second_of_load, NS_PER_S};
 use crate::interval::Interval;
 use crate::latency::Latency;
 use crate::output::OutputThread;
-use crate::row::RowKind;
+use crate::row::{RowKind, TRANSACTION};
 use crate::snapshot::{ClientState, Overall, RowSecond, Snapshot};
 use crate::summary::{SeriesPoint, Summary};
 
@@ -302,6 +302,7 @@ impl StatsThread {
         let (passed, failed) = self
             .totals
             .of_kind(RowKind::Transaction)
+            .filter(|row| &*row.key.label == TRANSACTION)
             .fold((0, 0), |(passed, failed), row| (passed + row.succeeded, failed + row.failed));
         Overall {
             requests: counts.succeeded + counts.failed,

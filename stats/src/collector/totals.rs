@@ -55,8 +55,8 @@ impl RowSum {
         }
         let latency = match (self.key.kind, model) {
             (RowKind::Transaction, _) => &self.duration,
-            (RowKind::Request, Model::Closed) => &self.service,
-            (RowKind::Request, Model::Open) => &self.response,
+            (RowKind::Request | RowKind::Setup, Model::Closed) => &self.service,
+            (RowKind::Request | RowKind::Setup, Model::Open) => &self.response,
         };
         let view = Arc::new(RowTotal {
             key: Arc::clone(&self.key),
@@ -140,7 +140,7 @@ impl Totals {
         parts
     }
 
-    /// Adds one row's cells. Each histogram is walked once: its sparse form then feeds the row, the overall total and the
+    /// Adds one row's cells; a second knows nothing of once-per-user steps. Each histogram is walked once: its sparse form then feeds the row, the overall total and the
     /// second.
     fn merge_row(&mut self, index: usize, cells: &RowCells, in_window: bool) -> Option<RowSecond> {
         let row = &mut self.rows[index];
@@ -162,6 +162,12 @@ impl Totals {
                 let duration = cells.duration.to_distribution();
                 row.duration.merge(&duration);
                 duration
+            }
+            RowKind::Setup => {
+                row.service.merge(&cells.service.to_distribution());
+                row.response.merge(&cells.response.to_distribution());
+                row.failed_us.merge(&failed_us);
+                return None;
             }
             RowKind::Request => {
                 let (service, response) = (cells.service.to_distribution(), cells.response.to_distribution());
@@ -231,10 +237,10 @@ impl Totals {
         view
     }
 
-    /// Every row as snapshots show it.
+    /// Every row of the load as snapshots show it.
     pub(super) fn views(&mut self) -> Arc<[Arc<RowTotal>]> {
         let model = self.model;
-        self.rows.iter_mut().map(|row| row.view(model)).collect()
+        self.rows.iter_mut().filter(|row| row.key.kind != RowKind::Setup).map(|row| row.view(model)).collect()
     }
 
     /// The latency the model's percentiles mean, over all requests that succeeded.

@@ -86,7 +86,9 @@ impl IntervalRow {
         let requests = row.succeeded + row.failed;
         let moments = row.latency.moments();
         let size = match row.key.kind {
-            RowKind::Request => row.bytes_received.checked_div(requests).map_or_else(|| "-".to_owned(), bytes),
+            RowKind::Request | RowKind::Setup => {
+                row.bytes_received.checked_div(requests).map_or_else(|| "-".to_owned(), bytes)
+            }
             RowKind::Transaction => "-".to_owned(),
         };
         let rate = |count| match seconds {

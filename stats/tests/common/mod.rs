@@ -35,7 +35,7 @@ pub fn start_ago(cores: usize, ago_s: u64, outputs: Vec<OutputSpec>) -> (Collect
 
 pub fn key(kind: RowKind, name: &str) -> RowKey {
     let label = match kind {
-        RowKind::Request => "request-GET",
+        RowKind::Request | RowKind::Setup => "request-GET",
         RowKind::Transaction => "transaction",
     };
     RowKey { case: "case".into(), kind, label: label.into(), name: name.into() }

@@ -2,8 +2,15 @@
 
 mod cookies;
 mod counts;
+mod cursor;
 mod faults;
+mod functional;
+mod loops;
 mod plan;
 mod redirects;
+mod references;
+mod rendezvous;
 mod server;
+mod setup;
 mod stop;
+mod trace;

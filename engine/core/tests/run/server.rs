@@ -34,15 +34,36 @@ pub(crate) fn scripted(script: impl Fn(&mut TcpStream) + Clone + Send + 'static)
 
 /// Reads one request without a body; false when the client has closed.
 pub(crate) fn read_request(stream: &mut TcpStream) -> bool {
+    read_target(stream).is_some()
+}
+
+/// Reads one request without a body and gives its target; none when the client has closed.
+pub(crate) fn read_target(stream: &mut TcpStream) -> Option<String> {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte) {
             Ok(1) => request.push(byte[0]),
-            _ => return false,
+            _ => return None,
         }
     }
-    true
+    String::from_utf8_lossy(&request).split(' ').nth(1).map(str::to_owned)
+}
+
+/// The targets of the requests a server was sent, in order.
+pub(crate) type Targets = Arc<Mutex<Vec<String>>>;
+
+/// A server that answers every request as `answer` says and writes its target down.
+pub(crate) fn recording(answer: impl Fn(&str) -> Vec<u8> + Clone + Send + 'static) -> (SocketAddr, Targets) {
+    let targets = Targets::default();
+    let seen = Arc::clone(&targets);
+    let address = scripted(move |stream| {
+        while let Some(target) = read_target(stream) {
+            seen.lock().expect("no panic").push(target.clone());
+            write(stream, &answer(&target));
+        }
+    });
+    (address, targets)
 }
 
 /// Writes to a client that may be gone.

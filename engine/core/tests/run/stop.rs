@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Raises a signal so often, the first time after `after`.
-fn raise(stop: &StopSignal, times: u8, after: Duration) {
+pub(crate) fn raise(stop: &StopSignal, times: u8, after: Duration) {
     let stop = stop.clone();
     thread::spawn(move || {
         thread::sleep(after);
@@ -18,7 +18,7 @@ fn raise(stop: &StopSignal, times: u8, after: Duration) {
     });
 }
 
-const SOON: Duration = Duration::from_millis(200);
+pub(crate) const SOON: Duration = Duration::from_millis(200);
 
 #[test]
 fn a_stop_at_any_moment_leaves_no_request_unaccounted() {

@@ -7,6 +7,7 @@ use crate::collector::Model;
 use crate::display::text::{columns, one_line, LEFT, NAME_CHARS_MAX, RIGHT};
 use crate::display::units::{latency_or_dash, percent, rate, whole_us};
 use crate::latency::Latency;
+use crate::row::TRANSACTION;
 use crate::summary::{Step, Summary};
 
 /// A percentile of the tables.
@@ -34,14 +35,16 @@ pub(super) fn figures(text: &mut Text, summary: &Summary) {
     let mut tables = Tables { cases: has_several_cases(summary), weak: BTreeSet::new() };
     tables.steps(text, summary);
     tables.transactions(text, summary);
+    tables.setup(text, summary);
     tables.failed(text, summary);
     tables.footnote(text);
 }
 
 fn has_several_cases(summary: &Summary) -> bool {
     let steps = summary.steps.iter().map(|step| step.case.as_str());
+    let setup = summary.setup.iter().map(|step| step.case.as_str());
     let transactions = summary.transactions.iter().map(|transaction| transaction.case.as_str());
-    steps.chain(transactions).collect::<BTreeSet<_>>().len() > 1
+    steps.chain(setup).chain(transactions).collect::<BTreeSet<_>>().len() > 1
 }
 
 struct Tables {
@@ -92,11 +95,31 @@ impl Tables {
         let mut rows = Vec::new();
         for transaction in &summary.transactions {
             let count = transaction.passed + transaction.failed;
-            let name = self.with_case(&transaction.case, &transaction.name);
+            let name = match transaction.label.as_str() {
+                "" | TRANSACTION => transaction.name.clone(),
+                label => format!("{label} {}", transaction.name),
+            };
+            let name = self.with_case(&transaction.case, &name);
             let counts = [count.to_string(), transaction.failed.to_string(), rate(transaction.rps)];
             rows.push(self.row(name, counts, &transaction.duration_us, transaction.failed));
         }
         table(text, ["FINISHED", "FAILED", "PER S"], rows);
+    }
+
+    /// What each user did once, before its load.
+    fn setup(&mut self, text: &mut Text, summary: &Summary) {
+        if summary.setup.is_empty() {
+            return;
+        }
+        let model = summary.run.model;
+        text.heading("Once per user (before its load, in no figure above)");
+        let mut rows = Vec::new();
+        for step in &summary.setup {
+            let latency = shown(model, &step.service_us, &step.response_us).0;
+            let counts = [step.requests.to_string(), step.failures.to_string(), rate(step.rps)];
+            rows.push(self.row(self.step_name(step), counts, latency, step.failures));
+        }
+        table(text, ["REQUESTS", "FAILED", "PER S"], rows);
     }
 
     fn failed(&mut self, text: &mut Text, summary: &Summary) {

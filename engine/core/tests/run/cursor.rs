@@ -1,0 +1,1 @@
+//! Rows of the parameters (hrp spec 7.6, 7.7).

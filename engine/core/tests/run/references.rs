@@ -1,0 +1,1 @@
+//! Referenced cases (hrp spec 7.11, 12.2, 14.8).
