@@ -5,6 +5,7 @@ mod counts;
 mod cursor;
 mod faults;
 mod functional;
+mod kept_cookies;
 mod loops;
 mod plan;
 mod redirects;
