@@ -142,7 +142,7 @@ impl<'a> CaseRun<'_, 'a> {
             at += 1;
             let ended = match (step, compiled) {
                 (Step::Request(step), Compiled::Request(exchange)) => {
-                    let mut record = self.record(String::new(), step_type(&step.label));
+                    let mut record = record(String::new(), step_type(&step.label));
                     record.name = self.user.step_name(self.program.case, step).to_owned() + &round;
                     let (began_ns, mut watch) = (now_ns(), Watch::default());
                     self.user.now_ns = began_ns;
@@ -152,18 +152,18 @@ impl<'a> CaseRun<'_, 'a> {
                 }
                 (Step::Transaction(step), _) => {
                     let elapsed_us = self.transaction(step.index, step.edge);
-                    let record = self.record(step.step_name.to_string() + &round, "transaction");
+                    let record = record(step.step_name.to_string() + &round, "transaction");
                     self.step_over(StepRecord { elapsed_us, ..record })
                 }
                 (Step::ThinkTime(step), _) => {
-                    let record = self.record(step.name.to_string() + &round, "thinktime");
+                    let record = record(step.name.to_string() + &round, "thinktime");
                     let (began_ns, pause) = (now_ns(), step.time.pick(&mut self.user.random));
                     let ended = self.user.pause_from(began_ns, pause).await;
                     let failure = (ended == Ended::Cut).then(|| self.cut_failure());
                     self.step_over(StepRecord { elapsed_us: since_us(began_ns), failure, ..record })
                 }
                 (Step::Rendezvous(step), _) => {
-                    let record = self.record(step.step_name.to_string() + &round, "rendezvous");
+                    let record = record(step.step_name.to_string() + &round, "rendezvous");
                     self.step_over(record)
                 }
                 (Step::Enter(step), _) => {
@@ -185,7 +185,7 @@ impl<'a> CaseRun<'_, 'a> {
                     Ended::Passed
                 }
                 (Step::Broken(step), _) => {
-                    let record = self.record(step.name.to_string() + &round, step_type(&step.label));
+                    let record = record(step.name.to_string() + &round, step_type(&step.label));
                     self.step_over(StepRecord { failure: Some(StepFailure::from(&step.error)), ..record })
                 }
                 (Step::Request(_), _) => unreachable!("requests are compiled"),
@@ -227,7 +227,7 @@ impl<'a> CaseRun<'_, 'a> {
 
     /// Begins a referenced case. Only a failure to do so is told of: its steps speak for themselves.
     async fn enter(&mut self, step: &EnterStep) -> Ended {
-        let record = self.record(step.name.to_string(), "testcase");
+        let record = record(step.name.to_string(), "testcase");
         let began_ns = now_ns();
         let failure = match self.user.hand_in(self.program.case, step).await {
             Ok(Ended::Cut) => self.cut_failure(),
@@ -249,21 +249,6 @@ impl<'a> CaseRun<'_, 'a> {
             ..record
         };
         self.step_over(record)
-    }
-
-    /// A record of a step that begins now.
-    fn record(&self, name: String, step_type: &'static str) -> StepRecord {
-        StepRecord {
-            name,
-            step_type,
-            started_at: SystemTime::now(),
-            elapsed_us: 0,
-            content_bytes: 0,
-            failure: None,
-            extracted: Vec::new(),
-            validators: Vec::new(),
-            exchange: None,
-        }
     }
 
     /// Tells of a step, and how it ended.
@@ -303,6 +288,21 @@ impl<'a> CaseRun<'_, 'a> {
     fn tell(&self, event: FunctionalEvent) {
         // Whoever no longer listens does not want to know.
         let _ = self.functional.events.send(event);
+    }
+}
+
+/// A record of a step that begins now.
+fn record(name: String, step_type: &'static str) -> StepRecord {
+    StepRecord {
+        name,
+        step_type,
+        started_at: SystemTime::now(),
+        elapsed_us: 0,
+        content_bytes: 0,
+        failure: None,
+        extracted: Vec::new(),
+        validators: Vec::new(),
+        exchange: None,
     }
 }
 

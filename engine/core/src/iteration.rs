@@ -7,6 +7,7 @@ use pummel_ring::now_ns;
 use pummel_stats::{Exchanges, RowId};
 
 use crate::{
+    cursor::Cursor,
     error::Kind,
     plan::nanos,
     program::{Compiled, Program},
@@ -78,7 +79,7 @@ impl<'a> User<'a> {
     /// passed over; none when no other is left.
     fn pick(&mut self) -> Option<(&'a Program, u64)> {
         let shard = self.shard;
-        let exhausted = |case: usize| shard.programs[case].cursor.as_ref().is_some_and(|cursor| cursor.exhausted());
+        let exhausted = |case: usize| shard.programs[case].cursor.as_ref().is_some_and(Cursor::exhausted);
         let mut case = shard.choice.pick(&mut self.random);
         loop {
             let program = &shard.programs[case];

@@ -276,3 +276,21 @@ fn thresholds_are_shown_with_their_figures() {
     let text = report(&summary, PLAIN);
     assert!(text.contains("Thresholds\n  MISSED p99 < 10ms (was 15300)\n  held rps > 100 (no figure)\n"));
 }
+
+#[test]
+fn what_users_do_once_has_a_section_of_its_own() {
+    let mut summary = good();
+    assert!(!report(&summary, PLAIN).contains("Once per user"));
+    summary.setup.push(crate::summary::Step { name: "login".into(), requests: 200, ..summary.steps[0].clone() });
+    let text = report(&summary, PLAIN);
+    let section = section(&text, "Once per user (before its load, in no figure above)");
+    let cells = |line: &str| line.split_whitespace().take(4).collect::<Vec<_>>().join(" ");
+    assert_eq!(section.lines().skip(1).map(cells).collect::<Vec<_>>(), ["NAME REQUESTS FAILED PER", "GET login 200 0"]);
+}
+
+#[test]
+fn a_referenced_case_is_shown_with_its_type() {
+    let mut summary = good();
+    summary.transactions[0].label = "testcase".into();
+    assert!(section(&report(&summary, PLAIN), "Transactions").contains("\n  testcase checkout "));
+}
