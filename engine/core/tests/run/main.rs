@@ -11,3 +11,4 @@ mod rendezvous;
 mod server;
 mod setup;
 mod stop;
+mod waits;
