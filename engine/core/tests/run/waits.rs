@@ -26,11 +26,11 @@ const PLACES: [&str; 3] = [
 fn the_wait_belongs_to_the_iteration_and_not_to_the_request() {
     for place in PLACES {
         let (address, _) = recording(|_| OK.to_vec());
-        let mut plan = plan(one_step(address, &place.replace("SECONDS", "0.3")));
+        let mut plan = plan(one_step(address, &place.replace("SECONDS", "1")));
         plan.record_action = true;
         let summary = summary_of(plan);
         assert_eq!(summary.conservation.succeeded, 1, "{place}: {:?}", summary.errors);
-        let wait = Duration::from_millis(300).as_micros() as u64;
+        let wait = Duration::from_secs(1).as_micros() as u64;
         assert!(summary.transactions[0].duration_us.min >= Some(wait), "{place}");
         // Response time counts from when the wait was over.
         assert!(summary.totals.response_us.max < Some(wait), "{place}");
