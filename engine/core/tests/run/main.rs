@@ -15,3 +15,4 @@ mod server;
 mod setup;
 mod stop;
 mod trace;
+mod waits;
