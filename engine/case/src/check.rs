@@ -39,8 +39,10 @@ pub(crate) struct Checks {
 pub(crate) enum Action {
     /// Of a teardown hook.
     Teardown(Operation),
-    /// What the next needs.
+    /// What the next validator needs.
     Prepare(Operation),
+    /// What the next extraction needs, which may fail: an extraction never fails a step (hrp spec 10.5).
+    PrepareExtract(Operation),
     Extract(Extract),
     Validate(Validator),
 }
@@ -49,6 +51,8 @@ pub(crate) enum Action {
 #[derive(Debug, Clone)]
 pub(crate) struct Extract {
     pub(crate) name: Box<str>,
+    /// The expression as written: its value where it cannot be evaluated (hrp spec 10.2).
+    pub(crate) written: Box<str>,
     pub(crate) slot: usize,
     pub(crate) source: Source,
 }
@@ -109,10 +113,13 @@ impl Checks {
         let mut needs = Needs::default();
         for action in &self.actions {
             let of_action = match action {
-                Action::Teardown(Operation::Response { .. }) | Action::Prepare(Operation::Response { .. }) => {
-                    everything
+                Action::Teardown(operation) | Action::Prepare(operation) | Action::PrepareExtract(operation) => {
+                    if matches!(operation, Operation::Response { .. }) {
+                        everything
+                    } else {
+                        continue;
+                    }
                 }
-                Action::Teardown(_) | Action::Prepare(_) => continue,
                 Action::Extract(extract) => extract.source.needs(),
                 Action::Validate(Validator { kind: ValidatorKind::Status(_), .. }) => continue,
                 Action::Validate(Validator { kind: ValidatorKind::General(general), .. }) => general.check.needs(),
@@ -156,8 +163,17 @@ impl Checks {
                     operation.run(session, surroundings).map_err(|error| error.within("run teardown hooks failed"))?
                 }
                 Action::Prepare(operation) => operation.run(session, surroundings)?,
+                Action::PrepareExtract(operation) => match operation.run(session, surroundings) {
+                    Ok(wait) => wait,
+                    Err(_) => {
+                        session.unset(operation.slot());
+                        None
+                    }
+                },
                 Action::Extract(extract) => {
-                    extract.run(session, response)?;
+                    if extract.run(session, response).is_err() {
+                        session.set_kept(extract.slot, Operand::Text(&extract.written));
+                    }
                     if let Some(journal) = journal.as_deref_mut() {
                         let value = session.kept(extract.slot).map_or(Value::Null, Operand::to_value);
                         journal.extracted.push((extract.name.clone(), value.to_json()));

@@ -78,6 +78,17 @@ pub(crate) fn run_with(
 }
 
 impl Operation {
+    /// Where its result stands.
+    pub(crate) fn slot(&self) -> SlotPlace {
+        match self {
+            Operation::Set { slot, .. }
+            | Operation::Call { slot, .. }
+            | Operation::Name { slot, .. }
+            | Operation::Request { slot }
+            | Operation::Response { slot } => *slot,
+        }
+    }
+
     /// Does it; what it gives is to be waited for before the next.
     pub(crate) fn run(&self, session: &mut Session, surroundings: Surroundings<'_>) -> Result<Option<Wait>, StepError> {
         match self {

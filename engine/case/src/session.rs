@@ -87,6 +87,13 @@ impl Session {
         }
     }
 
+    /// Leaves a variable without a value.
+    pub(crate) fn unset(&mut self, place: SlotPlace) {
+        if let Some(slot) = self.slot(place) {
+            slot.clear();
+        }
+    }
+
     /// Sets a variable to a value that others hold too, without copying it.
     pub(crate) fn set_shared(&mut self, place: SlotPlace, value: Arc<Value>) {
         if let Some(slot) = self.slot(place) {

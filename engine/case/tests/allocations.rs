@@ -16,7 +16,7 @@ fn allocations(case: &Case) -> u64 {
         session.begin(case);
         for step in &case.steps {
             let Step::Request(step) = step else { continue };
-            step.render(&mut session, &mut request, &mut pummel_case::Progress::default()).unwrap();
+            step.render(&mut session, &mut request, &mut pummel_case::Progress::default()).map(drop).unwrap();
             let mut view = ResponseView { status: 200, version: "HTTP/1.1", headers, body: &mut body };
             step.check(&mut session, &mut view, &mut pummel_case::Progress::default(), None).map(drop).unwrap();
         }

@@ -36,13 +36,14 @@ pub(crate) fn compile_checks(
         for (key, value) in map(node, "extract", report)? {
             let Some(expression) = text(value, "an expression of extract", report) else { continue };
             let source = compile_source(expression, value.place, step_scope, report);
-            actions.extend(step_scope.take_operations().into_iter().map(Action::Prepare));
+            actions.extend(step_scope.take_operations().into_iter().map(Action::PrepareExtract));
             let slot = builder.slot(&key.text);
             scope.step.remove(&key.text);
             scope.extracted.insert(key.text.clone(), slot);
             scope.own_extracts.push(key.text.clone());
             builder.scope.extracted.insert(key.text.clone(), slot);
-            actions.extend(source.map(|source| Action::Extract(Extract { name: key.text.clone(), slot, source })));
+            let (name, written) = (key.text.clone(), expression.trim().into());
+            actions.extend(source.map(|source| Action::Extract(Extract { name, written, slot, source })));
         }
     }
     if let Some(node) = fields.get("validate") {

@@ -35,7 +35,9 @@ pub(crate) fn failures(case: &Case) -> Vec<(String, String)> {
 
 fn run_step(step: &RequestStep, session: &mut Session) -> Result<(), String> {
     let mut request = RenderedRequest::default();
-    step.render(session, &mut request, &mut pummel_case::Progress::default()).map_err(|error| error.to_string())?;
+    step.render(session, &mut request, &mut pummel_case::Progress::default())
+        .map(drop)
+        .map_err(|error| error.to_string())?;
     let mut answer = answer(&step.method, &request);
     let fields: Vec<(&str, &[u8])> = answer.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
     let fields = &fields[..];
