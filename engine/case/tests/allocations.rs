@@ -74,3 +74,29 @@ fn forms_and_text_bodies() {
     ));
     assert_eq!(allocations(&case), 0);
 }
+
+#[test]
+fn calls_and_what_is_put_together_to_be_checked() {
+    let case = case(concat!(
+        "- request: {method: GET, url: /login}\n",
+        "  extract: {id: body.data.id, token: body.data.token, field: \"body.data.items[0].n\"}\n",
+        "- variables: {stamp: \"${get_timestamp()}\", nonce: \"${gen_random_string(16)}\", below: \"${random_int($id)}\", sign: \"${md5($token)}\"}\n",
+        "  request:\n",
+        "    method: POST\n",
+        "    url: \"/user/$nonce\"\n",
+        "    params: {t: $stamp, r: \"${random_range(0.5, 2)}\", n: \"${gen_random_string(8)}\", m: \"${max($id, 3)}\"}\n",
+        "    headers: {X-Sign: \"$sign-${md5($nonce)}\"}\n",
+        "    json: {below: $below, text: \"${gen_random_string(4)} & $token\"}\n",
+        "  setup_hooks: [\"${get_timestamp()}\"]\n",
+        "  teardown_hooks: [\"${random_int(9)}\"]\n",
+        "  extract: {again: \"body.data.$who\", whole: \"token is $token\"}\n",
+        "  validate:\n",
+        "  - eq: [status_code, 200]\n",
+        "  - eq: [\"body.data.items[0].$field\", null]\n",
+        "  - eq: [\"$id-${max($id, 0)}\", \"$id-$id\"]\n",
+        "  - regex_match: [status_code, \"^${max(2, $id)}|200$\"]\n",
+        "  - len_eq: [$sign, 32]\n",
+        "  - ge: [\"${get_timestamp()}\", $stamp]\n",
+    ));
+    assert_eq!(allocations(&case), 0);
+}

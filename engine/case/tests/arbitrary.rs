@@ -102,9 +102,14 @@ fn call() -> impl Strategy<Value = String> {
         .prop_map(|(name, arguments, around)| format!("{around}${{{name}({})}}", arguments.join(",")))
 }
 
+/// Mostly plain text, so that most cases load.
+fn maybe_call() -> impl Strategy<Value = String> {
+    prop_oneof![4 => Just("x$a".to_owned()), 1 => Just("${random_int(1)}".to_owned()), 1 => call()]
+}
+
 /// Cases with calls everywhere.
 fn calling() -> impl Strategy<Value = String> {
-    prop::collection::vec(call(), 8).prop_map(|calls| {
+    prop::collection::vec(maybe_call(), 8).prop_map(|calls| {
         let quoted: Vec<String> = calls.iter().map(|call| serde_json::to_string(call).unwrap()).collect();
         let [url, header, param, body, hook, after, check, expect] = &quoted[..] else { unreachable!() };
         format!(
