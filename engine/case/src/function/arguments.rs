@@ -57,6 +57,7 @@ fn wrong(position: usize, wanted: &str, given: Operand<'_>) -> Failure {
         Operand::Bool(_) => "a boolean",
         Operand::Int(_) | Operand::Float(_) => "a number",
         Operand::Text(_) => "text",
+        Operand::Bytes(_) => "bytes",
         Operand::List(_) => "a list",
         Operand::Tape(tape) if !tape.is_map() => "a list",
         Operand::Map(_) | Operand::Tape(_) => "a map",

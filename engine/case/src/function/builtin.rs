@@ -155,10 +155,7 @@ impl Function {
                 text.push_str(&project.environment(&arguments.text(0)?).unwrap_or_default());
                 Returned::Text
             }
-            Function::LoadWsMessage => {
-                load_text(&arguments.text(0)?, project, text)?;
-                Returned::Text
-            }
+            Function::LoadWsMessage => Returned::Shared(load_bytes(&arguments.text(0)?, project)?),
         })
     }
 }
@@ -194,20 +191,17 @@ fn split(text: &str) -> Result<Returned, Failure> {
 }
 
 /// The contents of a file.
-fn load_text(path: &str, project: &Project, text: &mut String) -> Result<(), Failure> {
+fn load_bytes(path: &str, project: &Project) -> Result<Arc<Value>, Failure> {
     let failure = |reason: &str, path: &Path| Failure { file: Some(path.into()), ..Failure::call(reason) };
     let Some(found) = project.find(Path::new(path)) else {
         return Err(failure("the file does not exist", Path::new(path)));
     };
-    let read = File::open(&found).and_then(|file| file.take(MAX_MESSAGE_BYTES + 1).read_to_string(text));
-    match read {
-        Ok(bytes) if bytes as u64 > MAX_MESSAGE_BYTES => {
+    let mut bytes = Vec::new();
+    match File::open(&found).and_then(|file| file.take(MAX_MESSAGE_BYTES + 1).read_to_end(&mut bytes)) {
+        Ok(_) if bytes.len() as u64 > MAX_MESSAGE_BYTES => {
             Err(failure(&format!("the file is larger than {} MiB", MAX_MESSAGE_BYTES >> 20), &found))
         }
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            Err(failure("the file is not UTF-8 text", &found))
-        }
+        Ok(_) => Ok(Arc::new(Value::Bytes(bytes.into()))),
         Err(error) => Err(failure(&format!("the file cannot be read: {error}"), &found)),
     }
 }
