@@ -193,6 +193,22 @@ fn variables_of_the_config_are_evaluated_once() {
 }
 
 #[test]
+fn calls_cannot_fill_the_memory() {
+    // 10,001 parts of 32 bytes or more, 200 times: more than 60 MB.
+    let commas = ",".repeat(10_000);
+    let lists: Vec<String> = (0..200).map(|n| format!("v{n}: \"${{split_by_comma($csv)}}\"")).collect();
+    let lists = lists.join(", ");
+    let config =
+        format!("config: {{variables: {{csv: \"{commas}\", {lists}}}}}\nteststeps: [{{think_time: {{time: 1}}}}]");
+    let texts = vec!["\"${gen_random_string(1000000)}\""; 40].join(", ");
+    let step = format!("teststeps: [{{request: {{method: POST, url: \"http://h/\", json: [{texts}]}}}}]");
+    for text in [config, step] {
+        let (found, code) = messages(&text);
+        assert!(code == 24 && found[0].contains("grow too large"), "{found:?}");
+    }
+}
+
+#[test]
 fn a_call_is_made_once_an_execution_and_what_is_known_never() {
     let case = two_steps(
         "{variables: {r: \"${gen_random_string(12)}\", again: \"$r$r\"}, request: {method: GET, url: \"/$r/$again/${max(1, 2)}\", headers: {X-R: $r}}, validate: [{eq: [$r, $r]}]}",

@@ -11,8 +11,6 @@ pub(super) const MAX_ARGUMENTS: usize = 2;
 /// The evaluated arguments of one call.
 pub(super) struct Arguments<'a> {
     pub(super) values: [Evaluated<'a>; MAX_ARGUMENTS],
-    /// They are known at load, and the call is made there.
-    pub(super) at_load: bool,
 }
 
 impl Arguments<'_> {

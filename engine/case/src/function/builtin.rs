@@ -116,6 +116,11 @@ impl Function {
         }
     }
 
+    /// What it gives is as large as a file, which has a limit of its own.
+    pub(crate) fn reads_files(self) -> bool {
+        matches!(self, Function::Parameterize | Function::LoadWsMessage)
+    }
+
     fn entry(self) -> (&'static str, usize) {
         let named = NAMES.iter().find(|(_, function, _)| *function == self);
         named.map_or(("", 0), |(name, _, arity)| (name, *arity))
@@ -145,11 +150,7 @@ impl Function {
                 text.push_fmt(format_args!("{:x}", md5::compute(arguments.text(0)?.as_bytes())));
                 Returned::Text
             }
-            Function::Parameterize => {
-                let path = arguments.text(0)?;
-                let table = if arguments.at_load { csv_file::table } else { csv_file::cached_table };
-                Returned::Shared(table(&path, project)?)
-            }
+            Function::Parameterize => Returned::Shared(csv_file::table(&arguments.text(0)?, project)?),
             Function::SplitByComma => split(&arguments.text(0)?)?,
             Function::Environ => {
                 text.push_str(&project.environment(&arguments.text(0)?).unwrap_or_default());
@@ -179,7 +180,9 @@ fn random_text(length: i128, text: &mut String) -> Result<Returned, Failure> {
     }
     let length = length as usize;
     text.reserve(length);
-    text.extend((0..length).map(|_| fastrand::alphanumeric()));
+    // One generator for all of it: the thread's own is looked up each time.
+    let mut random = fastrand::Rng::new();
+    text.extend((0..length).map(|_| random.alphanumeric()));
     Ok(Returned::Text)
 }
 

@@ -29,8 +29,8 @@ const ROW_BYTES: usize = 11 * (size_of::<Value>() + size_of::<Box<str>>()) + 48;
 const FIELD_BYTES: usize = 32;
 
 thread_local! {
-    /// The last table that was read while steps ran, as long as somebody holds it: a step that names its file in a variable would
-    /// otherwise read it again each time.
+    /// The last table that was read, as long as somebody holds it: several steps name the same file, and one that names it in a
+    /// variable would otherwise read it again each time. The next load has a project of its own, and reads anew.
     static LAST: RefCell<Option<LastTable>> = const { RefCell::new(None) };
 }
 
@@ -44,15 +44,6 @@ struct LastTable {
 /// The table in a file: a list of maps from column names to texts. The first row names the columns, every other has as many
 /// fields, spaces are kept, a byte order mark is not.
 pub(super) fn table(path: &str, project: &Arc<Project>) -> Result<Arc<Value>, Failure> {
-    let Some(found) = project.find(Path::new(path)) else {
-        let reason = "the CSV file does not exist: not in the working directory, the project's root, the case's folder";
-        return Err(Failure::csv(reason, path.into()));
-    };
-    read(&found).map(Arc::new)
-}
-
-/// The same, without reading the file again where it is the last one that was read in this thread.
-pub(super) fn cached_table(path: &str, project: &Arc<Project>) -> Result<Arc<Value>, Failure> {
     let known = LAST.with_borrow(|last| {
         let last = last.as_ref().filter(|last| *last.path == *path && Arc::ptr_eq(&last.project, project));
         last.and_then(|last| last.table.upgrade())
@@ -60,7 +51,11 @@ pub(super) fn cached_table(path: &str, project: &Arc<Project>) -> Result<Arc<Val
     if let Some(table) = known {
         return Ok(table);
     }
-    let fresh = table(path, project)?;
+    let Some(found) = project.find(Path::new(path)) else {
+        let reason = "the CSV file does not exist: not in the working directory, the project's root, the case's folder";
+        return Err(Failure::csv(reason, path.into()));
+    };
+    let fresh = Arc::new(read(&found)?);
     let last = LastTable { path: path.into(), project: project.clone(), table: Arc::downgrade(&fresh) };
     LAST.set(Some(last));
     Ok(fresh)
@@ -184,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn a_table_named_while_steps_run_is_read_once_as_long_as_it_is_held() {
+    fn a_table_is_read_once_as_long_as_it_is_held() {
         let path = std::env::temp_dir().join(format!("pummel-csv-{}.csv", std::process::id()));
         std::fs::write(&path, "a\n1\n").unwrap();
         let name = path.to_str().unwrap();
         let project = Arc::new(Project::default());
-        let held = cached_table(name, &project).unwrap();
-        assert!(Arc::ptr_eq(&held, &cached_table(name, &project).unwrap()));
-        assert!(!Arc::ptr_eq(&held, &cached_table(name, &Arc::new(Project::default())).unwrap()));
+        let held = table(name, &project).unwrap();
+        assert!(Arc::ptr_eq(&held, &table(name, &project).unwrap()));
+        assert!(!Arc::ptr_eq(&held, &table(name, &Arc::new(Project::default())).unwrap()));
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -93,7 +93,7 @@ fn iterate(case: &Case, session: &mut Session) -> Vec<String> {
     for step in &case.steps {
         let Step::Request(step) = step else { continue };
         match complete(|progress| step.render(session, &mut out, progress)) {
-            Ok(_) => {
+            Ok(()) => {
                 assert!(out
                     .headers()
                     .all(|(name, value)| !name.contains(['\r', '\n']) && !value.contains(['\r', '\n'])));
