@@ -7,7 +7,7 @@ use super::{
     fields::{list, Fields},
     report::{code, Report},
     steps::compile_step,
-    LoadOptions,
+    LoadOptions, UrlStyle,
 };
 use crate::{
     document::{Node, Place},
@@ -19,6 +19,7 @@ use crate::{
 /// What is known while the steps of a case are compiled one after the other.
 pub(crate) struct CaseBuilder<'a> {
     pub(crate) config: Config<'a>,
+    pub(crate) url_style: UrlStyle,
     /// Names as the next step sees them.
     pub(crate) scope: Scope,
     /// Every name any step extracts, with its slot.
@@ -68,7 +69,14 @@ pub(crate) fn compile_case(root: &Node, path: PathBuf, options: &LoadOptions, re
         return None;
     }
     let scope = config.scope.clone();
-    let mut builder = CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, transactions: Vec::new() };
+    let mut builder = CaseBuilder {
+        config,
+        url_style: options.url_style,
+        scope,
+        slots: HashMap::new(),
+        step_slots: 0,
+        transactions: Vec::new(),
+    };
     let steps: Vec<_> = step_nodes.iter().filter_map(|node| compile_step(node, &mut builder, report)).collect();
     if steps.is_empty() && report.errors.is_empty() {
         report.error(steps_node.place, code::INVALID_CASE, "the case has no step that does anything");

@@ -11,6 +11,7 @@ mod diagnostic;
 mod env_file;
 mod fields;
 mod files;
+mod hooks;
 mod names;
 mod report;
 mod request;

@@ -11,6 +11,8 @@ use super::{
 use crate::{
     document::{FileId, Place},
     expression::{CompileError, CompileErrorKind, Scope},
+    function::Function,
+    StepError, StepErrorKind,
 };
 
 /// Exit codes of hrp that loading can end with (hrp spec 13.6).
@@ -19,9 +21,12 @@ pub(crate) mod code {
     pub(crate) const FILE: u8 = 10;
     pub(crate) const JSON: u8 = 11;
     pub(crate) const YAML: u8 = 12;
+    pub(crate) const CSV: u8 = 14;
     pub(crate) const INVALID_CASE: u8 = 15;
     pub(crate) const EXTENSION: u8 = 16;
     pub(crate) const UNDEFINED: u8 = 21;
+    pub(crate) const FUNCTION_ARGUMENTS: u8 = 22;
+    pub(crate) const FUNCTION: u8 = 23;
     pub(crate) const VARIABLES: u8 = 24;
 }
 
@@ -64,6 +69,7 @@ impl Report {
             severity: Severity::Error,
             exit_code: 0,
             place: None,
+            of_step: None,
         };
         let mut report = Report { files: Vec::new(), errors: Vec::new(), warnings: Vec::new(), beyond };
         report.add_file(path, format, text);
@@ -100,6 +106,26 @@ impl Report {
         add(&mut self.errors, diagnostic).unwrap_or(&mut self.beyond)
     }
 
+    /// An error that concerns one step only: in a functional run the others can still run, and this one fails with `step_message`
+    /// as its text, in hrp's words.
+    pub(crate) fn step_error(
+        &mut self,
+        place: Place,
+        exit_code: u8,
+        message: impl Into<String>,
+        step_message: &str,
+    ) -> &mut Diagnostic {
+        let (kind, step_code) = match exit_code {
+            code::UNDEFINED | code::VARIABLES => (StepErrorKind::Variable, exit_code),
+            code::CSV | code::FUNCTION_ARGUMENTS | code::FUNCTION => (StepErrorKind::Function, exit_code),
+            // To a functional run a request or an assert that cannot be made is a step that failed.
+            _ => (StepErrorKind::Request, code::GENERAL),
+        };
+        let diagnostic = self.error(place, exit_code, message);
+        diagnostic.of_step = Some(StepError { kind, message: Arc::from(step_message), exit_code: step_code });
+        diagnostic
+    }
+
     pub(crate) fn warn(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
         let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
         add(&mut self.warnings, diagnostic).unwrap_or(&mut self.beyond)
@@ -115,7 +141,32 @@ impl Report {
     /// An expression that cannot be compiled.
     pub(crate) fn expression(&mut self, error: &CompileError, scope: &Scope, undefined_code: u8) {
         match &error.kind {
-            CompileErrorKind::Call(name) => self.not_built(error.place, &format!("the function call ${{{name}(...)}}")),
+            CompileErrorKind::UnknownFunction(name) => {
+                let message = format!("function {name} is not found");
+                let plugin = scope.project.plugin.as_ref().and_then(|plugin| plugin.file_name());
+                let help = match plugin {
+                    Some(plugin) => format!("the functions of {} cannot be called yet", plugin.to_string_lossy()),
+                    None => did_you_mean(name, Function::names()).unwrap_or_else(|| {
+                        format!("the functions are {}", Function::names().collect::<Vec<_>>().join(", "))
+                    }),
+                };
+                let step_message = format!("{message}: call function failed");
+                let diagnostic = self.step_error(error.place, code::FUNCTION, message, &step_message);
+                diagnostic.label = Some("unknown function".into());
+                diagnostic.help = Some(help);
+            }
+            CompileErrorKind::Call { function, failure } => {
+                let message = format!("call function {function} failed: {}", failure.reason);
+                let shown = match &failure.file {
+                    Some(file) => format!("{message} ({})", file.display()),
+                    None => message.clone(),
+                };
+                self.step_error(error.place, failure.exit_code, shown, &message);
+            }
+            CompileErrorKind::NotConstant(name) => {
+                let message = format!("function {name} is called once, at load, with a value that is known only later");
+                self.error(error.place, code::FUNCTION_ARGUMENTS, message);
+            }
             CompileErrorKind::TooLarge => {
                 let message = "variables put into each other grow too large here, or nest too deep";
                 self.error(error.place, code::VARIABLES, message);
@@ -124,7 +175,8 @@ impl Report {
                 let message = format!("variable {name} not found: nothing before this place defines it");
                 let enough = self.errors.len() >= MAX_REPORTED;
                 let help = if enough { None } else { did_you_mean(name, scope.names()) };
-                let diagnostic = self.error(error.place, undefined_code, message);
+                let step_message = format!("variable {name} not found");
+                let diagnostic = self.step_error(error.place, undefined_code, message, &step_message);
                 diagnostic.label = Some("undefined variable".into());
                 diagnostic.help = help.or_else(|| {
                     Some("define it in config.variables, with -e, or extract it in an earlier step".into())
@@ -154,6 +206,7 @@ impl Report {
             severity,
             exit_code,
             place: Some(place),
+            of_step: None,
         }
     }
 }
