@@ -119,9 +119,8 @@ fn merge_validators(what: &str, step: &Node, api: &Node, report: &mut Report) ->
 /// What a validator checks, in either of its forms (hrp spec section 4).
 fn checked(validator: &Node) -> Option<String> {
     let NodeKind::Map(entries) = &validator.kind else { return None };
-    let native = ["check", "assert", "expect"].map(|name| {
-        entries.iter().find(|(key, _)| key.text.eq_ignore_ascii_case(name)).map(|(_, node)| node)
-    });
+    let native = ["check", "assert", "expect"]
+        .map(|name| entries.iter().find(|(key, _)| key.text.eq_ignore_ascii_case(name)).map(|(_, node)| node));
     let check = match (native, &entries[..]) {
         ([Some(check), Some(_), Some(_)], _) => check,
         (_, [(_, Node { kind: NodeKind::List(items), .. })]) => items.first()?,

@@ -53,7 +53,11 @@ const IGNORED: [(&str, &str, &str); 9] = [
     ("plugin", "it is made by hrp for its own workers", "the project's debugtalk file is found by itself"),
     ("ios", "there is no mobile testing here", "take it out"),
     ("android", "there is no mobile testing here", "take it out"),
-    ("setup_hooks", "only HttpRunner's Python engine runs hooks of a config", "put them on the first step, or use setup_case"),
+    (
+        "setup_hooks",
+        "only HttpRunner's Python engine runs hooks of a config",
+        "put them on the first step, or use setup_case",
+    ),
     ("teardown_hooks", "only HttpRunner's Python engine runs hooks of a config", "put them on the last step"),
     ("ai", "no test case language of hrp 4.3 has it", "take it out"),
     ("llm_service", "no test case language of hrp 4.3 has it", "take it out"),

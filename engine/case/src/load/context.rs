@@ -102,7 +102,13 @@ impl<'a> Context<'a> {
         Some(reference)
     }
 
-    fn read_reference(&self, path: &Path, real_path: PathBuf, place: Place, report: &mut Report) -> Option<Rc<Reference>> {
+    fn read_reference(
+        &self,
+        path: &Path,
+        real_path: PathBuf,
+        place: Place,
+        report: &mut Report,
+    ) -> Option<Rc<Reference>> {
         let mut fail = |exit_code, message: String| {
             report.error(place, exit_code, message).label = Some("referenced here".into());
             None

@@ -35,7 +35,10 @@ pub(crate) fn read_parameters(config: &Config<'_>, report: &mut Report) -> (Opti
         tables.push(ParameterTable { rows: table.rows, random: false });
         keys.push(&key.text);
         for (name, values) in table.columns {
-            let missing = Arc::from(format!("variable {name} not found: the iteration has no row of the parameters {}", key.text));
+            let missing = Arc::from(format!(
+                "variable {name} not found: the iteration has no row of the parameters {}",
+                key.text
+            ));
             let column = Variable::Parameter { table: index, values, missing };
             if columns.insert(name.into(), column).is_some() {
                 report.warn(key.place, format!("the parameter {name} is defined twice: this one counts"));
@@ -113,7 +116,8 @@ fn read_table<'a>(key: &'a Key, node: &Node, scope: &Scope, report: &mut Report)
 }
 
 /// What may stand in a list of rows.
-const FORMS: &str = "a row is a list with a value for each name, a map with each name, or, for a single name, the value itself";
+const FORMS: &str =
+    "a row is a list with a value for each name, a map with each name, or, for a single name, the value itself";
 
 /// Adds one row to the columns (hrp spec 7.6).
 fn take_row(row: Value, names: &[&str], columns: &mut [Vec<Value>]) -> Result<(), String> {

@@ -29,7 +29,12 @@ impl Context<'_> {
             let folder = absolute(Path::new("."));
             return match given {
                 Some(root) => self.open_project(root, folder, report),
-                None => Arc::new(Project { environment: self.given_variables(None), root: folder.clone(), folder, plugin: None }),
+                None => Arc::new(Project {
+                    environment: self.given_variables(None),
+                    root: folder.clone(),
+                    folder,
+                    plugin: None,
+                }),
             };
         };
         let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
@@ -77,8 +82,12 @@ impl Context<'_> {
         let file = self.files.add(shown(&path), Format::Yaml, known);
         let text = text.map_err(|message| (Place { file, ..Place::default() }, message))?;
         let pairs = parse_env_file(&text).map_err(|error| {
-            let offset = text.split_inclusive('\n').take(error.line - 1).map(str::len).sum();
-            (Place { file, offset, len: error.text.len() }, format!("{:?} is neither NAME=value nor NAME: value", error.text))
+            let line: usize = text.split_inclusive('\n').take(error.line - 1).map(str::len).sum();
+            let offset = line + text[line..].find(&error.text).unwrap_or_default();
+            (
+                Place { file, offset, len: error.text.len() },
+                format!("{:?} is neither NAME=value nor NAME: value", error.text),
+            )
         })?;
         Ok(Arc::new(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
     }
@@ -87,7 +96,8 @@ impl Context<'_> {
     fn given_variables(&self, of_file: Option<Arc<BTreeMap<Box<str>, Box<str>>>>) -> Arc<BTreeMap<Box<str>, Box<str>>> {
         let mut environment = of_file.unwrap_or_default();
         if !self.options.variables.is_empty() {
-            let given = self.options.variables.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+            let given =
+                self.options.variables.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
             Arc::make_mut(&mut environment).extend(given);
         }
         environment

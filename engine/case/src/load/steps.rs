@@ -158,9 +158,7 @@ fn put_prefix(step: &mut RequestStep, builder: &CaseBuilder<'_>) {
     step.name = builder.level.name(&step.name);
     let literal = Piece::Literal((**prefix).into());
     step.name_template = match step.name_template.take() {
-        Some(Expr::Text(pieces)) => {
-            Some(Expr::Text([literal].into_iter().chain(pieces).collect()))
-        }
+        Some(Expr::Text(pieces)) => Some(Expr::Text([literal].into_iter().chain(pieces).collect())),
         Some(Expr::Variable(variable)) => Some(Expr::Text([literal, Piece::Variable(variable)].into())),
         // The name is always the same, so `name` says it.
         Some(Expr::Const(_) | Expr::List(_) | Expr::Map(_)) | None => None,

@@ -1,7 +1,7 @@
 //! Steps that refer to another case (hrp spec 7.11, 12.2): its steps are put in place of the reference.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     path::Path,
     sync::Arc,
 };
@@ -146,7 +146,7 @@ fn hand_in(
     builder: &mut CaseBuilder<'_>,
 ) -> (HashMap<Box<str>, Expr>, Vec<Operation>) {
     let mut outer = HashMap::new();
-    let names: HashSet<&str> = scope.names().collect();
+    let names: BTreeSet<&str> = scope.names().collect();
     for name in names {
         let Some(mut value) = scope.resolve(name) else { continue };
         if matches!(scope.step.get(name), Some(Binding::Slot(_))) {
