@@ -1,6 +1,6 @@
 //! One user's variables.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use crate::{
     expression::Variable,
@@ -81,6 +81,26 @@ impl Session {
         }
     }
 
+    pub(crate) fn set(&mut self, place: SlotPlace, value: Operand<'_>) {
+        if let Some(slot) = self.slot(place) {
+            slot.set(value);
+        }
+    }
+
+    /// Leaves a variable without a value.
+    pub(crate) fn unset(&mut self, place: SlotPlace) {
+        if let Some(slot) = self.slot(place) {
+            slot.clear();
+        }
+    }
+
+    /// Sets a variable to a value that others hold too, without copying it.
+    pub(crate) fn set_shared(&mut self, place: SlotPlace, value: Arc<Value>) {
+        if let Some(slot) = self.slot(place) {
+            slot.state = State::Shared(value);
+        }
+    }
+
     pub(crate) fn set_value(&mut self, place: SlotPlace, value: Value) {
         if let Some(slot) = self.slot(place) {
             slot.set_value(value);
@@ -133,6 +153,7 @@ enum State {
     Unset,
     Text,
     Value(Box<Value>),
+    Shared(Arc<Value>),
     Scalar(Scalar),
 }
 
@@ -150,6 +171,7 @@ impl Slot {
             State::Unset => return None,
             State::Text => Operand::Text(&self.text),
             State::Value(value) => value.operand(),
+            State::Shared(value) => value.operand(),
             State::Scalar(Scalar::Null) => Operand::Null,
             State::Scalar(Scalar::Bool(b)) => Operand::Bool(*b),
             State::Scalar(Scalar::Int(n)) => Operand::Int((*n).into()),

@@ -47,6 +47,7 @@ fn options_are_those_of_files() {
     let (mut session, mut request) = (pummel_case::Session::new(), pummel_case::RenderedRequest::default());
     session.begin(&loaded.cases[0]);
     step.render(&mut session, &mut request, &mut pummel_case::Progress::default())
+        .map(drop)
         .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((&*request.origin().host, request.origin().port, request.target()), ("staging", 81, "/x"));
 }

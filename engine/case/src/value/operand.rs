@@ -43,13 +43,6 @@ impl Evaluated<'_> {
             Evaluated::Owned(value) => value.operand(),
         }
     }
-
-    pub(crate) fn into_value(self) -> Value {
-        match self {
-            Evaluated::Ref(operand) => operand.to_value(),
-            Evaluated::Owned(value) => value,
-        }
-    }
 }
 
 /// A number, for comparing across int and float.
