@@ -117,6 +117,9 @@ enum Origin {
     Given,
 }
 
+/// Line and column, where there are any.
+type Place = Option<(usize, usize)>;
+
 struct Loader<'a> {
     context: Context<'a>,
     cases: Vec<Case>,
@@ -125,7 +128,7 @@ struct Loader<'a> {
     /// Errors of cases that are left out.
     skipped: Vec<Diagnostic>,
     /// What is said already: cases that refer to one file find the same mistakes in it.
-    said: HashSet<(PathBuf, Option<(usize, usize)>, String)>,
+    said: HashSet<(PathBuf, Place, String)>,
 }
 
 impl<'a> Loader<'a> {

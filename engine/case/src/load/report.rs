@@ -204,7 +204,7 @@ impl Report {
 
     /// Turns errors from number `first` on into warnings, and gives what a functional run says of the first of them; none, and
     /// nothing is changed, where there are none or one concerns more than its step.
-    pub(crate) fn into_broken_step(&mut self, first: usize) -> Option<StepError> {
+    pub(crate) fn take_broken_step(&mut self, first: usize) -> Option<StepError> {
         let errors = self.errors.get(first..)?;
         let error = errors.first()?.of_step.clone()?;
         if errors.iter().any(|error| error.of_step.is_none()) {

@@ -93,7 +93,7 @@ fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report)
     };
     builder.assembly.steps.extend(step);
     if builder.context.options.broken_steps {
-        if let Some(error) = report.into_broken_step(errors_before) {
+        if let Some(error) = report.take_broken_step(errors_before) {
             builder.assembly.steps.truncate(first);
             let broken = broken_step(&fields, &kind_name, body, error, builder);
             builder.assembly.steps.push(Step::Broken(Box::new(broken)));

@@ -94,7 +94,9 @@ fn answer(method: &str, request: &RenderedRequest) -> Answer {
             .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
             .collect();
         let text = String::from_utf8_lossy(request.body().unwrap_or_default()).into_owned();
-        json!({"method": method, "path": request.target(), "args": args, "headers": sent, "cookies": cookies, "text": text})
+        let parsed: Value = serde_json::from_str(&text).unwrap_or_default();
+        json!({"method": method, "path": request.target(), "args": args, "headers": sent, "cookies": cookies, "text": text,
+            "json": parsed})
             .to_string()
     };
     Answer { status, headers, body: body.into_bytes() }
