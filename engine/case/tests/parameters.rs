@@ -178,7 +178,8 @@ fn the_samples_take_the_rows_of_a_file() {
 
 #[test]
 fn a_file_of_many_rows_is_shared_by_all_users() {
-    let rows: String = (0..100_000).map(|n| format!("user{n},{n}\n")).collect();
+    let rows: Vec<_> = (0..100_000).map(|n| format!("user{n},{n}")).collect();
+    let rows = rows.join("\n");
     let config = "  parameters: {name-id: \"${P(rows.csv)}\"}\n";
     let folder =
         Folder::new("rows", &[("rows.csv", &format!("id,name\n{rows}")), ("case.yml", &text(config, "[$name, $id]"))]);

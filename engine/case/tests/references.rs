@@ -292,7 +292,7 @@ fn references_end_before_they_fill_the_memory() {
     assert_eq!(code, 15);
     assert!(errors[0].ends_with("the case has more than 20000 steps; do its references multiply them?"), "{errors:?}");
     // Few steps with much around them.
-    let rows: String = (0..3000).map(|n| format!("{n}, ")).collect();
+    let rows = "1, ".repeat(3000);
     folder.write("wide.yml", format!("config: {{parameters: {{a: [{rows}]}}}}\nteststeps:\n{request}").as_bytes());
     folder.write("many.yml", format!("teststeps:\n{}", "- {testcase: wide.yml}\n".repeat(2000)).as_bytes());
     let (errors, code) = folder.errors("many.yml");
@@ -502,4 +502,39 @@ fn names_of_callees_steps_may_hold_session_values() {
     let case = project("callee-names", &[("callee.yml", callee), ("case.yml", case_text)]).case("case.yml");
     // What the caller hands in is part of the callee's session, its own config is not.
     assert_eq!(records(&case), ["> c", "request c - hi caller", "request c - 7", "request c - is $own", "testcase c"]);
+}
+
+#[test]
+fn hooks_of_a_step_stand_before_those_of_its_api() {
+    let api = "name: a\nrequest: {method: GET, url: \"http://h/\"}\nsetup_hooks: [\"${one()}\", \"${two()}\"]\nteardown_hooks: [\"${three()}\"]\n";
+    let steps = "teststeps:\n- api: api.yml\n  setup_hooks: [\"${one()}\", \"${four()}\"]\n";
+    let (errors, code) = project("api-hooks", &[("api.yml", api), ("case.yml", steps)]).errors("case.yml");
+    assert_eq!(code, 23);
+    assert_eq!(
+        errors,
+        [
+            "case.yml:3:17: function one is not found",
+            "case.yml:3:29: function four is not found",
+            "api.yml:3:27: function two is not found",
+            "api.yml:4:18: function three is not found",
+        ]
+    );
+}
+
+#[test]
+fn a_callee_keeps_its_own_way_to_think() {
+    let callee = "config: {think_time: {strategy: multiply, setting: 2}}\nteststeps: [{think_time: {time: 0.5}}]\n";
+    let case_text =
+        "config: {think_time: {strategy: ignore}}\nteststeps:\n- {testcase: callee.yml}\n- {think_time: {time: 3}}\n";
+    let case = project("think", &[("callee.yml", callee), ("case.yml", case_text)]).case("case.yml");
+    let mut random = fastrand::Rng::with_seed(1);
+    let pauses: Vec<_> = case
+        .steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::ThinkTime(think) => Some(think.time.pick(&mut random).as_millis()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pauses, [1000, 0]);
 }
