@@ -163,13 +163,10 @@ impl Checks {
                     operation.run(session, surroundings).map_err(|error| error.within("run teardown hooks failed"))?
                 }
                 Action::Prepare(operation) => operation.run(session, surroundings)?,
-                Action::PrepareExtract(operation) => match operation.run(session, surroundings) {
-                    Ok(wait) => wait,
-                    Err(_) => {
-                        session.unset(operation.slot());
-                        None
-                    }
-                },
+                Action::PrepareExtract(operation) => operation.run(session, surroundings).unwrap_or_else(|_| {
+                    session.unset(operation.slot());
+                    None
+                }),
                 Action::Extract(extract) => {
                     if extract.run(session, response).is_err() {
                         session.set_kept(extract.slot, Operand::Text(&extract.written));

@@ -96,7 +96,8 @@ impl Operation {
             Operation::Call { slot, call } => return call.run(*slot, session),
             Operation::Name { slot, template, written } => {
                 let mut name = session.take_text(*slot);
-                if !template.as_ref().is_some_and(|template| template.push_text(session, &mut name).is_ok()) {
+                let rendered = template.as_ref().map(|template| template.push_text(session, &mut name));
+                if !matches!(rendered, Some(Ok(()))) {
                     name.clear();
                     name.push_str(written);
                 }
@@ -133,7 +134,7 @@ pub(crate) fn set(slot: SlotPlace, value: &Expr, session: &mut Session) -> Resul
         }
         Expr::Variable(other) => session.set_from(slot, other)?,
         Expr::Const(value) => match &**value {
-            Value::List(_) | Value::Map(_) => session.set_shared(slot, value.clone()),
+            Value::Bytes(_) | Value::List(_) | Value::Map(_) => session.set_shared(slot, value.clone()),
             scalar => session.set(slot, scalar.operand()),
         },
         Expr::List(_) | Expr::Map(_) => {

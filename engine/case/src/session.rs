@@ -193,13 +193,15 @@ impl Slot {
                 Ok(n) => State::Scalar(Scalar::Int(n)),
                 Err(_) => State::Value(Box::new(Value::Int(n))),
             },
-            Operand::List(_) | Operand::Map(_) | Operand::Tape(_) => State::Value(Box::new(value.to_value())),
+            Operand::Bytes(_) | Operand::List(_) | Operand::Map(_) | Operand::Tape(_) => {
+                State::Value(Box::new(value.to_value()))
+            }
         };
     }
 
     fn set_value(&mut self, value: Value) {
         match value {
-            Value::List(_) | Value::Map(_) => self.state = State::Value(Box::new(value)),
+            Value::Bytes(_) | Value::List(_) | Value::Map(_) => self.state = State::Value(Box::new(value)),
             _ => self.set(value.operand()),
         }
     }

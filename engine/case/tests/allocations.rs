@@ -80,7 +80,7 @@ fn calls_and_what_is_put_together_to_be_checked() {
     let case = case(concat!(
         "- request: {method: GET, url: /login}\n",
         "  extract: {id: body.data.id, token: body.data.token, field: \"body.data.items[0].n\"}\n",
-        "- variables: {stamp: \"${get_timestamp()}\", nonce: \"${gen_random_string(16)}\", below: \"${random_int($id)}\", sign: \"${md5($token)}\"}\n",
+        "- variables: {stamp: \"${get_timestamp()}\", nonce: \"${gen_random_string(16)}\", below: \"${random_int($id)}\", sign: \"${md5($token)}\", joined: \"${md5(a-$id-$token)}\"}\n",
         "  request:\n",
         "    method: POST\n",
         "    url: \"/user/$nonce\"\n",

@@ -193,6 +193,22 @@ fn variables_of_the_config_are_evaluated_once() {
 }
 
 #[test]
+fn calls_cannot_fill_the_memory() {
+    // 10,001 parts of 32 bytes or more, 200 times: more than 60 MB.
+    let commas = ",".repeat(10_000);
+    let lists: Vec<String> = (0..200).map(|n| format!("v{n}: \"${{split_by_comma($csv)}}\"")).collect();
+    let lists = lists.join(", ");
+    let config =
+        format!("config: {{variables: {{csv: \"{commas}\", {lists}}}}}\nteststeps: [{{think_time: {{time: 1}}}}]");
+    let texts = vec!["\"${gen_random_string(1000000)}\""; 40].join(", ");
+    let step = format!("teststeps: [{{request: {{method: POST, url: \"http://h/\", json: [{texts}]}}}}]");
+    for text in [config, step] {
+        let (found, code) = messages(&text);
+        assert!(code == 24 && found[0].contains("grow too large"), "{found:?}");
+    }
+}
+
+#[test]
 fn a_call_is_made_once_an_execution_and_what_is_known_never() {
     let case = two_steps(
         "{variables: {r: \"${gen_random_string(12)}\", again: \"$r$r\"}, request: {method: GET, url: \"/$r/$again/${max(1, 2)}\", headers: {X-R: $r}}, validate: [{eq: [$r, $r]}]}",
@@ -386,4 +402,80 @@ fn fields_of_a_request_reach_the_engine() {
         fields.collect::<Vec<_>>(),
         [(Some(false), Some(true), Some(Duration::from_millis(1500))), (None, None, None)]
     );
+}
+
+/// A folder of this test's own with a file in it, taken away in the end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(test: &str, files: &[(&str, &[u8])]) -> Self {
+        let folder = std::env::temp_dir().join(format!("pummel-functions-{}-{test}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, bytes) in files {
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
+        Folder(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn tables_and_messages_are_read_at_load() {
+    let folder = Folder::new("files", &[("rows.csv", b"user,n\nann,1\nbob,2\n"), ("message.bin", b"\x00\xffab")]);
+    let (rows, message) = (folder.path("rows.csv"), folder.path("message.bin"));
+    // The folder's path may hold what no argument can.
+    assert!(rows.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b)), "{rows}");
+    let case = load_yaml(&format!(
+        "config: {{base_url: \"http://h\", variables: {{all: \"${{parameterize({rows})}}\"}}}}\nteststeps:\n- request: {{method: POST, url: /, json: $all}}\n- request: {{method: POST, url: /, body: \"${{load_ws_message({message})}}\"}}\n- request: {{method: POST, url: /, json: [\"${{P({rows})}}\"]}}\n"
+    ));
+    let bodies: Vec<_> = case
+        .steps
+        .iter()
+        .map(|step| match step {
+            Step::Request(step) => step.constant().expect("a constant request").body().unwrap().to_vec(),
+            _ => panic!("a request"),
+        })
+        .collect();
+    let table = r#"[{"n":"1","user":"ann"},{"n":"2","user":"bob"}]"#;
+    assert_eq!(bodies, [table.as_bytes().to_vec(), b"\x00\xffab".to_vec(), format!("[{table}]").into_bytes()]);
+    // A file named by a response is read when the step runs.
+    let folder = Folder::new("named", &[("7.csv", b"user,n\nann,1\nbob,2\n")]);
+    let call = format!("${{P({})}}", folder.path("$n.csv"));
+    assert_eq!(evaluate(&call).as_deref(), Ok(table));
+    let broken = Folder::new("broken", &[("7.csv", b"user,n\nann\n")]);
+    let (message, code) = evaluate(&format!("${{P({})}}", broken.path("$n.csv"))).unwrap_err();
+    let want =
+        "call function parameterize failed: broken CSV at line 2: the number of fields is 1, in the first row it is 2";
+    assert_eq!((message.as_str(), code), (want, 14));
+}
+
+#[test]
+fn bodies_take_the_kind_of_what_a_function_gives() {
+    let body = |expression: &str, more: &str| {
+        let case = two_steps(&format!("{{request: {{method: POST, url: /, {more}body: \"{expression}\"}}}}"));
+        let mut request = RenderedRequest::default();
+        second(&case)
+            .render(&mut begun(&case), &mut request, &mut Progress::default())
+            .map(drop)
+            .map_err(|error| error.message.to_string())?;
+        let content_type =
+            request.headers().find(|(name, _)| *name == "Content-Type").map(|(_, value)| value.to_owned());
+        Ok((String::from_utf8(request.body().unwrap().to_vec()).unwrap(), content_type))
+    };
+    let json = Some("application/json; charset=utf-8".to_owned());
+    assert_eq!(body("${split_by_comma($t)}", ""), Ok(("[\"text\"]".into(), json)));
+    assert_eq!(body("${md5($n)}", ""), Ok(("8f14e45fceea167a5a36dedd4bea2543".into(), None)));
+    let refused: Result<(String, Option<String>), String> = Err("request body: unexpected request body type".into());
+    for call in ["${get_timestamp()}", "${random_range(0, 1)}", "${sleep(0)}", "$yes"] {
+        assert_eq!(body(call, ""), refused, "{call}");
+    }
 }

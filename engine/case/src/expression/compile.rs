@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{tokens, Calls, Expr, MapEntry, Piece, Scope, Token, Variable};
 use crate::{
     document::{Node, NodeKind, Place},
-    function::{Call, CallProblem, Failure, Function},
+    function::{Call, CallProblem, Failure, Folded, Function},
     operation::Operation,
     value::{Map, Value, MAX_VALUE_DEPTH},
 };
@@ -102,11 +102,14 @@ fn compile_call(name: &str, arguments: &str, place: Place, scope: &Scope) -> Res
     let failed = |failure| error(CompileErrorKind::Call { function: name.into(), failure });
     let call = Call::new(function, compiled, scope.project.clone()).map_err(failed)?;
     match call.fold(matches!(scope.calls, Calls::AtOnce)) {
-        Ok(Some(value)) => Ok(Expr::Const(value)),
-        Ok(None) => {
+        Ok(Folded::Known(value)) if function.reads_files() || scope.spend_value(&value, MAX_VALUE_DEPTH) => {
+            Ok(Expr::Const(value))
+        }
+        Ok(Folded::EachTime { text_bytes }) if scope.spend(text_bytes) => {
             let slot = scope.work(|work| work.add(|slot| Operation::Call { slot, call }));
             Ok(Expr::Variable(Variable::Step { slot, missing: Arc::from(format!("function {name} gave no value")) }))
         }
+        Ok(_) => Err(too_large(place)),
         Err(CallProblem::Failed(failure)) => Err(failed(failure)),
         Err(CallProblem::NotConstant) => Err(error(CompileErrorKind::NotConstant(name.into()))),
     }

@@ -11,8 +11,6 @@ pub(super) const MAX_ARGUMENTS: usize = 2;
 /// The evaluated arguments of one call.
 pub(super) struct Arguments<'a> {
     pub(super) values: [Evaluated<'a>; MAX_ARGUMENTS],
-    /// They are known at load, and the call is made there.
-    pub(super) at_load: bool,
 }
 
 impl Arguments<'_> {
@@ -57,6 +55,7 @@ fn wrong(position: usize, wanted: &str, given: Operand<'_>) -> Failure {
         Operand::Bool(_) => "a boolean",
         Operand::Int(_) | Operand::Float(_) => "a number",
         Operand::Text(_) => "text",
+        Operand::Bytes(_) => "bytes",
         Operand::List(_) => "a list",
         Operand::Tape(tape) if !tape.is_map() => "a list",
         Operand::Map(_) | Operand::Tape(_) => "a map",

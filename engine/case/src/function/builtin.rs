@@ -116,6 +116,11 @@ impl Function {
         }
     }
 
+    /// What it gives is as large as a file, which has a limit of its own.
+    pub(crate) fn reads_files(self) -> bool {
+        matches!(self, Function::Parameterize | Function::LoadWsMessage)
+    }
+
     fn entry(self) -> (&'static str, usize) {
         let named = NAMES.iter().find(|(_, function, _)| *function == self);
         named.map_or(("", 0), |(name, _, arity)| (name, *arity))
@@ -145,20 +150,13 @@ impl Function {
                 text.push_fmt(format_args!("{:x}", md5::compute(arguments.text(0)?.as_bytes())));
                 Returned::Text
             }
-            Function::Parameterize => {
-                let path = arguments.text(0)?;
-                let table = if arguments.at_load { csv_file::table } else { csv_file::cached_table };
-                Returned::Shared(table(&path, project)?)
-            }
+            Function::Parameterize => Returned::Shared(csv_file::table(&arguments.text(0)?, project)?),
             Function::SplitByComma => split(&arguments.text(0)?)?,
             Function::Environ => {
                 text.push_str(&project.environment(&arguments.text(0)?).unwrap_or_default());
                 Returned::Text
             }
-            Function::LoadWsMessage => {
-                load_text(&arguments.text(0)?, project, text)?;
-                Returned::Text
-            }
+            Function::LoadWsMessage => Returned::Shared(load_bytes(&arguments.text(0)?, project)?),
         })
     }
 }
@@ -182,7 +180,9 @@ fn random_text(length: i128, text: &mut String) -> Result<Returned, Failure> {
     }
     let length = length as usize;
     text.reserve(length);
-    text.extend((0..length).map(|_| fastrand::alphanumeric()));
+    // One generator for all of it: the thread's own is looked up each time.
+    let mut random = fastrand::Rng::new();
+    text.extend((0..length).map(|_| random.alphanumeric()));
     Ok(Returned::Text)
 }
 
@@ -194,20 +194,17 @@ fn split(text: &str) -> Result<Returned, Failure> {
 }
 
 /// The contents of a file.
-fn load_text(path: &str, project: &Project, text: &mut String) -> Result<(), Failure> {
+fn load_bytes(path: &str, project: &Project) -> Result<Arc<Value>, Failure> {
     let failure = |reason: &str, path: &Path| Failure { file: Some(path.into()), ..Failure::call(reason) };
     let Some(found) = project.find(Path::new(path)) else {
         return Err(failure("the file does not exist", Path::new(path)));
     };
-    let read = File::open(&found).and_then(|file| file.take(MAX_MESSAGE_BYTES + 1).read_to_string(text));
-    match read {
-        Ok(bytes) if bytes as u64 > MAX_MESSAGE_BYTES => {
+    let mut bytes = Vec::new();
+    match File::open(&found).and_then(|file| file.take(MAX_MESSAGE_BYTES + 1).read_to_end(&mut bytes)) {
+        Ok(_) if bytes.len() as u64 > MAX_MESSAGE_BYTES => {
             Err(failure(&format!("the file is larger than {} MiB", MAX_MESSAGE_BYTES >> 20), &found))
         }
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            Err(failure("the file is not UTF-8 text", &found))
-        }
+        Ok(_) => Ok(Arc::new(Value::Bytes(bytes.into()))),
         Err(error) => Err(failure(&format!("the file cannot be read: {error}"), &found)),
     }
 }

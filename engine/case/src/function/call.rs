@@ -1,6 +1,6 @@
 //! A call with its arguments, ready to be run.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{cell::Cell, path::PathBuf, sync::Arc};
 
 use super::{
     arguments::{Arguments, MAX_ARGUMENTS},
@@ -21,6 +21,14 @@ const ARGUMENTS_CODE: u8 = 22;
 const CALL_CODE: u8 = 23;
 const CSV_CODE: u8 = 14;
 
+/// Text buffers above this size are given back after use.
+const KEPT_TEXT_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// For arguments that are put together from pieces.
+    static TEXTS: Cell<[String; MAX_ARGUMENTS]> = const { Cell::new([const { String::new() }; MAX_ARGUMENTS]) };
+}
+
 /// A function and its compiled arguments.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -37,6 +45,15 @@ pub(crate) struct Failure {
     pub(crate) exit_code: u8,
     /// The file it concerns, which is shown at load only: while a load runs its name may be data.
     pub(crate) file: Option<PathBuf>,
+}
+
+/// What is known of a call at load.
+#[derive(Debug, Clone)]
+pub(crate) enum Folded {
+    /// Its value.
+    Known(Arc<Value>),
+    /// It has to be made each time; so long a text did it give just now.
+    EachTime { text_bytes: usize },
 }
 
 /// Why a call cannot be compiled.
@@ -87,25 +104,25 @@ impl Call {
         self.function.name()
     }
 
-    /// The value of a call that gives the same every time, or of any call where calls are made `at_once`; none where it has to be
-    /// made each time. Calls whose arguments are known are tried, so that those which always fail are found at load.
+    /// Makes a call that gives the same every time, or any call where calls are made `at_once`. Others whose arguments are known
+    /// are tried, so that those which always fail are found at load.
     ///
     /// # Errors
     /// It fails, or is to be made at once and an argument is not known.
-    pub(crate) fn fold(&self, at_once: bool) -> Result<Option<Arc<Value>>, CallProblem> {
+    pub(crate) fn fold(&self, at_once: bool) -> Result<Folded, CallProblem> {
         if !self.arguments.iter().all(|argument| argument.as_const().is_some()) {
-            return if at_once { Err(CallProblem::NotConstant) } else { Ok(None) };
+            return if at_once { Err(CallProblem::NotConstant) } else { Ok(Folded::EachTime { text_bytes: 0 }) };
         }
         let mut text = String::new();
-        let returned = match self.evaluate(&Session::new(), &mut text, true) {
+        let returned = match self.evaluate(&Session::new(), &mut text) {
             Ok(returned) => returned,
             Err(Stopped::Failed(failure)) => return Err(CallProblem::Failed(failure)),
             Err(Stopped::Argument(_)) => return Err(CallProblem::NotConstant),
         };
         if !at_once && !self.function.is_constant() {
-            return Ok(None);
+            return Ok(Folded::EachTime { text_bytes: text.len() });
         }
-        Ok(Some(match returned {
+        Ok(Folded::Known(match returned {
             Returned::Text => Arc::new(Value::Text(text.into())),
             Returned::Int(n) => Arc::new(Value::Int(n.into())),
             Returned::Float(n) => Arc::new(Value::Float(n)),
@@ -121,7 +138,7 @@ impl Call {
     /// An argument has no value, or the function fails.
     pub(crate) fn run(&self, slot: SlotPlace, session: &mut Session) -> Result<Option<Wait>, StepError> {
         let mut text = session.take_text(slot);
-        let returned = self.evaluate(session, &mut text, false);
+        let returned = self.evaluate(session, &mut text);
         session.put_text(slot, text);
         match returned {
             Ok(Returned::Text) => {}
@@ -139,15 +156,32 @@ impl Call {
         Ok(None)
     }
 
-    fn evaluate(&self, session: &Session, text: &mut String, at_load: bool) -> Result<Returned, Stopped> {
+    fn evaluate(&self, session: &Session, text: &mut String) -> Result<Returned, Stopped> {
+        let mut texts = TEXTS.take();
+        for (text, argument) in texts.iter_mut().zip(&self.arguments) {
+            text.clear();
+            if matches!(argument, Expr::Text(_)) {
+                argument.push_text(session, text).map_err(Stopped::Argument)?;
+            }
+        }
+        let returned = self.call(session, &texts, text);
+        if texts.iter().all(|text| text.capacity() <= KEPT_TEXT_BYTES) {
+            TEXTS.set(texts);
+        }
+        returned
+    }
+
+    /// Calls the function; `texts` hold the arguments that are put together from pieces.
+    fn call(&self, session: &Session, texts: &[String; MAX_ARGUMENTS], text: &mut String) -> Result<Returned, Stopped> {
         let mut values = [const { Evaluated::Ref(Operand::Null) }; MAX_ARGUMENTS];
-        for (value, argument) in values.iter_mut().zip(&self.arguments) {
+        for ((value, argument), text) in values.iter_mut().zip(&self.arguments).zip(texts) {
             *value = match argument.borrowed(session) {
                 Some(borrowed) => Evaluated::Ref(borrowed.map_err(Stopped::Argument)?),
+                None if matches!(argument, Expr::Text(_)) => Evaluated::Ref(Operand::Text(text)),
                 None => Evaluated::Owned(argument.evaluate(session).map_err(Stopped::Argument)?),
             };
         }
-        let arguments = Arguments { values, at_load };
+        let arguments = Arguments { values };
         self.function.call(&arguments, &self.project, text).map_err(Stopped::Failed)
     }
 

@@ -13,4 +13,4 @@ mod call;
 mod csv_file;
 
 pub(crate) use builtin::Function;
-pub(crate) use call::{Call, CallProblem, Failure};
+pub(crate) use call::{Call, CallProblem, Failure, Folded};

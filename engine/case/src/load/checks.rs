@@ -215,18 +215,16 @@ fn compile_source(written: &str, place: Place, scope: &Scope, report: &mut Repor
         // Only what the author wrote can make it a search, not what a variable happens to hold.
         Ok(template) if Search::looks_like_one(&repaired) => Some(Source::Template(template)),
         Ok(text) => Some(Source::Value(text)),
-        Err(error) => match &error.kind {
-            // hrp goes on with the text as it stands, so that JMESPath such as body."$ref" works.
-            CompileErrorKind::Undefined(name) => {
-                let message = format!("variable {name} is not defined here: the expression is used as written");
-                report.warn(place, message).help = did_you_mean(name, scope.names());
-                Some(search_or_text(&repaired, place, report))
-            }
-            _ => {
+        Err(error) => {
+            let CompileErrorKind::Undefined(name) = &error.kind else {
                 report.expression(&error, scope, code::UNDEFINED);
-                None
-            }
-        },
+                return None;
+            };
+            // hrp goes on with the text as it stands, so that JMESPath such as body."$ref" works.
+            let message = format!("variable {name} is not defined here: the expression is used as written");
+            report.warn(place, message).help = did_you_mean(name, scope.names());
+            Some(search_or_text(&repaired, place, report))
+        }
     }
 }
 

@@ -353,6 +353,7 @@ impl Compiler<'_> {
         Some(match expr {
             Expr::Const(value) => match &*value {
                 Value::Text(text) => BodyProgram::Fixed(text.as_bytes().into()),
+                Value::Bytes(bytes) => BodyProgram::Fixed(bytes.clone()),
                 Value::Map(map) if is_form == Some(true) => {
                     let mut bytes = Vec::new();
                     push_form_map(map, &mut bytes);

@@ -115,6 +115,8 @@ pub(crate) fn messages(text: &str) -> (Vec<String>, u8) {
         Ok(loaded) => (loaded.warnings, 0),
         Err(error) => (error.diagnostics().to_vec(), error.exit_code()),
     };
-    let message = |one: &pummel_case::Diagnostic| one.to_string().splitn(2, ' ').nth(1).unwrap_or_default().to_owned();
+    let message = |one: &pummel_case::Diagnostic| {
+        one.to_string().split_once(' ').map(|(_, text)| text.to_owned()).unwrap_or_default()
+    };
     (diagnostics.iter().map(message).collect(), code)
 }
