@@ -463,8 +463,8 @@ fn in_a_functional_run_a_broken_step_fails_by_itself() {
         [
             "request-get get http://h/$missing: variable missing not found (21)",
             "request-GET good",
-            "api : variable no not found (21)",
-            "api : variable no not found (21)",
+            "api of api: variable no not found (21)",
+            "api of api: variable no not found (21)",
             "> c",
             "request c - inner: variable nothing not found (21)",
             "request c - uses: variable late not found: no step has extracted it yet",

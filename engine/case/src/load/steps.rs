@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    api::compile_api,
+    api::{api_name, compile_api},
     case::CaseBuilder,
     fields::{asks_nothing, integer, text, Fields},
     marks::{rendezvous, think_time, transaction},
@@ -95,7 +95,12 @@ fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report)
     if builder.context.options.broken_steps {
         if let Some(error) = report.take_broken_step(errors_before) {
             builder.assembly.steps.truncate(first);
-            let broken = broken_step(&fields, &kind_name, body, error, builder);
+            let default_name = match &*kind_name {
+                "api" => api_name(body, builder, report),
+                _ => None,
+            };
+            let default_name = default_name.as_deref().unwrap_or_default();
+            let broken = broken_step(&fields, (&kind_name, default_name), body, error, builder);
             builder.assembly.steps.push(Step::Broken(Box::new(broken)));
         }
     }
@@ -169,7 +174,7 @@ fn put_prefix(step: &mut RequestStep, builder: &CaseBuilder<'_>) {
 /// behind it, and not set.
 fn broken_step(
     fields: &Fields<'_>,
-    kind: &str,
+    (kind, default_name): (&str, &str),
     body: &Node,
     error: StepError,
     builder: &mut CaseBuilder<'_>,
@@ -199,6 +204,7 @@ fn broken_step(
     };
     let name = match kind {
         "request" if written.is_empty() => format!("{} {}", part("method"), part("url")),
+        _ if written.is_empty() => default_name.to_owned(),
         _ => written.to_owned(),
     };
     BrokenStep { name: builder.level.name(&name), label: Arc::from(label), error }
