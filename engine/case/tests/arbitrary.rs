@@ -38,6 +38,16 @@ fn likely_text() -> impl Strategy<Value = String> {
         "${environ($a)}",
         "setup_hooks",
         "teardown_hooks",
+        "testcase",
+        "api",
+        "transaction",
+        "rendezvous",
+        "think_time",
+        "loops",
+        "export",
+        "parameters",
+        "parameters_setting",
+        "setup_case",
         "$request",
         "$response",
         "$hrp_step_name",
@@ -107,6 +117,30 @@ fn maybe_call() -> impl Strategy<Value = String> {
     prop_oneof![4 => Just("x$a".to_owned()), 1 => Just("${random_int(1)}".to_owned()), 1 => call()]
 }
 
+/// Steps of every kind, cases within cases among them.
+fn steps() -> impl Strategy<Value = serde_json::Value> {
+    let text = || prop::sample::select(vec!["a", "b", "$a", "x$b", "${random_int(1)}"]);
+    let request = (text(), text(), text(), 0..4).prop_map(|(name, url, variable, loops)| {
+        serde_json::json!({"name": name, "loops": loops, "variables": {"b": variable}, "extract": {"a": "body.a"},
+            "request": {"method": "GET", "url": format!("http://h/{url}")}})
+    });
+    let mark = prop::sample::select(vec![
+        serde_json::json!({"transaction": {"name": "t", "type": "start"}, "loops": 2}),
+        serde_json::json!({"transaction": {"name": "t", "type": "end"}}),
+        serde_json::json!({"rendezvous": {"number": 2}}),
+        serde_json::json!({"think_time": {"time": 1}, "loops": 3}),
+        serde_json::json!({"api": {"request": {"method": "GET", "url": "http://h/$b"}}, "variables": {"b": "$b"}}),
+    ]);
+    prop_oneof![3 => request, 2 => mark].prop_recursive(4, 40, 4, move |inner| {
+        (prop::collection::vec(inner, 1..4), text(), text(), 0..3).prop_map(|(steps, name, variable, loops)| {
+            let case =
+                serde_json::json!({"config": {"variables": {"b": "inner"}, "export": ["a"]}, "teststeps": steps});
+            serde_json::json!({"name": name, "testcase": case, "variables": {"b": variable}, "loops": loops,
+                "export": ["b"]})
+        })
+    })
+}
+
 /// Cases with calls everywhere.
 fn calling() -> impl Strategy<Value = String> {
     prop::collection::vec(maybe_call(), 8).prop_map(|calls| {
@@ -134,6 +168,16 @@ fn shaped() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn references_are_well_formed(
+        steps in prop::collection::vec(steps(), 1..6),
+        setup in prop::option::of(prop::collection::vec(steps(), 1..3)),
+    ) {
+        let config = serde_json::json!({"variables": {"a": "A", "b": "B"}, "setup_case": setup, "parameters": {"p-a": [[1, 2]]}});
+        let case = serde_json::json!({"config": config, "teststeps": steps});
+        check::case_json(case.to_string().as_bytes());
+    }
+
     #[test]
     fn arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         check::case_yaml(&bytes);

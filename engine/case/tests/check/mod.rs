@@ -60,7 +60,11 @@ fn case_file(name: &str, text: &str) {
             show(&loaded.warnings, text);
             assert!(loaded.warnings.iter().all(|warning| warning.exit_code() == 0));
             let case = &loaded.cases[0];
+            well_formed(&case.steps, case);
+            well_formed(&case.setup, case);
             let mut session = Session::new();
+            session.begin(case);
+            walk(&case.setup, &mut session);
             let first = iterate(case, &mut session);
             let again = iterate(case, &mut session);
             if !text.contains("random") && !text.contains("timestamp") {
@@ -85,13 +89,64 @@ fn show(diagnostics: &[Diagnostic], text: &str) {
     }
 }
 
+/// Referenced cases end in the order they began in, loops lie inside one of them, and every number names something.
+fn well_formed(steps: &[Step], case: &Case) {
+    let mut around = Vec::new();
+    let mut last_end = 0;
+    for (at, step) in steps.iter().enumerate() {
+        match step {
+            Step::Enter(enter) => {
+                assert_eq!(*case.reference_names()[enter.index], *enter.name);
+                around.push((at, enter.index));
+            }
+            Step::Leave(leave) => {
+                let (begin, index) = around.pop().expect("it began");
+                assert_eq!(index, leave.index);
+                last_end = begin;
+            }
+            Step::Repeat(repeat) => {
+                assert!(repeat.times >= 2 && repeat.index < case.loops());
+                let whole_reference = matches!(steps[at - 1], Step::Leave(_));
+                assert_eq!(repeat.first, if whole_reference { last_end } else { at - 1 });
+            }
+            Step::Transaction(mark) => assert_eq!(*case.transaction_names()[mark.index], *mark.name),
+            Step::Rendezvous(rendezvous) => assert!(rendezvous.index < case.rendezvous()),
+            Step::Request(_) | Step::ThinkTime(_) => {}
+            Step::Broken(_) => panic!("nobody asked for broken steps"),
+        }
+    }
+    assert!(around.is_empty());
+}
+
 /// Everything an iteration sends and finds wrong, one step after the other and going on after failures.
 fn iterate(case: &Case, session: &mut Session) -> Vec<String> {
     session.begin(case);
+    if let Some(parameters) = &case.parameters {
+        assert!(parameters.product() > 0 && parameters.runs() > 0);
+        parameters.pick(0, &mut fastrand::Rng::with_seed(1), session.rows());
+    }
+    let seen = walk(&case.steps, session);
+    case.exported(session);
+    seen
+}
+
+/// The same of a list of steps, each once.
+fn walk(steps: &[Step], session: &mut Session) -> Vec<String> {
     let mut seen = Vec::new();
     let mut out = RenderedRequest::default();
-    for step in &case.steps {
-        let Step::Request(step) = step else { continue };
+    for step in steps {
+        let step = match step {
+            Step::Request(step) => step,
+            Step::Enter(enter) => {
+                seen.extend(complete(|progress| enter.enter(session, progress)).err().map(|error| error.to_string()));
+                continue;
+            }
+            Step::Leave(leave) => {
+                leave.leave(session);
+                continue;
+            }
+            _ => continue,
+        };
         match complete(|progress| step.render(session, &mut out, progress)) {
             Ok(()) => {
                 assert!(out

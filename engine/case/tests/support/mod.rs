@@ -37,7 +37,8 @@ pub(crate) fn failures(case: &Case) -> Vec<(String, String)> {
     run(case).into_iter().filter_map(|(name, error)| Some((name, error?))).collect()
 }
 
-fn run_step(step: &RequestStep, session: &mut Session) -> Result<(), String> {
+/// Renders and checks one step against the echo server.
+pub(crate) fn run_step(step: &RequestStep, session: &mut Session) -> Result<(), String> {
     let mut request = RenderedRequest::default();
     step.render(session, &mut request, &mut pummel_case::Progress::default())
         .map(drop)
@@ -93,7 +94,9 @@ fn answer(method: &str, request: &RenderedRequest) -> Answer {
             .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
             .collect();
         let text = String::from_utf8_lossy(request.body().unwrap_or_default()).into_owned();
-        json!({"method": method, "path": request.target(), "args": args, "headers": sent, "cookies": cookies, "text": text})
+        let parsed: Value = serde_json::from_str(&text).unwrap_or_default();
+        json!({"method": method, "path": request.target(), "args": args, "headers": sent, "cookies": cookies, "text": text,
+            "json": parsed})
             .to_string()
     };
     Answer { status, headers, body: body.into_bytes() }
