@@ -192,15 +192,29 @@ impl Checks {
 
 impl Extract {
     fn run(&self, session: &mut Session, response: &ResponseParts<'_>) -> Result<(), StepError> {
-        match &self.source {
-            Source::Search(search) => search.give(response, &mut |value| session.set_kept(self.slot, value)),
-            Source::Value(expr) => operation::set(SlotPlace::Kept(self.slot), expr, session)?,
-            Source::Template(expr) => {
-                operation::set(SlotPlace::Kept(self.slot), expr, session)?;
-                let found = session.kept(self.slot).and_then(Operand::text).and_then(compiled::search);
-                if let Some(search) = found {
-                    search.give(response, &mut |value| session.set_kept(self.slot, value));
-                }
+        let (expr, may_search) = match &self.source {
+            Source::Search(search) => {
+                search.give(response, &mut |value| session.set_kept(self.slot, value));
+                return Ok(());
+            }
+            Source::Value(expr) => (expr, false),
+            Source::Template(expr) => (expr, true),
+        };
+        if matches!(expr, Expr::Text(_)) {
+            // Not in the variable's own buffer: its last value may be part of the text.
+            let mut text = take_buffer(&CHECK_TEXT);
+            let rendered = expr.push_text(session, &mut text);
+            if rendered.is_ok() {
+                session.set_kept(self.slot, Operand::Text(&text));
+            }
+            keep_buffer(&CHECK_TEXT, text);
+            rendered?;
+        } else {
+            operation::set(SlotPlace::Kept(self.slot), expr, session)?;
+        }
+        if may_search {
+            if let Some(search) = session.kept(self.slot).and_then(Operand::text).and_then(compiled::search) {
+                search.give(response, &mut |value| session.set_kept(self.slot, value));
             }
         }
         Ok(())
@@ -313,11 +327,20 @@ fn with_expr<R>(
     if !matches!(expr, Expr::Text(_)) {
         return Ok(look(expr.evaluate(session)?.operand()));
     }
+    let mut text = take_buffer(buffer);
+    let result = expr.push_text(session, &mut text).map(|()| look(Operand::Text(&text)));
+    keep_buffer(buffer, text);
+    result
+}
+
+fn take_buffer(buffer: &'static LocalKey<Cell<String>>) -> String {
     let mut text = buffer.take();
     text.clear();
-    let result = expr.push_text(session, &mut text).map(|()| look(Operand::Text(&text)));
+    text
+}
+
+fn keep_buffer(buffer: &'static LocalKey<Cell<String>>, text: String) {
     if text.capacity() <= KEPT_TEXT_BYTES {
         buffer.set(text);
     }
-    result
 }

@@ -112,6 +112,11 @@ impl Session {
     /// # Errors
     /// The other has no value.
     pub(crate) fn set_from(&mut self, place: SlotPlace, other: &Variable) -> Result<(), StepError> {
+        if let (SlotPlace::Kept(slot), Variable::Kept { slot: same, .. }) = (place, other) {
+            if slot == *same && self.kept(slot).is_some() {
+                return Ok(());
+            }
+        }
         let mut own = self.slot(place).map(std::mem::take).unwrap_or_default();
         let set = other.get(self).map(|value| own.set(value));
         if let Some(slot) = self.slot(place) {

@@ -347,6 +347,15 @@ fn extraction_never_fails_a_step() {
 }
 
 #[test]
+fn what_is_extracted_may_be_made_of_its_last_value() {
+    let case = two_steps(
+        "{request: {method: GET, url: /x}, extract: {t: \"<$t>\", n: $n, path: \"body.$t\", whole: \"$n of $t\"}, validate: [{eq: [$t, <text>]}, {eq: [$n, 7]}, {eq: [$path, \"body.<text>\"]}, {eq: [$whole, \"7 of <text>\"]}]}",
+    );
+    let mut session = begun(&case);
+    assert_eq!(answer(second(&case), &mut session, &mut Progress::default(), None), Ok(Prepared::Done));
+}
+
+#[test]
 fn names_take_what_the_session_holds() {
     let name = |written: &str| {
         let case =
