@@ -53,7 +53,8 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
         warn(format!("the counts do not add up: {what}"), Some("this is a defect of pummel: please report it".into()));
     }
     if let Some(json) = json {
-        let document = summary_json(&summary).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
+        let document =
+            summary_json(&summary).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
         json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))?;
     }
     let (requests, failures) = (summary.totals.requests, summary.totals.failures);
