@@ -10,7 +10,7 @@ use crate::values::parse_positive_duration;
 /// Run HttpRunner test cases once, as tests
 ///
 /// One user runs each case, once for each row of its parameters, and every step is looked at. A failing step ends its
-/// case unless -c is given; the other cases run in either way. The exit code is 0 when every step passed, otherwise that
+/// case unless -c is given; the other cases run either way. The exit code is 0 when every step passed, otherwise that
 /// of the first failure. Flags are those of `hrp run`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]

@@ -11,7 +11,7 @@ use super::results::{CaseFacts, Keep, Results, RunEnd};
 
 /// When it begins: 2026-11-22t0()1:52:20Z.
 pub(super) fn t0() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1795_312_340)
+    UNIX_EPOCH + Duration::from_secs(1_795_312_340)
 }
 
 fn object(value: &Value) -> Map<String, Value> {
