@@ -124,7 +124,7 @@ fn outline_of(summary: &Value) -> Vec<String> {
 fn every_sample_gives_what_is_expected_of_it() {
     let project = Project::new();
     let samples = samples();
-    assert_eq!(samples.len(), 30);
+    assert_eq!(samples.len(), 28);
     let mut wrong = String::new();
     for (case, expected) in &samples {
         let expected = required(&expected["run"]);
@@ -172,6 +172,10 @@ fn every_sample_gives_the_rows_of_a_load() {
         let mut arguments = vec!["boom", case.as_str()];
         arguments.extend(flags.split_whitespace());
         let run = project.run(&arguments);
+        if run.summary.is_null() {
+            wrong += &format!("boom {case} {flags}: exit {}\n{}\n", run.code, run.stderr);
+            continue;
+        }
         run.assert_conserved();
         let steps = list(&run.summary["steps"]).iter();
         let transactions = list(&run.summary["transactions"]).iter();
@@ -216,7 +220,7 @@ fn the_lines_a_person_reads() {
     project.write_three();
     let run = project.run(&["run", "three.yml"]);
     assert_eq!(run.code, 1, "{}\n{}", run.stdout, run.stderr);
-    assert_eq!(run.stderr, "Error: three <steps>: wrong <b>: step validation failed: body.i eq 8\n");
+    assert_eq!(run.stderr, "Error: three <steps>: wrong <b>: step validation failed: body.i eq 8 (seven, not eight)\n");
     let times = |line: &str| {
         let words = line.split(' ').map(|word| if word.parse::<f64>().is_ok_and(|n| n != 200.0) { "N" } else { word });
         words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").replace("N us", "N").replace("N ms", "N")
@@ -229,12 +233,11 @@ fn the_lines_a_person_reads() {
             "three <steps> three.yml",
             "ok request 200 N log in",
             "FAIL request 200 N wrong <b>",
-            "step validation failed: body.i eq N",
+            "step validation failed: body.i eq N (seven, not eight)",
             "check body.i",
             "assert eq",
             "expect N",
             "actual N",
-            "message seven, not eight",
             "failed in N: N steps, N passed, N failed",
             "",
             "FAILED in N",

@@ -128,7 +128,7 @@ impl Console {
     }
 }
 
-/// What a validator wanted and what it got.
+/// What a validator wanted and what it got. Its author's message is part of the failure's sentence.
 fn push_validator(text: &mut String, validator: &ValidatorRecord) {
     let mut line = |what: &str, value: &str| {
         let _ = writeln!(text, "          {what:<7} {}", one_line(value, CHARS_MAX));
@@ -137,9 +137,6 @@ fn push_validator(text: &mut String, validator: &ValidatorRecord) {
     line("assert", &validator.assertion);
     line("expect", &value_text(&validator.expect, VALUE_BYTES_MAX));
     line("actual", &value_text(&validator.actual, VALUE_BYTES_MAX));
-    if !validator.message.is_empty() {
-        line("message", &validator.message);
-    }
 }
 
 /// `3 steps, 1 failed`.
@@ -195,7 +192,6 @@ shop <1>  cases/shop.yml
           assert  equals
           expect  \"7\"
           actual  \"<script>alert(1)</script>\"
-          message must be <fine>
   FAIL  api                6.70 ms  refused
         connection refused
   failed in 12.0 ms: 2 steps, 0 passed, 2 failed
