@@ -140,7 +140,7 @@ fn push_validator(text: &mut String, validator: &ValidatorRecord) {
 }
 
 /// `3 steps, 1 failed`.
-fn counted(count: Count, what: &str) -> String {
+pub(super) fn counted(count: Count, what: &str) -> String {
     let many = if count.total == 1 { "" } else { "s" };
     match count.failed {
         0 => format!("{} {what}{many}, all passed", count.total),

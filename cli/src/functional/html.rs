@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{
     body::{shown, value_text, ShownBody},
+    console::counted,
     phases::phases_line,
     results::{CaseRun, Count, Results, StepResult},
 };
@@ -81,7 +82,7 @@ struct CaseView<'a> {
     success: bool,
     started_at: String,
     elapsed: String,
-    steps: CountView,
+    steps: String,
     error: Option<&'a str>,
     records: Vec<RecordView<'a>>,
 }
@@ -127,7 +128,7 @@ impl<'a> CaseView<'a> {
             success: run.passed,
             started_at: rfc3339_utc(run.started_at),
             elapsed: latency(run.elapsed_us as f64),
-            steps: CountView::of(Count { total: run.steps_run, failed: run.steps_failed }),
+            steps: counted(Count { total: run.steps_run, failed: run.steps_failed }, "step"),
             error: run.error.as_deref(),
             records: run.steps.iter().map(RecordView::of).collect(),
         }
