@@ -94,7 +94,7 @@ pub(crate) struct RunOutputFlags {
     )]
     pub(crate) http_stat: bool,
 
-    /// Write results/<start time>/summary.json, with the keys of hrp
+    /// Write results/START-TIME/summary.json, with the keys of hrp
     #[arg(
         short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
@@ -102,7 +102,7 @@ pub(crate) struct RunOutputFlags {
     )]
     pub(crate) save_tests: bool,
 
-    /// Write results/<start time>/report.html, one page that needs no network
+    /// Write results/START-TIME/report.html, one page that needs no network
     #[arg(
         short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
