@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pummel_engine::{EngineError, Plan, PortBudget, StopSignal};
 use pummel_stats::{
-    display::{Console, ConsoleOptions, JsonError, JsonFile},
+    display::{summary_json, Console, ConsoleOptions, WholeFile, WholeFileError},
     Finished, OutputSpec, Summary, Verdict,
 };
 
@@ -53,7 +53,9 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
         warn(format!("the counts do not add up: {what}"), Some("this is a defect of pummel: please report it".into()));
     }
     if let Some(json) = json {
-        json.write(&summary).map_err(|error| json_failure(exit::FAILED, &error))?;
+        let document =
+            summary_json(&summary).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
+        json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))?;
     }
     let (requests, failures) = (summary.totals.requests, summary.totals.failures);
     tracing::info!(requests, failures, exit_code, "the run ended");
@@ -61,7 +63,7 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
 }
 
 /// Why there was no run. The engine's sentences hold their remedy; where the machine is to blame, doctor knows more.
-fn not_started(error: &EngineError) -> Failure {
+pub(crate) fn not_started(error: &EngineError) -> Failure {
     match error {
         EngineError::Ring(_) | EngineError::Core { .. } | EngineError::LockedMemory { .. } => {
             Failure::with_code(exit::FAILED, error.to_string(), "`pummel doctor` says what this machine lacks")
@@ -83,14 +85,14 @@ fn console(plan: &Plan, output: &OutputPlan) -> Option<OutputSpec> {
     output.report.then(|| Console::new(options).into_spec())
 }
 
-fn open_json(target: &JsonTarget) -> Result<JsonFile, Failure> {
+pub(crate) fn open_json(target: &JsonTarget) -> Result<WholeFile, Failure> {
     match target {
-        JsonTarget::Stdout => Ok(JsonFile::stdout()),
-        JsonTarget::File(path) => JsonFile::open(path).map_err(|error| json_failure(exit::USAGE, &error)),
+        JsonTarget::Stdout => Ok(WholeFile::stdout()),
+        JsonTarget::File(path) => WholeFile::open(path).map_err(|error| json_failure(exit::USAGE, &error)),
     }
 }
 
-fn json_failure(exit_code: u8, error: &JsonError) -> Failure {
+pub(crate) fn json_failure(exit_code: u8, error: &WholeFileError) -> Failure {
     Failure::with_code(exit_code, format!("--json {error}"), "--json - writes to stdout")
 }
 

@@ -1,7 +1,7 @@
 //! The `pummel` command: flags in, a plan, a run, a report and an exit code out.
 //!
 //! Thin by intent. Reading order: `flags` (what can be typed), `profile` and `plan` (what it means), `commands` (what each
-//! command does), `execute` (a run from its plan to its exit code). `machine` and `doctor` know the system, `failure` the
+//! command does), `execute` (a run from its plan to its exit code), `functional` (what `run` shows and writes). `machine` and `doctor` know the system, `failure` the
 //! one diagnostic a person sees, `exit` the codes scripts rely on.
 
 mod banner;
@@ -13,10 +13,12 @@ mod exit;
 mod failure;
 mod files;
 mod flags;
+mod functional;
 mod hit_requests;
 mod log;
 mod machine;
 mod plan;
+mod plan_run;
 mod profile;
 mod signals;
 mod values;
@@ -56,6 +58,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
     match cli.command {
         Command::Boom(flags) => commands::boom(*flags),
+        Command::Run(flags) => commands::run(*flags),
         Command::Hit(flags) => commands::hit(&flags),
         Command::Demo(flags) => commands::demo(&flags),
         Command::Target(flags) => commands::target(&flags),

@@ -2,9 +2,12 @@
 //!
 //! What leaves here is a [`PlannedRun`]; everything after reads it and looks at no flag.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use pummel_case::{Case, LoadOptions};
+use pummel_case::{Case, LoadOptions, UrlStyle};
 use pummel_engine::{Connections, Cookies, Load, Network, Pacing, PacingUnit, Plan, RetryStale};
 
 use crate::{
@@ -12,8 +15,8 @@ use crate::{
     failure::{print_diagnostic, warn, Failure},
     files::{read_text, FileKind},
     flags::{
-        BoomFlags, CaseRunFlags, ConnectionSharing, DemoFlags, GivenLaterFlag, HitFlags, OutputFlags, RateUnit,
-        StaleRetry, TransportFlags,
+        BoomFlags, CaseFileFlags, CaseRunFlags, ConnectionSharing, CookieLife, DemoFlags, GivenLaterFlag, HitFlags,
+        OutputFlags, RateUnit, StaleRetry, TransportFlags, UrlCompat,
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
@@ -21,7 +24,7 @@ use crate::{
 };
 
 /// The `User-Agent` of requests that set none.
-const USER_AGENT: &str = concat!("pummel/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("pummel/", env!("CARGO_PKG_VERSION"));
 
 /// How long `hit` makes load when neither a time nor a number of requests is given.
 const HIT_DURATION: Duration = Duration::from_secs(10);
@@ -48,13 +51,23 @@ pub(crate) struct OutputPlan {
     pub(crate) fail_on_client_saturation: bool,
 }
 
-/// Where the JSON summary goes.
+/// Where a JSON summary goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JsonTarget {
     /// `-`: stdout, and text for people goes to stderr.
     Stdout,
     /// A file.
     File(PathBuf),
+}
+
+impl JsonTarget {
+    /// What a path on the command line means.
+    pub(crate) fn of(path: &Path) -> Self {
+        match path.to_str() {
+            Some("-") => Self::Stdout,
+            _ => Self::File(path.to_owned()),
+        }
+    }
 }
 
 /// The run of `boom`.
@@ -69,6 +82,29 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     }
     refuse_what_is_not_built(&flags.later.given)?;
 
+    let cases = load_cases(&flags.paths, flags.cases, BrokenSteps::Refused)?;
+    let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
+    Ok(plan_cases("boom", &flags.run, cases, cpus))
+}
+
+/// What becomes of a step that is wrong while its case is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BrokenSteps {
+    /// It is a load error: load must be what was meant.
+    Refused,
+    /// It is a warning, and the step fails when its turn comes.
+    Fail,
+}
+
+/// Loads test cases and shows their warnings.
+///
+/// # Errors
+/// The load errors of the cases and of the `.env` file.
+pub(crate) fn load_cases(
+    paths: &[PathBuf],
+    flags: CaseFileFlags,
+    broken_steps: BrokenSteps,
+) -> Result<Vec<Case>, Failure> {
     let mut variables = Vec::new();
     if let Some(path) = &flags.env_file {
         let text = read_text(path, FileKind::Env)?;
@@ -82,8 +118,18 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     }
     // Later entries win over earlier ones of the same name.
     variables.extend(flags.variables);
-    let options = LoadOptions { base_url: flags.base_url, variables, ..LoadOptions::default() };
-    let loaded = pummel_case::load(&flags.paths, &options).map_err(|error| {
+    let options = LoadOptions {
+        base_url: flags.base_url,
+        variables,
+        project_dir: flags.project_dir,
+        skip_broken: flags.skip_broken,
+        url_style: match flags.url_compat {
+            UrlCompat::Exact => UrlStyle::Exact,
+            UrlCompat::Hrp436 => UrlStyle::Hrp436,
+        },
+        broken_steps: broken_steps == BrokenSteps::Fail,
+    };
+    let loaded = pummel_case::load(paths, &options).map_err(|error| {
         let code = error.exit_code();
         Failure::from_diagnostic(error, code)
     })?;
@@ -93,9 +139,7 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     for case in &loaded.cases {
         tracing::debug!(case = &*case.name, steps = case.steps.len(), weight = case.weight, "a test case is loaded");
     }
-
-    let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
-    Ok(plan_cases("boom", &flags.run, loaded.cases, cpus))
+    Ok(loaded.cases)
 }
 
 /// The run of `demo`: `cases` against the server that was started for it.
@@ -173,7 +217,15 @@ fn plan_cases(command: &'static str, flags: &CaseRunFlags, cases: Vec<Case>, cpu
         },
         pacing: load.max_rps.map(|per_second| Pacing { per_second, unit }),
         cpus,
-        network: network(&network_flags.transport, network_flags.request_timeout, network_flags.connections),
+        network: Network {
+            max_redirects: network_flags.max_redirects,
+            cookies: match network_flags.cookies {
+                CookieLife::PerIteration => Cookies::PerIteration,
+                CookieLife::PerUser => Cookies::PerUser,
+                CookieLife::Off => Cookies::Off,
+            },
+            ..network(&network_flags.transport, network_flags.request_timeout, network_flags.connections)
+        },
         stop_timeout: network_flags.transport.stop_timeout,
         record_action: true,
         functional: None,
@@ -181,6 +233,7 @@ fn plan_cases(command: &'static str, flags: &CaseRunFlags, cases: Vec<Case>, cpu
     PlannedRun { plan, output: output_plan(output) }
 }
 
+/// The network of `hit`: redirects are answers, cookies are not kept.
 fn network(flags: &TransportFlags, request_timeout: Duration, sharing: ConnectionSharing) -> Network {
     Network {
         connections: match sharing {
@@ -202,10 +255,7 @@ fn network(flags: &TransportFlags, request_timeout: Duration, sharing: Connectio
 
 fn output_plan(flags: &OutputFlags) -> OutputPlan {
     OutputPlan {
-        json: flags.json.as_ref().map(|path| match path.to_str() {
-            Some("-") => JsonTarget::Stdout,
-            _ => JsonTarget::File(path.clone()),
-        }),
+        json: flags.json.as_deref().map(JsonTarget::of),
         live: !flags.quiet && !flags.disable_console_output,
         report: !flags.disable_console_output,
         fail_on_client_saturation: flags.fail_on_client_saturation,
@@ -213,7 +263,7 @@ fn output_plan(flags: &OutputFlags) -> OutputPlan {
 }
 
 /// The first case's name, and how many there are besides.
-fn name_of(cases: &[Case]) -> String {
+pub(crate) fn name_of(cases: &[Case]) -> String {
     match cases {
         [] => String::new(),
         [only] => only.name.to_string(),

@@ -19,6 +19,7 @@ macro_rules! help_snapshot {
 help_snapshot! {
     help_of_pummel: [];
     help_of_boom: ["boom"];
+    help_of_run: ["run"];
     help_of_hit: ["hit"];
     help_of_demo: ["demo"];
     help_of_target: ["target"];
@@ -47,7 +48,7 @@ fn completions_know_commands_and_flags() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = run(&["completions", shell]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{shell}");
-        for word in ["boom", "hit", "spawn-count", "max-rps"] {
+        for word in ["boom", "run", "hit", "spawn-count", "max-rps", "continue-on-failure"] {
             assert!(ran.stdout.contains(word), "{shell}: {word}");
         }
     }
@@ -58,9 +59,15 @@ fn completions_know_commands_and_flags() {
 fn the_man_page_has_each_command_and_its_flags() {
     let ran = run(&["man"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-    for text in
-        [".TH pummel 1", ".SH \"PUMMEL BOOM\"", ".SH \"PUMMEL HIT\"", "\\-\\-spawn\\-count", "EXAMPLES", "EXIT STATUS"]
-    {
+    for text in [
+        ".TH pummel 1",
+        ".SH \"PUMMEL BOOM\"",
+        ".SH \"PUMMEL RUN\"",
+        ".SH \"PUMMEL HIT\"",
+        "\\-\\-spawn\\-count",
+        "EXAMPLES",
+        "EXIT STATUS",
+    ] {
         assert!(ran.stdout.contains(text), "{text} is not in\n{}", ran.stdout);
     }
 }

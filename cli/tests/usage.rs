@@ -126,6 +126,22 @@ fn flags_of_hrp_with_its_defaults_change_nothing() {
 }
 
 #[test]
+fn flags_of_hrp_run_are_taken_or_refused_with_a_reason() {
+    refused(&["run", "a.yml", "--proxy-url", "http://proxy:3128"], 2, &["--proxy-url is not built yet"]);
+    refused(&["run", "a.yml", "--case-timeout", "0"], 2, &["--case-timeout", "above zero"]);
+    refused(&["run", "a.yml", "--max-redirects", "101"], 2, &["--max-redirects", "0..=100"]);
+    refused(&["run", "a.yml", "--url-compat", "hrp"], 2, &["--url-compat", "exact, hrp436"]);
+    refused(&["run"], 2, &["<PATH>"]);
+    refused(&["run", "a.yml", "--json", "/nonexistent/a.json"], 10, &["a.yml"]);
+    // The case is missing, which is what is said: the flags before it were all taken.
+    let ran = run(&["run", "/nonexistent/case.yml", "-csg", "--log-requests-off", "--http-stat", "--log-plugin"]);
+    assert_eq!(ran.code, 10, "{}", ran.stderr);
+    for part in ["--log-plugin is ignored", "/nonexistent/case.yml"] {
+        assert!(ran.stderr.contains(part), "\"{part}\" is not in\n{}", ran.stderr);
+    }
+}
+
+#[test]
 fn words_nobody_knows_are_met_with_the_nearest_one() {
     refused(&["bom"], 2, &["boom"]);
     refused(&["boom", "a.yml", "--spawn-cont", "1"], 2, &["--spawn-count"]);

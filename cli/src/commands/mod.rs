@@ -4,6 +4,7 @@ mod boom;
 mod demo;
 mod doctor;
 mod hit;
+mod run;
 mod shell;
 mod target;
 
@@ -11,5 +12,6 @@ pub(crate) use boom::boom;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use hit::hit;
+pub(crate) use run::run;
 pub(crate) use shell::{completions, man};
 pub(crate) use target::target;

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CaseRunFlags, LaterFlags};
-use crate::values::{parse_http_url, parse_name_value};
+use super::{CaseFileFlags, CaseRunFlags, LaterFlags};
 
 /// Run HttpRunner test cases as load
 ///
@@ -18,22 +17,13 @@ pub(crate) struct BoomFlags {
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Host to load instead of the cases' own, such as http://staging:8080
-    #[arg(long, value_name = "URL", value_parser = parse_http_url)]
-    pub(crate) base_url: Option<String>,
-
-    /// Variable for the cases; wins over their own; may be repeated
-    #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", value_parser = parse_name_value)]
-    pub(crate) variables: Vec<(String, String)>,
-
-    /// File of variables, one NAME=value a line, # for comments; -e wins over it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) env_file: Option<PathBuf>,
-
     /// File of flags (.yml, .yaml, .json); what it holds overrides the command line
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
 
+    /// How the cases are read.
+    #[command(flatten)]
+    pub(crate) cases: CaseFileFlags,
     /// How the cases are run.
     #[command(flatten)]
     pub(crate) run: CaseRunFlags,

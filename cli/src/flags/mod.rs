@@ -3,10 +3,11 @@
 //! Help texts, shell completions and the man page come from these definitions. Nothing here decides anything: turning
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
-//! Reading order: this file, `boom.rs` and the groups it is made of (`case_run.rs`: `load.rs`, `network.rs`,
-//! `machine.rs`, `output.rs`), `later.rs` for hrp's flags that are not built yet, then the other commands.
+//! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `case_run.rs`: `load.rs`,
+//! `network.rs`, `machine.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod boom;
+mod case_files;
 mod case_run;
 mod demo;
 mod hit;
@@ -16,28 +17,32 @@ mod machine;
 mod network;
 mod other;
 mod output;
+mod run;
 
 use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use boom::BoomFlags;
+pub(crate) use case_files::{CaseFileFlags, UrlCompat};
 pub(crate) use case_run::CaseRunFlags;
 pub(crate) use demo::DemoFlags;
 pub(crate) use hit::HitFlags;
 pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
 pub(crate) use load::{LoadFlags, RateUnit};
 pub(crate) use machine::MachineFlags;
-pub(crate) use network::{ConnectionSharing, NetworkFlags, StaleRetry, TransportFlags};
+pub(crate) use network::{ConnectionSharing, CookieLife, NetworkFlags, StaleRetry, TransportFlags};
 pub(crate) use other::{CompletionsFlags, TargetFlags};
 pub(crate) use output::OutputFlags;
+pub(crate) use run::RunFlags;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "pummel",
     version,
-    about = "Load HTTP services with HttpRunner test cases or a single URL",
+    about = "Load and test HTTP services with HttpRunner test cases, or load a single URL",
     long_about = "Load HTTP services with HttpRunner v4 test cases (those of `hrp boom`) or with a single URL, at close \
-                  to the speed the kernel allows, with a report that says whether the client itself was the limit.",
+                  to the speed the kernel allows, with a report that says whether the client itself was the limit. The \
+                  same cases run once as tests (those of `hrp run`).",
     after_help = EXIT_CODES,
     subcommand_required = true,
     arg_required_else_help = true,
@@ -57,9 +62,11 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0     done, a run stopped by Ctrl-C included
-  1     the program failed, or doctor found what makes a run impossible
+  1     the program failed, a step of `run` failed, or doctor found what makes a run impossible
   2     wrong usage
-  9-39  a test case, profile or .env file could not be loaded (as in hrp)
+  9-39  a test case, profile or .env file could not be loaded (as in hrp),
+        or what `run` met: 21 a variable without a value, 23 a function that failed, 24 variables
+        that cannot be evaluated, 38 an interruption, 39 the time limit of a case
   98    the client verdict is invalid and --fail-on-client-saturation was given
   99    a threshold failed";
 
@@ -126,6 +133,7 @@ impl ValueEnum for LogLevel {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Boom(Box<BoomFlags>),
+    Run(Box<RunFlags>),
     Hit(Box<HitFlags>),
     Demo(Box<DemoFlags>),
     Target(TargetFlags),

@@ -6,6 +6,9 @@ use clap::{builder::BoolishValueParser, ArgAction, Args, ValueEnum};
 
 use crate::values::parse_positive_duration;
 
+/// The most redirects `--max-redirects` takes: browsers give up after 20, and more is a loop.
+pub(super) const REDIRECTS_MAX: i64 = 100;
+
 /// Flags of `boom` and `demo`.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network")]
@@ -17,6 +20,14 @@ pub(crate) struct NetworkFlags {
     /// Whose connections are whose
     #[arg(long, value_enum, value_name = "MODE", default_value_t = ConnectionSharing::PerUser)]
     pub(crate) connections: ConnectionSharing,
+
+    /// How many redirects of one request are followed; 0 follows none
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(0..=REDIRECTS_MAX))]
+    pub(crate) max_redirects: u32,
+
+    /// How long a user's cookies stay
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = CookieLife::PerIteration)]
+    pub(crate) cookies: CookieLife,
 
     /// What `hit` takes too.
     #[command(flatten)]
@@ -73,4 +84,15 @@ pub(crate) enum StaleRetry {
     Idempotent,
     /// Every method, POST and PATCH too
     All,
+}
+
+/// How long cookies stay (hrp spec 11.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CookieLife {
+    /// To the end of the iteration: each begins as a new visitor
+    PerIteration,
+    /// As long as the user
+    PerUser,
+    /// None are kept
+    Off,
 }

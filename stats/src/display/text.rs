@@ -19,7 +19,7 @@ pub(super) const MESSAGE_CHARS_MAX: usize = 200;
 
 /// A text from outside on one line, at most `chars_max` characters long. White space becomes a space and everything that
 /// could steer a terminal or turn the reading direction becomes `?`.
-pub(super) fn one_line(text: &str, chars_max: usize) -> String {
+pub fn one_line(text: &str, chars_max: usize) -> String {
     let mut safe = text.chars().map(|c| match c {
         '\n' | '\r' | '\t' => ' ',
         c if c.is_control() || turns_direction(c) => '?',
@@ -58,25 +58,29 @@ fn turns_direction(c: char) -> bool {
 
 /// Colours of a terminal; without them texts stay as they are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
+pub struct Paint {
     /// The caller says that a terminal reads.
-    pub(super) colour: bool,
+    pub colour: bool,
 }
 
 impl Paint {
-    pub(super) fn red(self, text: &str) -> String {
+    /// What failed.
+    pub fn red(self, text: &str) -> String {
         self.with("31", text)
     }
 
-    pub(super) fn green(self, text: &str) -> String {
+    /// What is well.
+    pub fn green(self, text: &str) -> String {
         self.with("32", text)
     }
 
-    pub(super) fn yellow(self, text: &str) -> String {
+    /// What to look at.
+    pub fn yellow(self, text: &str) -> String {
         self.with("33", text)
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    /// What stands out.
+    pub fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
