@@ -347,9 +347,9 @@ fn extraction_never_fails_a_step() {
 }
 
 #[test]
-fn what_is_extracted_may_be_made_of_its_last_value() {
+fn what_is_extracted_may_be_made_of_the_last_values() {
     let case = two_steps(
-        "{request: {method: GET, url: /x}, extract: {t: \"<$t>\", n: $n, path: \"body.$t\", whole: \"$n of $t\"}, validate: [{eq: [$t, <text>]}, {eq: [$n, 7]}, {eq: [$path, \"body.<text>\"]}, {eq: [$whole, \"7 of <text>\"]}]}",
+        "{request: {method: GET, url: /x}, extract: {t: \"<$t>\", n: $n, path: \"body.$t\", whole: \"$n of $t\"}, validate: [{eq: [$t, <text>]}, {eq: [$n, 7]}, {eq: [$path, null]}, {eq: [$whole, 7 of text]}]}",
     );
     let mut session = begun(&case);
     assert_eq!(answer(second(&case), &mut session, &mut Progress::default(), None), Ok(Prepared::Done));
@@ -487,4 +487,19 @@ fn bodies_take_the_kind_of_what_a_function_gives() {
     for call in ["${get_timestamp()}", "${random_range(0, 1)}", "${sleep(0)}", "$yes"] {
         assert_eq!(body(call, ""), refused, "{call}");
     }
+}
+
+#[test]
+fn unknown_functions_get_close_names() {
+    let help = |call: &str| {
+        let text = format!("teststeps: [{{request: {{method: GET, url: \"http://h/{call}\"}}}}]");
+        let error = pummel_case::load_text("case.yml", &text, &LoadOptions::default()).unwrap_err();
+        let help = miette::Diagnostic::help(&error.diagnostics()[0]).map(|help| help.to_string());
+        (error.to_string(), help.unwrap_or_default())
+    };
+    let (message, text) = help("${gen_random_sting(5)}");
+    assert_eq!(message, "case.yml:1:42: function gen_random_sting is not found");
+    assert_eq!(text, "did you mean \"gen_random_string\"?");
+    let (_, text) = help("${login()}");
+    assert!(text.starts_with("the functions are get_timestamp, sleep, "), "{text}");
 }

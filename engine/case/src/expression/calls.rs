@@ -51,6 +51,11 @@ impl StepWork {
         slot
     }
 
+    /// Adds an operation.
+    pub(crate) fn push(&mut self, operation: Operation) {
+        self.operations.push(operation);
+    }
+
     /// What has come up since the last time.
     pub(crate) fn take(&mut self) -> Vec<Operation> {
         std::mem::take(&mut self.operations)

@@ -8,12 +8,14 @@ use super::{
     hooks::compile_hooks,
     names::did_you_mean,
     report::{code, Report},
+    variables::collect_names,
 };
 use crate::{
     assertion::{compile_pattern, Assertion},
     check::{Action, Checks, Extract, GeneralValidator, Source, Validator, ValidatorKind, WrittenValidator},
-    document::{Node, NodeKind, Place},
+    document::{Key, Node, NodeKind, Place},
     expression::{compile_text, compile_value, CompileErrorKind, Expr, Scan, Scope, Variable},
+    operation::{Operation, SlotPlace},
     response::{repair_quotes, Search},
     value::Value,
 };
@@ -33,10 +35,12 @@ pub(crate) fn compile_checks(
     let mut actions: Vec<Action> = teardown.into_iter().map(Action::Teardown).collect();
     let mut scope = step_scope.clone();
     if let Some(node) = fields.get("extract") {
-        for (key, value) in map(node, "extract", report)? {
+        let entries = map(node, "extract", report)?;
+        let before = scope_before(entries, node, step_scope, builder);
+        for (key, value) in entries {
             let Some(expression) = text(value, "an expression of extract", report) else { continue };
-            let source = compile_source(expression, value.place, step_scope, report);
-            actions.extend(step_scope.take_operations().into_iter().map(Action::PrepareExtract));
+            let source = compile_source(expression, value.place, &before, report);
+            actions.extend(before.take_operations().into_iter().map(Action::PrepareExtract));
             let slot = builder.slot(&key.text);
             scope.step.remove(&key.text);
             scope.extracted.insert(key.text.clone(), slot);
@@ -54,6 +58,26 @@ pub(crate) fn compile_checks(
         }
     }
     Some(Checks { actions: actions.into() })
+}
+
+/// The names as all expressions of `extract` see them: as they were before the first of them changed any. Where one names a
+/// variable that the step extracts anew, its last value is set aside first.
+fn scope_before(entries: &[(Key, Node)], extract: &Node, step_scope: &Scope, builder: &mut CaseBuilder<'_>) -> Scope {
+    let mut scope = step_scope.clone();
+    let mut named = Vec::new();
+    collect_names(extract, &mut named);
+    for (key, _) in entries {
+        if !named.contains(&&*key.text) || scope.step.contains_key(&key.text) {
+            continue;
+        }
+        if let Some(value @ Expr::Variable(Variable::Kept { .. })) = scope.resolve(&key.text) {
+            // No name of a case has a space in it. It is a slot of what was extracted, because its value is data as well.
+            let slot = builder.slot(&format!("last {}", key.text));
+            scope.work(|work| work.push(Operation::Set { slot: SlotPlace::Kept(slot), value }));
+            scope.extracted.insert(key.text.clone(), slot);
+        }
+    }
+    scope
 }
 
 /// The parts of a validator, from either form.

@@ -97,7 +97,8 @@ pub(crate) fn text_of(node: &Node) -> Option<&str> {
     }
 }
 
-fn collect_names<'a>(node: &'a Node, names: &mut Vec<&'a str>) {
+/// Adds the names of all variables in the texts of a tree.
+pub(crate) fn collect_names<'a>(node: &'a Node, names: &mut Vec<&'a str>) {
     let of_text = |text: &'a str, names: &mut Vec<&'a str>| {
         for token in tokens(text) {
             match token {
