@@ -198,7 +198,6 @@ fn each_part_that_is_not_built_says_so() {
         ("setup_hooks: [\"${f()}\"]", "\"setup_hooks\" of a step"),
         ("teardown_hooks: [a]", "\"teardown_hooks\" of a step"),
         ("export: [a]", "\"export\" of a step"),
-        ("request: {method: GET, url: \"http://h\", upload: {a: b}}", "\"upload\" of a request"),
         ("request: {method: GET, url: \"http://h\", allow_redirects: yes}", "following redirects (allow_redirects)"),
         ("request: {method: GET, url: \"http://h\", verify: true}", "checking certificates (verify)"),
         ("request: {method: GET, url: \"http://h\", http2: true}", "HTTP/2 (http2)"),

@@ -7,6 +7,7 @@ use super::{
     fields::{list, Fields},
     report::{code, Report},
     steps::compile_step,
+    upload::Uploads,
     LoadOptions,
 };
 use crate::{
@@ -25,6 +26,7 @@ pub(crate) struct CaseBuilder<'a> {
     pub(crate) slots: HashMap<Box<str>, usize>,
     pub(crate) step_slots: usize,
     pub(crate) transactions: Vec<Arc<str>>,
+    pub(crate) uploads: Uploads,
 }
 
 impl CaseBuilder<'_> {
@@ -68,7 +70,9 @@ pub(crate) fn compile_case(root: &Node, path: PathBuf, options: &LoadOptions, re
         return None;
     }
     let scope = config.scope.clone();
-    let mut builder = CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, transactions: Vec::new() };
+    let uploads = Uploads::new(&path);
+    let mut builder =
+        CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, transactions: Vec::new(), uploads };
     let steps: Vec<_> = step_nodes.iter().filter_map(|node| compile_step(node, &mut builder, report)).collect();
     if steps.is_empty() && report.errors.is_empty() {
         report.error(steps_node.place, code::INVALID_CASE, "the case has no step that does anything");

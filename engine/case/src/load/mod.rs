@@ -1,6 +1,6 @@
 //! From files to compiled cases.
 //!
-//! `files` finds and reads them, `case`, `config`, `steps`, `request` and `checks` compile what they hold, each reporting to a
+//! `files` finds and reads them, `case`, `config`, `steps`, `request`, `upload` and `checks` compile what they hold, each reporting to a
 //! `Report` and going on, so that one run shows every mistake of a file. `fields` reads declared keys, `diagnostic` is what a
 //! person sees.
 
@@ -16,6 +16,7 @@ mod report;
 mod request;
 mod steps;
 mod think;
+mod upload;
 mod variables;
 
 pub use diagnostic::{Diagnostic, LoadError};

@@ -9,6 +9,7 @@ use super::{
     fields::{asks_nothing, boolean, map, text, Fields},
     report::{code, Report},
     steps::step_name,
+    upload::compile_upload,
     variables::{in_order, text_of, Definition},
 };
 use crate::{
@@ -66,7 +67,19 @@ pub(crate) fn compile_request(
     let cookies = compiler.cookies(&request);
     let (headers, body) = match headers {
         Some(mut headers) => {
-            let body = compiler.body(&request, &mut headers);
+            let body = match upload(&request) {
+                Some(upload) => {
+                    warn_beside_upload(&request, compiler.report);
+                    let compiled = compile_upload(upload, &scope, &variables, &mut builder.uploads, compiler.report);
+                    compiled.map(|(body, content_type)| {
+                        if let Some(kind) = content_type {
+                            put_header(&mut headers, content_type_header(&kind));
+                        }
+                        body
+                    })
+                }
+                None => compiler.body(&request, &mut headers),
+            };
             (Some(headers), body)
         }
         None => (None, None),
@@ -131,11 +144,6 @@ fn method(request: &Fields<'_>, node: &Node, report: &mut Report) -> Option<Stri
 
 /// Fields of hrp that are not built yet, unless they ask for what happens anyway.
 fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
-    if let Some((key, node)) = request.entry("upload") {
-        if !asks_nothing(node, 0) {
-            report.not_built(key.place, "\"upload\" of a request");
-        }
-    }
     for (name, what) in [
         ("http2", "HTTP/2 (http2)"),
         ("allow_redirects", "following redirects (allow_redirects)"),
@@ -146,6 +154,17 @@ fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
                 report.not_built(key.place, what);
             }
         }
+    }
+}
+
+/// The fields of the upload, which is the body where it is there and not empty (hrp spec 4).
+fn upload<'a>(request: &Fields<'a>) -> Option<&'a Node> {
+    request.get("upload").filter(|node| !asks_nothing(node, 0))
+}
+
+fn warn_beside_upload(request: &Fields<'_>, report: &mut Report) {
+    for (key, _) in ["body", "json", "data"].into_iter().filter_map(|name| request.entry(name)) {
+        report.warn(key.place, format!("\"{}\" is ignored: the request has an upload", key.text));
     }
 }
 
@@ -368,7 +387,11 @@ fn is_text(expr: &Expr) -> bool {
 }
 
 fn json_type() -> HeaderProgram {
-    HeaderProgram { name: HeaderName::Known("Content-Type".into()), value: Expr::constant(Value::text(JSON_TYPE)) }
+    content_type_header(JSON_TYPE)
+}
+
+fn content_type_header(kind: &str) -> HeaderProgram {
+    HeaderProgram { name: HeaderName::Known("Content-Type".into()), value: Expr::constant(Value::text(kind)) }
 }
 
 /// Puts a header at its sorted place, over one of the same name. Names known only later stand at the end, in order, and are
