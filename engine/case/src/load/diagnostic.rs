@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use miette::{LabeledSpan, NamedSource, Severity, SourceCode, SourceSpan};
 
+use crate::StepError;
+
 /// One error or warning, with its place in the user's file.
 ///
 /// Its text names file, line and column, so it is complete without a fancy renderer; [`miette::Diagnostic`] adds the lines
@@ -17,6 +19,8 @@ pub struct Diagnostic {
     pub(crate) severity: Severity,
     pub(crate) exit_code: u8,
     pub(crate) place: Option<SourcePlace>,
+    /// What a functional run says of it, where it concerns one step only.
+    pub(crate) of_step: Option<StepError>,
 }
 
 /// A place in a file, with the file's text for showing it.

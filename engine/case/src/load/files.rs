@@ -216,6 +216,7 @@ impl Loader<'_> {
             severity: Severity::Error,
             exit_code,
             place: None,
+            of_step: None,
         });
     }
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     document::{FileId, Place},
     expression::{CompileError, CompileErrorKind, Scope},
+    StepError, StepErrorKind,
 };
 
 /// Exit codes of hrp that loading can end with (hrp spec 13.6).
@@ -22,6 +23,8 @@ pub(crate) mod code {
     pub(crate) const INVALID_CASE: u8 = 15;
     pub(crate) const EXTENSION: u8 = 16;
     pub(crate) const UNDEFINED: u8 = 21;
+    pub(crate) const FUNCTION_ARGUMENTS: u8 = 22;
+    pub(crate) const FUNCTION: u8 = 23;
     pub(crate) const VARIABLES: u8 = 24;
 }
 
@@ -64,6 +67,7 @@ impl Report {
             severity: Severity::Error,
             exit_code: 0,
             place: None,
+            of_step: None,
         };
         let mut report = Report { files: Vec::new(), errors: Vec::new(), warnings: Vec::new(), beyond };
         report.add_file(path, format, text);
@@ -100,6 +104,26 @@ impl Report {
         add(&mut self.errors, diagnostic).unwrap_or(&mut self.beyond)
     }
 
+    /// An error that concerns one step only: in a functional run the others can still run, and this one fails with `step_message`
+    /// as its text, in hrp's words.
+    pub(crate) fn step_error(
+        &mut self,
+        place: Place,
+        exit_code: u8,
+        message: impl Into<String>,
+        step_message: &str,
+    ) -> &mut Diagnostic {
+        let (kind, step_code) = match exit_code {
+            code::UNDEFINED | code::VARIABLES => (StepErrorKind::Variable, exit_code),
+            code::FUNCTION_ARGUMENTS | code::FUNCTION => (StepErrorKind::Function, exit_code),
+            // To a functional run a request or an assert that cannot be made is a step that failed.
+            _ => (StepErrorKind::Request, code::GENERAL),
+        };
+        let diagnostic = self.error(place, exit_code, message);
+        diagnostic.of_step = Some(StepError { kind, message: Arc::from(step_message), exit_code: step_code });
+        diagnostic
+    }
+
     pub(crate) fn warn(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
         let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
         add(&mut self.warnings, diagnostic).unwrap_or(&mut self.beyond)
@@ -124,7 +148,8 @@ impl Report {
                 let message = format!("variable {name} not found: nothing before this place defines it");
                 let enough = self.errors.len() >= MAX_REPORTED;
                 let help = if enough { None } else { did_you_mean(name, scope.names()) };
-                let diagnostic = self.error(error.place, undefined_code, message);
+                let step_message = format!("variable {name} not found");
+                let diagnostic = self.step_error(error.place, undefined_code, message, &step_message);
                 diagnostic.label = Some("undefined variable".into());
                 diagnostic.help = help.or_else(|| {
                     Some("define it in config.variables, with -e, or extract it in an earlier step".into())
@@ -154,6 +179,7 @@ impl Report {
             severity,
             exit_code,
             place: Some(place),
+            of_step: None,
         }
     }
 }
