@@ -216,10 +216,10 @@ fn the_upload_is_the_body_whatever_else_is_written() {
 fn a_constant_file_that_cannot_be_sent_is_an_error_with_its_place() {
     let folder = Folder::new("missing");
     for (path, what) in [
-        ("@none.txt", "upload f: none.txt: the file does not exist"),
+        ("@none.txt", "upload f: none.txt: there is no such file"),
         ("@", "upload f: no path follows the @"),
-        ("@sub", "upload f: sub: it is no regular file"),
-        ("@/dev/zero", "upload f: /dev/zero: it is no regular file"),
+        ("@sub", "upload f: sub: there is no such file"),
+        ("@/dev/zero", "upload f: /dev/zero: there is no such file"),
     ] {
         let text = format!("teststeps:\n- request: {{method: POST, url: http://h/, upload: {{f: {}}}}}\n", json!(path));
         let error = folder.load(&text).unwrap_err();
@@ -262,8 +262,8 @@ fn a_path_with_variables_is_read_when_the_step_runs() {
         last(&case, "pic.PNG").unwrap(),
         expected("; filename=\"pic.PNG\"\r\nContent-Type: image/png\r\n\r\n\u{fffd}P\0\u{fffd}")
     );
-    assert_eq!(last(&case, "no such").unwrap_err(), "request upload: f: the file does not exist");
-    assert_eq!(last(&case, "..").unwrap_err(), "request upload: f: it is no regular file");
+    assert_eq!(last(&case, "no such").unwrap_err(), "request upload: f: there is no such file");
+    assert_eq!(last(&case, "..").unwrap_err(), "request upload: f: there is no such file");
     // What was sent once is sent again, whatever became of the file.
     fs::remove_file(folder.0.join("sub/pic.PNG")).unwrap();
     assert!(last(&case, "pic.PNG").unwrap().contains("P\0"));

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Expr, Variable};
-use crate::{project::Project, value::Value};
+use crate::{project::Project, request::Uploads, value::Value};
 
 /// How much one case may grow by putting variables into others. A few lines that double each other could otherwise ask for more
 /// memory than there is.
@@ -32,6 +32,8 @@ pub(crate) struct Scope {
     pub(crate) project: Arc<Project>,
     /// What is left of [`MAX_FOLDED_BYTES`], shared by all scopes of a case.
     pub(crate) budget: Budget,
+    /// Files the uploads of the case send.
+    pub(crate) uploads: Uploads,
 }
 
 /// Bytes left, counted down by every clone of a scope together.

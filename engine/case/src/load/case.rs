@@ -7,12 +7,12 @@ use super::{
     fields::{list, Fields},
     report::{code, Report},
     steps::compile_step,
-    upload::Uploads,
     LoadOptions,
 };
 use crate::{
     document::{Node, Place},
     expression::Scope,
+    project::Project,
     think::ThinkTime,
     Case,
 };
@@ -26,7 +26,6 @@ pub(crate) struct CaseBuilder<'a> {
     pub(crate) slots: HashMap<Box<str>, usize>,
     pub(crate) step_slots: usize,
     pub(crate) transactions: Vec<Arc<str>>,
-    pub(crate) uploads: Uploads,
 }
 
 impl CaseBuilder<'_> {
@@ -69,10 +68,10 @@ pub(crate) fn compile_case(root: &Node, path: PathBuf, options: &LoadOptions, re
         // Without its variables every step would only repeat the same mistake.
         return None;
     }
-    let scope = config.scope.clone();
-    let uploads = Uploads::new(&path);
-    let mut builder =
-        CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, transactions: Vec::new(), uploads };
+    let mut scope = config.scope.clone();
+    scope.project =
+        Arc::new(Project { folder: path.parent().map(Into::into).unwrap_or_default(), ..Project::default() });
+    let mut builder = CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, transactions: Vec::new() };
     let steps: Vec<_> = step_nodes.iter().filter_map(|node| compile_step(node, &mut builder, report)).collect();
     if steps.is_empty() && report.errors.is_empty() {
         report.error(steps_node.place, code::INVALID_CASE, "the case has no step that does anything");

@@ -70,7 +70,7 @@ pub(crate) fn compile_request(
             let body = match upload(&request) {
                 Some(upload) => {
                     warn_beside_upload(&request, compiler.report);
-                    let compiled = compile_upload(upload, &scope, &variables, &mut builder.uploads, compiler.report);
+                    let compiled = compile_upload(upload, &scope, &variables, compiler.report);
                     compiled.map(|(body, content_type)| {
                         if let Some(kind) = content_type {
                             put_header(&mut headers, content_type_header(&kind));

@@ -1,10 +1,6 @@
 //! `upload` of a request: a `multipart/form-data` body (hrp spec 4, 11.7).
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use super::{
     fields::map,
@@ -14,58 +10,25 @@ use crate::{
     document::{Key, Node, Place},
     expression::{compile_text, compile_value, CompileError, Expr, Piece, Scan, Scope, Variable},
     operation::{Operation, SlotPlace},
+    project::Project,
     request::{
-        fixed_body, BodyProgram, FieldError, FieldValue, FileError, FixedPart, MultipartProgram, Part, UploadFolders,
+        fixed_body, BodyProgram, FieldError, FieldValue, FileError, FixedPart, MultipartProgram, Part, MAX_CASE_BYTES,
         MAX_UPLOAD_BYTES,
     },
 };
-
-/// How many bytes the constant uploads of a case may take together: each core holds a copy of them.
-const MAX_CASE_BYTES: usize = 512 * 1024 * 1024;
-
-/// What the uploads of one case share while it is compiled.
-pub(crate) struct Uploads {
-    folders: Arc<UploadFolders>,
-    /// Files read already, by their path as written.
-    files: HashMap<Box<str>, Arc<[u8]>>,
-    bytes_left: usize,
-}
-
-impl Uploads {
-    /// Uploads of the case with this path.
-    pub(crate) fn new(case: &Path) -> Self {
-        let folders = Arc::new(UploadFolders::new(folders(case)));
-        Uploads { folders, files: HashMap::new(), bytes_left: MAX_CASE_BYTES }
-    }
-
-    fn read(&mut self, path: &str) -> Result<Arc<[u8]>, FileError> {
-        if let Some(bytes) = self.files.get(path) {
-            return Ok(bytes.clone());
-        }
-        let bytes = self.folders.read(path)?;
-        self.files.insert(path.into(), bytes.clone());
-        Ok(bytes)
-    }
-}
-
-/// Where the files of a case are looked for, in order (hrp spec 5.3): the working directory, the case's folder.
-fn folders(case: &Path) -> impl IntoIterator<Item = PathBuf> {
-    [PathBuf::new(), case.parent().map(Path::to_owned).unwrap_or_default()]
-}
 
 /// Compiles an upload; where nothing in it changes it comes with the content type it needs. None where it reported an error.
 pub(crate) fn compile_upload(
     node: &Node,
     scope: &Scope,
     operations: &[Operation],
-    uploads: &mut Uploads,
     report: &mut Report,
 ) -> Option<(BodyProgram, Option<String>)> {
     let errors_before = report.errors.len();
     let mut parts = Vec::new();
     let mut bytes = 0_usize;
     for (key, value) in map(node, "request.upload", report)? {
-        let part = compile_field(key, value, scope, operations, uploads, report);
+        let part = compile_field(key, value, scope, operations, report);
         if let Some(Part::Fixed(part)) = &part {
             bytes = bytes.saturating_add(part.len());
         }
@@ -74,15 +37,18 @@ pub(crate) fn compile_upload(
     if report.errors.len() > errors_before {
         return None;
     }
-    let limit = uploads.bytes_left.min(MAX_UPLOAD_BYTES);
-    if bytes > limit {
-        let what = if bytes > MAX_UPLOAD_BYTES { "the upload is" } else { "the uploads of this case are together" };
-        let limit = if bytes > MAX_UPLOAD_BYTES { MAX_UPLOAD_BYTES } else { MAX_CASE_BYTES };
-        report.error(node.place, code::INVALID_CASE, format!("{what} larger than {} MiB", limit >> 20)).help =
-            Some("send smaller files, or fewer".into());
+    let limit = if bytes > MAX_UPLOAD_BYTES {
+        Some(("the upload is", MAX_UPLOAD_BYTES))
+    } else if scope.uploads.spend(bytes) {
+        None
+    } else {
+        Some(("the uploads of this case are together", MAX_CASE_BYTES))
+    };
+    if let Some((what, limit)) = limit {
+        let message = format!("{what} larger than {} MiB", limit >> 20);
+        report.error(node.place, code::INVALID_CASE, message).help = Some("send smaller files, or fewer".into());
         return None;
     }
-    uploads.bytes_left -= bytes;
     let fixed: Option<Vec<FixedPart>> = parts
         .iter()
         .map(|part| match part {
@@ -90,26 +56,15 @@ pub(crate) fn compile_upload(
             Part::Rendered { .. } => None,
         })
         .collect();
-    Some(match fixed {
-        Some(fixed) => {
-            let (content_type, body) = fixed_body(&fixed);
-            (BodyProgram::Fixed(body), Some(content_type))
-        }
-        None => {
-            let folders = uploads.folders.clone();
-            (BodyProgram::Multipart(Box::new(MultipartProgram { parts: parts.into(), folders })), None)
-        }
-    })
+    if let Some(fixed) = fixed {
+        let (content_type, body) = fixed_body(&fixed);
+        return Some((BodyProgram::Fixed(body), Some(content_type)));
+    }
+    let files = scope.uploads.files(&scope.project);
+    Some((BodyProgram::Multipart(Box::new(MultipartProgram { parts: parts.into(), files })), None))
 }
 
-fn compile_field(
-    key: &Key,
-    node: &Node,
-    scope: &Scope,
-    operations: &[Operation],
-    uploads: &mut Uploads,
-    report: &mut Report,
-) -> Option<Part> {
+fn compile_field(key: &Key, node: &Node, scope: &Scope, operations: &[Operation], report: &mut Report) -> Option<Part> {
     let mut compiled = |expr: Result<Expr, CompileError>| match expr {
         Ok(expr) => Some(expr),
         Err(error) => {
@@ -129,10 +84,10 @@ fn compile_field(
         let message = format!("\"{}\" is ignored: a file's options are type and filename", ignored.trim());
         report.warn(node.place, message);
     }
-    match FixedPart::new(&name_text, &field, |path| uploads.read(path)) {
+    match FixedPart::new(&name_text, &field, |path| scope.uploads.read(&scope.project, path)) {
         Ok(part) => Some(Part::Fixed(part)),
         Err(error) => {
-            field_error(node.place, &key.text, &field, error, uploads, report);
+            field_error(node.place, &key.text, &field, error, scope, report);
             None
         }
     }
@@ -143,24 +98,37 @@ fn field_error(
     name: &str,
     field: &FieldValue<'_>,
     error: FieldError,
-    uploads: &Uploads,
+    scope: &Scope,
     report: &mut Report,
 ) {
+    let path = field.contents();
     let (exit_code, message) = match error {
-        FieldError::File(_) if field.contents().is_empty() => {
-            (code::FILE, format!("upload {name}: no path follows the @"))
-        }
-        FieldError::File(error) => (code::FILE, format!("upload {name}: {}: {error}", field.contents())),
+        FieldError::File(_) if path.is_empty() => (code::FILE, format!("upload {name}: no path follows the @")),
+        FieldError::File(error) => (code::FILE, format!("upload {name}: {path}: {error}")),
         FieldError::ControlCharacter => (code::INVALID_CASE, format!("upload {name}: {error}")),
     };
     let help = match error {
-        FieldError::File(FileError::Missing) if !field.contents().is_empty() => {
-            Some(format!("it was looked for in {}", uploads.folders.names()))
-        }
-        FieldError::File(_) => Some("quote a text that begins with @: '\"@text\"'".into()),
-        FieldError::ControlCharacter => None,
+        FieldError::File(_) if path.is_empty() => Some("to send text that begins with @, quote it: '\"@\"'".into()),
+        FieldError::File(FileError::Missing) => Some(searched(&scope.project, &path)),
+        FieldError::File(_) | FieldError::ControlCharacter => None,
     };
-    report.error(place, exit_code, message).help = help;
+    let step_message = format!("request upload: {name}: {error}");
+    report.step_error(place, exit_code, message, &step_message).help = help;
+}
+
+/// Where a file was looked for.
+fn searched(project: &Project, path: &str) -> String {
+    if Path::new(path).is_absolute() {
+        return "check its path; to send text that begins with @, quote it: '\"@text\"'".into();
+    }
+    let mut folders = vec!["the working directory".to_owned()];
+    for folder in [&project.root, &project.folder] {
+        let name = folder.display().to_string();
+        if !name.is_empty() && !folders.contains(&name) {
+            folders.push(name);
+        }
+    }
+    format!("it was looked for in {}", folders.join(", then in "))
 }
 
 /// Whether a value may begin with what a response said. Such a text names no file, whatever it looks like: a server must not

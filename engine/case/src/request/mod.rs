@@ -1,7 +1,7 @@
 //! Requests: what a step says about one, compiled to a program, and rendered into reused buffers.
 //!
 //! Read [`Origin`] and [`RenderedRequest`] for what comes out, `target` and `escape` for URLs, `headers` and `body` for the
-//! rest, `multipart` and `upload_files` for uploads, `program` for the order of work.
+//! rest, `multipart`, `uploads` and `upload_files` for uploads, `program` for the order of work.
 
 mod body;
 mod cookies;
@@ -15,6 +15,7 @@ mod program;
 mod rendered;
 mod target;
 mod upload_files;
+mod uploads;
 
 pub(crate) use body::{push_form_map, BodyProgram, FORM_TYPE, JSON_TYPE};
 pub(crate) use cookies::CookieProgram;
@@ -28,4 +29,5 @@ pub(crate) use origin::OriginParts;
 pub(crate) use program::{ParamProgram, RequestProgram, TargetProgram};
 pub use rendered::RenderedRequest;
 pub(crate) use target::build_target;
-pub(crate) use upload_files::{FileError, UploadFolders};
+pub(crate) use upload_files::FileError;
+pub(crate) use uploads::{Uploads, MAX_CASE_BYTES};

@@ -6,7 +6,7 @@ use super::{
     headers::is_header_value,
     media_type::media_type,
     rendered::RenderedRequest,
-    upload_files::{FileError, UploadFolders},
+    upload_files::{FileError, UploadFiles},
 };
 use crate::{error::StepError, expression::Expr, session::Session};
 
@@ -24,7 +24,7 @@ const BOUNDARY_BYTES: usize = 60;
 pub(crate) struct MultipartProgram {
     /// In file order.
     pub(crate) parts: Box<[Part]>,
-    pub(crate) folders: Arc<UploadFolders>,
+    pub(crate) files: Arc<UploadFiles>,
 }
 
 /// A field.
@@ -169,7 +169,7 @@ impl MultipartProgram {
             return Ok(Err(error));
         }
         if value.is_file {
-            match self.folders.read_cached(&contents) {
+            match self.files.read_cached(&contents) {
                 Ok(bytes) => out.extend_from_slice(&bytes),
                 Err(error) => return Ok(Err(FieldError::File(error))),
             }

@@ -15,6 +15,8 @@ use std::{
     },
 };
 
+use crate::project::Project;
+
 /// The largest file of an upload: every connection that sends it holds a copy.
 pub(crate) const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -34,8 +36,8 @@ static SHARED: Mutex<Shared> = Mutex::new(Shared { files: BTreeMap::new(), bytes
 /// Counts how often [`SHARED`] was emptied, so that threads forget with it.
 static EMPTIED: AtomicU64 = AtomicU64::new(0);
 
-/// Numbers [`UploadFolders`].
-static FOLDERS: AtomicU64 = AtomicU64::new(0);
+/// Numbers [`UploadFiles`].
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// What this thread has sent before: steady state asks no other thread and no file system.
@@ -50,7 +52,7 @@ struct Shared {
 struct Seen {
     /// What [`EMPTIED`] was.
     emptied: u64,
-    /// By the number of the folders and the path as the case has it.
+    /// By the number of the [`UploadFiles`] and the path as the case has it.
     paths: BTreeMap<u64, BTreeMap<Box<str>, Arc<[u8]>>>,
     count: usize,
 }
@@ -58,8 +60,8 @@ struct Seen {
 /// Why a file cannot be sent. Its texts are of bounded variety and hold no path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileError {
+    /// Nowhere a regular file of that path.
     Missing,
-    NoFile,
     TooLarge,
     Unreadable(io::ErrorKind),
 }
@@ -67,40 +69,27 @@ pub(crate) enum FileError {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FileError::Missing => f.write_str("the file does not exist"),
-            FileError::NoFile => f.write_str("it is no regular file"),
+            FileError::Missing => f.write_str("there is no such file"),
             FileError::TooLarge => write!(f, "the file is larger than {} MiB", MAX_FILE_BYTES >> 20),
             FileError::Unreadable(kind) => write!(f, "the file cannot be read: {kind}"),
         }
     }
 }
 
-/// Where the files of a case are looked for, in order (hrp spec 5.3).
+/// The files that the uploads of one project name.
 #[derive(Debug)]
-pub(crate) struct UploadFolders {
-    folders: Box<[PathBuf]>,
+pub(crate) struct UploadFiles {
+    project: Arc<Project>,
     number: u64,
 }
 
-impl UploadFolders {
-    /// An empty path is the working directory.
-    pub(crate) fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
-        let mut distinct: Vec<PathBuf> = Vec::new();
-        for folder in folders {
-            if !distinct.contains(&folder) {
-                distinct.push(folder);
-            }
-        }
-        UploadFolders { folders: distinct.into(), number: FOLDERS.fetch_add(1, Ordering::Relaxed) }
+impl UploadFiles {
+    pub(crate) fn new(project: Arc<Project>) -> Self {
+        UploadFiles { project, number: NUMBERS.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// The folders as a person reads them.
-    pub(crate) fn names(&self) -> String {
-        let name = |folder: &PathBuf| match folder.as_os_str().is_empty() {
-            true => "the working directory".to_owned(),
-            false => folder.display().to_string(),
-        };
-        self.folders.iter().map(name).collect::<Vec<_>>().join(", then ")
+    pub(crate) fn project(&self) -> &Arc<Project> {
+        &self.project
     }
 
     /// Reads a file.
@@ -127,11 +116,7 @@ impl UploadFolders {
     }
 
     fn find(&self, path: &str) -> Result<PathBuf, FileError> {
-        if path.is_empty() {
-            return Err(FileError::Missing);
-        }
-        // Joined to an absolute path, a folder falls away.
-        self.folders.iter().map(|folder| folder.join(path)).find(|path| path.exists()).ok_or(FileError::Missing)
+        self.project.find(Path::new(path)).ok_or(FileError::Missing)
     }
 }
 
@@ -154,15 +139,12 @@ fn read_shared(path: PathBuf) -> Result<Arc<[u8]>, FileError> {
     Ok(bytes)
 }
 
-/// Only a regular file: opening a pipe could wait for ever.
+/// The path is that of a regular file: opening a pipe could wait for ever.
 fn read(path: &Path) -> Result<Arc<[u8]>, FileError> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => FileError::Missing,
         kind => FileError::Unreadable(kind),
     };
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(FileError::NoFile);
-    }
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(unreadable)?;
     io::Read::read_to_end(&mut io::Read::take(file, MAX_FILE_BYTES as u64 + 1), &mut bytes).map_err(unreadable)?;
@@ -177,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_looked_for_in_order_and_read_once() {
+    fn files_are_looked_for_in_the_project_and_read_once() {
         let root = std::env::temp_dir().join(format!("pummel-upload-{}", std::process::id()));
         let (first, second) = (root.join("first"), root.join("second"));
         fs::create_dir_all(&first).unwrap();
@@ -185,26 +167,25 @@ mod tests {
         fs::write(first.join("a"), "first a").unwrap();
         fs::write(second.join("a"), "second a").unwrap();
         fs::write(second.join("b"), "second b").unwrap();
-        let folders = UploadFolders::new([first.clone(), second.clone(), first.clone()]);
-        let others = UploadFolders::new([second.clone()]);
-        assert_eq!(&*folders.read("a").unwrap(), b"first a");
-        assert_eq!(&*folders.read("b").unwrap(), b"second b");
-        assert_eq!(folders.names(), format!("{}, then {}", first.display(), second.display()));
-        assert_eq!(&*folders.read_cached("a").unwrap(), b"first a");
+        let project = |root: &Path, folder: &Path| {
+            UploadFiles::new(Arc::new(Project { root: root.into(), folder: folder.into(), ..Project::default() }))
+        };
+        let (files, others) = (project(&first, &second), project(&second, &first));
+        assert_eq!(&*files.read("a").unwrap(), b"first a");
+        assert_eq!(&*files.read("b").unwrap(), b"second b");
+        assert_eq!(&*files.read_cached("a").unwrap(), b"first a");
         assert_eq!(&*others.read_cached("a").unwrap(), b"second a");
         fs::write(first.join("a"), "changed").unwrap();
-        assert_eq!(&*folders.read_cached("a").unwrap(), b"first a", "sent as it was");
-        assert_eq!(&*folders.read("a").unwrap(), b"changed");
+        assert_eq!(&*files.read_cached("a").unwrap(), b"first a", "sent as it was");
+        assert_eq!(&*files.read("a").unwrap(), b"changed");
         let absolute = second.join("b");
-        assert_eq!(&*folders.read(absolute.to_str().unwrap()).unwrap(), b"second b");
-        for path in ["", "none", "a\0b"] {
-            assert_eq!(folders.read(path).unwrap_err(), FileError::Missing, "{path:?}");
-            assert_eq!(folders.read_cached(path).unwrap_err(), FileError::Missing, "{path:?}");
+        assert_eq!(&*files.read(absolute.to_str().unwrap()).unwrap(), b"second b");
+        for path in ["", ".", "none", "a\0b", "/dev/zero"] {
+            assert_eq!(files.read(path).unwrap_err(), FileError::Missing, "{path:?}");
+            assert_eq!(files.read_cached(path).unwrap_err(), FileError::Missing, "{path:?}");
         }
-        assert_eq!(folders.read(".").unwrap_err(), FileError::NoFile);
-        assert_eq!(folders.read("/dev/zero").unwrap_err(), FileError::NoFile);
         fs::File::create(first.join("large")).unwrap().set_len(MAX_FILE_BYTES as u64 + 1).unwrap();
-        assert_eq!(folders.read("large").unwrap_err(), FileError::TooLarge);
+        assert_eq!(files.read("large").unwrap_err(), FileError::TooLarge);
         fs::remove_dir_all(&root).unwrap();
     }
 }
