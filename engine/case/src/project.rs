@@ -61,7 +61,8 @@ mod tests {
         let found = ["both.csv", "own.csv", "none.csv", "inner", "Cargo.toml"].map(|name| project.find(name.as_ref()));
         let absolute = project.find(&inner.join("own.csv"));
         std::fs::remove_dir_all(&folder).unwrap();
-        let expected = [Some(root.join("both.csv")), Some(inner.join("own.csv")), None, None, Some("Cargo.toml".into())];
+        let expected =
+            [Some(root.join("both.csv")), Some(inner.join("own.csv")), None, None, Some("Cargo.toml".into())];
         assert_eq!(found, expected);
         assert_eq!(absolute, Some(inner.join("own.csv")));
     }
