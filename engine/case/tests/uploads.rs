@@ -213,6 +213,31 @@ fn the_upload_is_the_body_whatever_else_is_written() {
 }
 
 #[test]
+fn the_functions_of_an_upload_make_one() {
+    let folder = Folder::new("functions");
+    let headers = "headers: {Content-Type: '${multipart_content_type($m_encoder)}'}";
+    for (variables, body) in [
+        ("m_upload: {f: '@up.txt', a: b=c}, m_encoder: '${multipart_encoder($m_upload)}'", "body: $m_encoder"),
+        ("m_encoder: '${multipart_encoder( ${fields} )}', fields: {f: '@up.txt', a: b=c}", "data: ' $m_encoder '"),
+        ("fields: {f: '@up.txt', a: b=c}", "body: '${multipart_encoder($fields)}'"),
+        ("x: 1", "upload: {f: '@up.txt', a: b=c}, body: $m_encoder"),
+    ] {
+        let loaded = folder
+            .load(&format!(
+                "teststeps:\n- variables: {{{variables}}}\n  request: {{method: POST, url: http://h/, {headers}, {body}}}\n"
+            ))
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert!(loaded.warnings.is_empty(), "{body}: {:?}", loaded.warnings);
+        let file = expected("; filename=\"up.txt\"\r\nContent-Type: text/plain\r\n\r\nhello upload\n");
+        let text = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb=c\r\n--B--\r\n";
+        assert_eq!(self::body(&loaded.cases[0]), file.replace("--B--\r\n", text), "{body}");
+    }
+    // Anywhere else they are no upload.
+    let text = "teststeps:\n- variables: {v: '${multipart_encoder($none)}'}\n  request: {method: POST, url: http://h/, body: $v}\n";
+    assert!(folder.load(text).is_err());
+}
+
+#[test]
 fn a_constant_file_that_cannot_be_sent_is_an_error_with_its_place() {
     let folder = Folder::new("missing");
     for (path, what) in [

@@ -6,10 +6,10 @@ use super::{
     case::CaseBuilder,
     checks::compile_checks,
     config::timeout,
-    fields::{asks_nothing, boolean, map, text, Fields},
+    fields::{boolean, map, text, Fields},
     report::{code, Report},
     steps::step_name,
-    upload::compile_upload,
+    upload::{compile_upload, is_content_type_call, is_encoder_variable, upload_fields},
     variables::{in_order, text_of, Definition},
 };
 use crate::{
@@ -67,9 +67,8 @@ pub(crate) fn compile_request(
     let cookies = compiler.cookies(&request);
     let (headers, body) = match headers {
         Some(mut headers) => {
-            let body = match upload(&request) {
+            let body = match upload_fields(step, &request, compiler.report) {
                 Some(upload) => {
-                    warn_beside_upload(&request, compiler.report);
                     let compiled = compile_upload(upload, &scope, &variables, compiler.report);
                     compiled.map(|(body, content_type)| {
                         if let Some(kind) = content_type {
@@ -157,17 +156,6 @@ fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
     }
 }
 
-/// The fields of the upload, which is the body where it is there and not empty (hrp spec 4).
-fn upload<'a>(request: &Fields<'a>) -> Option<&'a Node> {
-    request.get("upload").filter(|node| !asks_nothing(node, 0))
-}
-
-fn warn_beside_upload(request: &Fields<'_>, report: &mut Report) {
-    for (key, _) in ["body", "json", "data"].into_iter().filter_map(|name| request.entry(name)) {
-        report.warn(key.place, format!("\"{}\" is ignored: the request has an upload", key.text));
-    }
-}
-
 /// The step's own variables, as names for the rest of the step and as work to do before it (hrp spec 7.1, 7.2, 7.4).
 fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut Report) -> (Scope, Vec<Operation>) {
     let mut scope = builder.scope.clone();
@@ -180,7 +168,8 @@ fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut
     for (key, node) in entries {
         // A value that is exactly its own name means the layer below.
         let own_name = text_of(node).and_then(|text| sole_variable(text.trim())) == Some(&*key.text);
-        if !(own_name && scope.resolve_below_step(&key.text).is_some()) {
+        let is_skipped = own_name && scope.resolve_below_step(&key.text).is_some();
+        if !is_skipped && !is_encoder_variable(step, node) {
             definitions.push(Definition { name: &key.text, key, node });
         }
     }
@@ -273,6 +262,10 @@ impl Compiler<'_> {
         let mut headers = Vec::new();
         for (key, value) in config.iter().chain(own) {
             let value_text = text(value, "a header's value", self.report)?;
+            if is_content_type_call(value_text) {
+                // The upload brings its own.
+                continue;
+            }
             let Some(name) = self.header_name(key)? else { continue };
             let value_expr = self.text(value_text, Scan::Trimmed, value.place)?;
             if value_expr.const_text().is_some_and(|value| !is_header_value(&value)) {

@@ -3,12 +3,13 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    fields::map,
+    fields::{asks_nothing, map, Fields},
     report::{code, Report},
+    variables::text_of,
 };
 use crate::{
-    document::{Key, Node, Place},
-    expression::{compile_text, compile_value, CompileError, Expr, Piece, Scan, Scope, Variable},
+    document::{Key, Node, NodeKind, Place},
+    expression::{compile_text, compile_value, sole_variable, CompileError, Expr, Piece, Scan, Scope, Variable},
     operation::{Operation, SlotPlace},
     project::Project,
     request::{
@@ -16,6 +17,53 @@ use crate::{
         MAX_UPLOAD_BYTES,
     },
 };
+
+/// The fields of a request's upload: those of `upload`, where it is there and not empty, or the map that the body hands to
+/// `multipart_encoder`, by itself or through a variable of the step (hrp spec 4 and section 8).
+pub(crate) fn upload_fields<'a>(step: &Fields<'a>, request: &Fields<'a>, report: &mut Report) -> Option<&'a Node> {
+    let mut bodies = ["body", "json", "data"].into_iter().filter_map(|name| request.entry(name));
+    let Some(upload) = request.get("upload").filter(|node| !asks_nothing(node, 0)) else {
+        let (_, body) = bodies.next()?;
+        return encoded_map(step, body)
+            .or_else(|| encoded_map(step, variable(step, sole_variable(text_of(body)?.trim())?)?));
+    };
+    for (key, body) in bodies {
+        // hrp's own way to write an upload names it in both places.
+        if text_of(body).and_then(sole_variable) != Some("m_encoder") {
+            report.warn(key.place, format!("\"{}\" is ignored: the request has an upload", key.text));
+        }
+    }
+    Some(upload)
+}
+
+/// Whether a variable of a step is an upload for a body, which is no value of its own.
+pub(crate) fn is_encoder_variable(step: &Fields<'_>, value: &Node) -> bool {
+    encoded_map(step, value).is_some()
+}
+
+/// Whether a header's value is the content type of an upload, which the upload brings itself.
+pub(crate) fn is_content_type_call(value: &str) -> bool {
+    argument_of("multipart_content_type", value).is_some()
+}
+
+/// The map of `${multipart_encoder($map)}`, which a variable of the step holds.
+fn encoded_map<'a>(step: &Fields<'a>, call: &Node) -> Option<&'a Node> {
+    let argument = argument_of("multipart_encoder", text_of(call)?)?;
+    let node = variable(step, sole_variable(argument)?)?;
+    matches!(node.kind, NodeKind::Map(_)).then_some(node)
+}
+
+/// The argument where a text is exactly one call of the function.
+fn argument_of<'t>(function: &str, text: &'t str) -> Option<&'t str> {
+    let call = text.trim().strip_prefix("${")?.strip_suffix(")}")?;
+    Some(call.strip_prefix(function)?.strip_prefix('(')?.trim())
+}
+
+/// A variable of the step, as written.
+fn variable<'a>(step: &Fields<'a>, name: &str) -> Option<&'a Node> {
+    let NodeKind::Map(entries) = &step.get("variables")?.kind else { return None };
+    entries.iter().find_map(|(key, node)| (&*key.text == name).then_some(node))
+}
 
 /// Compiles an upload; where nothing in it changes it comes with the content type it needs. None where it reported an error.
 pub(crate) fn compile_upload(
