@@ -26,14 +26,16 @@ const LOOK_EVERY: Duration = Duration::from_micros(100);
 
 /// Milliseconds since the program's start, taskset's own included, of its connection and its first bytes.
 #[derive(Debug, Clone, Copy)]
-struct Stamps {
+pub(crate) struct Stamps {
     accepted_ms: f64,
-    first_bytes_ms: f64,
+    /// The first bytes of its first request.
+    pub(crate) first_bytes_ms: f64,
 }
 
 /// Starts Pummel ten times with one request for a server here.
 pub(crate) fn run(bench: &Bench) -> Result<(String, Vec<Verdict>), BenchError> {
-    let stamps = (0..TIMES).map(|_| once(bench)).collect::<Result<Vec<_>, _>>()?;
+    let one = || once(bench, |url| Ok(arguments(["hit", url, "-c", "1", "-n", "1"])));
+    let stamps = (0..TIMES).map(|_| one()).collect::<Result<Vec<_>, _>>()?;
     let heading = ["from the start to", "median ms", "least ms", "most ms"].map(String::from).to_vec();
     let mut rows = vec![heading];
     let accepted = Spread::of(stamps.iter().map(|stamps| stamps.accepted_ms));
@@ -48,13 +50,18 @@ pub(crate) fn run(bench: &Bench) -> Result<(String, Vec<Verdict>), BenchError> {
     Ok((table::markdown(&rows), verdict.into_iter().collect()))
 }
 
-fn once(bench: &Bench) -> Result<Stamps, BenchError> {
+/// One start of Pummel, with arguments that make it send a single request to a URL of a server here.
+pub(crate) fn once(
+    bench: &Bench,
+    args: impl FnOnce(&str) -> Result<Vec<String>, BenchError>,
+) -> Result<Stamps, BenchError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("listen on the loopback")?;
     let url = format!("http://{}/", listener.local_addr().doing("listen on the loopback")?);
+    let args = args(&url)?;
     thread::scope(|scope| {
         let start = Instant::now();
         let server = scope.spawn(move || serve_one(&listener, start));
-        let ran = bench.run_pummel(arguments(["hit", &url, "-c", "1", "-n", "1"]), PATIENCE.as_secs(), |_| {});
+        let ran = bench.run_pummel(args, PATIENCE.as_secs(), |_| {});
         let stamps = server.join().unwrap_or_else(|_| Err(io::Error::other("the server here panicked")));
         // A client that failed says more than a server nobody came to.
         ran?;

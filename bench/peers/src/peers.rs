@@ -215,19 +215,30 @@ pub(crate) struct WrkRequest {
     pub(crate) method: &'static str,
     /// Path and query.
     pub(crate) path: &'static str,
+    /// Header fields besides those every request has.
+    pub(crate) headers: &'static [(&'static str, &'static str)],
     /// JSON body, or empty for none.
     pub(crate) json: &'static str,
 }
 
+/// The content type a JSON body of a case has.
+const JSON_TYPE: &str = "application/json; charset=utf-8";
+
 /// A wrk script that sends the requests in turn. They are rendered once, so that Lua costs wrk as little as it can.
 pub(crate) fn wrk_script(requests: &[WrkRequest]) -> String {
     let mut script = String::from("local requests = {}\nlocal last = 0\n\nfunction init(args)\n");
-    for WrkRequest { method, path, json } in requests {
-        let body = match *json {
-            "" => String::new(),
-            json => format!(", {{['Content-Type'] = 'application/json'}}, '{json}'"),
-        };
-        let _ = writeln!(script, "  requests[#requests + 1] = wrk.format('{method}', '{path}'{body})");
+    for WrkRequest { method, path, headers, json } in requests {
+        let json_type = (!json.is_empty()).then_some(("Content-Type", JSON_TYPE));
+        let fields: Vec<String> =
+            headers.iter().copied().chain(json_type).map(|(name, value)| format!("['{name}'] = '{value}'")).collect();
+        let mut arguments = String::new();
+        if !fields.is_empty() {
+            let _ = write!(arguments, ", {{{}}}", fields.join(", "));
+        }
+        if !json.is_empty() {
+            let _ = write!(arguments, ", '{json}'");
+        }
+        let _ = writeln!(script, "  requests[#requests + 1] = wrk.format('{method}', '{path}'{arguments})");
     }
     script += "end\n\nfunction request()\n  last = last % #requests + 1\n  return requests[last]\nend\n";
     script
@@ -267,14 +278,17 @@ mod tests {
     #[test]
     fn the_script_renders_its_requests_once() {
         let requests = [
-            WrkRequest { method: "GET", path: "/a", json: "" },
-            WrkRequest { method: "POST", path: "/b", json: "{\"n\":1}" },
+            WrkRequest { method: "GET", path: "/a", headers: &[], json: "" },
+            WrkRequest { method: "GET", path: "/h", headers: &[("X-A", "1"), ("X-B", "2")], json: "" },
+            WrkRequest { method: "POST", path: "/b", headers: &[("X-A", "1")], json: "{\"n\":1}" },
         ];
         assert_eq!(
             wrk_script(&requests),
             "local requests = {}\nlocal last = 0\n\nfunction init(args)\n  \
              requests[#requests + 1] = wrk.format('GET', '/a')\n  \
-             requests[#requests + 1] = wrk.format('POST', '/b', {['Content-Type'] = 'application/json'}, '{\"n\":1}')\n\
+             requests[#requests + 1] = wrk.format('GET', '/h', {['X-A'] = '1', ['X-B'] = '2'})\n  \
+             requests[#requests + 1] = wrk.format('POST', '/b', {['X-A'] = '1', \
+             ['Content-Type'] = 'application/json; charset=utf-8'}, '{\"n\":1}')\n\
              end\n\nfunction request()\n  last = last % #requests + 1\n  return requests[last]\nend\n"
         );
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     bench::Bench,
+    csv_load,
     error::BenchError,
     first_request,
     flags::Flags,
@@ -34,6 +35,8 @@ enum Kind {
     UserMemory,
     /// Sockets opened, and the server's count against ours.
     Sockets,
+    /// The time a large CSV file adds to the start.
+    CsvLoad,
     /// Speed and memory over a long run.
     Soak,
 }
@@ -52,7 +55,7 @@ const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
 /// The path of the plain GET.
 const HELLO: &str = "/hello/yangfan";
 
-static SCENARIOS: [Scenario; 9] = [
+static SCENARIOS: [Scenario; 11] = [
     Scenario {
         name: "hit-64",
         about: "GET of one URL, 64 keep-alive connections",
@@ -90,8 +93,8 @@ static SCENARIOS: [Scenario; 9] = [
             load: Load::Case {
                 file: "scripts/cases/demo.yml",
                 requests: &[
-                    WrkRequest { method: "GET", path: HELLO, json: "" },
-                    WrkRequest { method: "GET", path: "/api/order", json: "" },
+                    WrkRequest { method: "GET", path: HELLO, headers: &[], json: "" },
+                    WrkRequest { method: "GET", path: "/api/order", headers: &[], json: "" },
                 ],
             },
             goals: &[Goal { versus: &[WRK], least: 1.00 }, Goal { versus: &["hrp boom"], least: 15.0 }],
@@ -99,23 +102,73 @@ static SCENARIOS: [Scenario; 9] = [
     },
     Scenario {
         name: "bodies",
-        about: "a JSON body, variables in URL and body, 2 JMESPath extracts, 4 asserts, 200 users",
+        about: "4 steps, each a JSON body, variables in URL, headers and body, 2 extracts, 4 asserts; 200 users",
         by_default: true,
         kind: Kind::Rounds {
             users: 200,
             load: Load::Case {
                 file: "scripts/cases/bodies.yml",
                 requests: &[
-                    WrkRequest { method: "GET", path: HELLO, json: "" },
+                    WrkRequest {
+                        method: "POST",
+                        path: HELLO,
+                        headers: &[("X-Trace", "yangfan/home"), ("X-User", "yangfan")],
+                        json: r#"{"page":"home","user":"yangfan"}"#,
+                    },
                     WrkRequest {
                         method: "POST",
                         path: "/api/order?user=yangfan",
+                        headers: &[("X-Trace", "yangfan/0"), ("X-User", "yangfan")],
                         json: r#"{"greeting":"hello yangfan","items":[1,2],"quantity":3,"user":"yangfan"}"#,
+                    },
+                    WrkRequest {
+                        method: "PUT",
+                        path: "/api/order/12345?user=yangfan",
+                        headers: &[("X-Trace", "yangfan/12345"), ("X-User", "yangfan")],
+                        json: r#"{"id":12345,"items":[3],"note":"changed by yangfan"}"#,
+                    },
+                    WrkRequest {
+                        method: "POST",
+                        path: "/api/order/12345/payment",
+                        headers: &[("X-Trace", "ok/5"), ("X-User", "yangfan")],
+                        json: r#"{"amount":12.5,"item":5,"order":12345,"state":"ok"}"#,
                     },
                 ],
             },
             goals: &[Goal { versus: &[WRK], least: 0.70 }],
         },
+    },
+    Scenario {
+        name: "checks",
+        about: "2 steps, each 5 extracts and 20 asserts, 200 users",
+        by_default: true,
+        kind: Kind::Rounds {
+            users: 200,
+            load: Load::Case {
+                file: "scripts/cases/checks.yml",
+                requests: &[
+                    WrkRequest {
+                        method: "POST",
+                        path: "/api/order?user=yangfan",
+                        headers: &[("X-User", "yangfan")],
+                        json: r#"{"quantity":3,"user":"yangfan"}"#,
+                    },
+                    WrkRequest {
+                        method: "GET",
+                        path: "/api/order/12345?item=1",
+                        headers: &[("X-State", "ok"), ("X-User", "yangfan")],
+                        json: "",
+                    },
+                ],
+            },
+            goals: &[Goal { versus: &[WRK], least: 0.40 }],
+        },
+    },
+    Scenario {
+        name: "csv-load",
+        about: "from the start of the program to its first request where the case takes 100,000 rows from a CSV file",
+        by_default: true,
+        kind: Kind::CsvLoad,
     },
     Scenario {
         name: "memory",
@@ -211,6 +264,7 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
         Kind::UserMemory => memory::users(bench),
         Kind::FirstRequest => first_request::run(bench),
         Kind::Sockets => sockets::run(bench),
+        Kind::CsvLoad => csv_load::run(bench),
         Kind::Soak => soak::run(bench, flags.soak_seconds),
     }
 }

@@ -100,3 +100,19 @@ fn calls_and_what_is_put_together_to_be_checked() {
     ));
     assert_eq!(allocations(&case), 0);
 }
+
+#[test]
+fn uploads_of_files_and_texts() {
+    // Its name ends in what the first step extracts.
+    let file = std::env::temp_dir().join(format!("pummel-allocations-{}-12345", std::process::id()));
+    std::fs::write(&file, "contents").unwrap();
+    let path = file.to_str().unwrap();
+    let case = case(&format!(
+        "- request: {{method: GET, url: /}}\n  extract: {{id: body.data.id, token: body.data.token}}\n\
+         - request: {{method: POST, url: /, upload: {{fixed: '@{path}', read: '@{}$id;filename=$id.png', \
+         text: '$token;type=text/plain'}}}}\n",
+        path.trim_end_matches("12345"),
+    ));
+    assert_eq!(allocations(&case), 0);
+    std::fs::remove_file(file).unwrap();
+}

@@ -30,3 +30,18 @@ fn json_cases() {
 fn expressions_on_bodies() {
     replay("jmespath_body", check::jmespath_body);
 }
+
+#[test]
+fn expressions_in_every_place() {
+    replay("expression", check::expression);
+}
+
+#[test]
+fn csv_files() {
+    replay("csv", check::csv);
+}
+
+#[test]
+fn cases_that_refer_to_others() {
+    replay("references", check::references);
+}

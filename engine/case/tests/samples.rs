@@ -15,6 +15,7 @@ fn cases_whose_every_step_passes() {
         "03_validators_pass.yml",
         "05_expressions.yml",
         "08_extract.yml",
+        "10_upload.yml",
         "11_headers_cookies.yml",
         "12_urls.yml",
         "29_dollar_data.yml",

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Calls, Expr, Phase, StepWork, Variable};
-use crate::{operation::Operation, project::Project, value::Value};
+use crate::{operation::Operation, project::Project, request::Uploads, value::Value};
 
 /// How much one case may grow by putting variables into others. A few lines that double each other could otherwise ask for more
 /// memory than there is.
@@ -38,6 +38,8 @@ pub(crate) struct Scope {
     pub(crate) phase: Phase,
     /// Names the step has extracted at this place: they stand above the special variables.
     pub(crate) own_extracts: Vec<Box<str>>,
+    /// Files the uploads of the case send.
+    pub(crate) uploads: Uploads,
 }
 
 /// Bytes left, counted down by every clone of a scope together.
@@ -99,6 +101,12 @@ impl Scope {
         };
         let Some(slot) = self.extracted.get(name) else { return below };
         Some(Expr::Variable(Variable::Kept { slot: *slot, fallback: below.map(Arc::new), missing: missing(name) }))
+    }
+
+    /// A variable of the environment, for functions: the project's above the process's (hrp spec 5.2, section 8).
+    #[allow(dead_code)] // The functions that read it come with the expressions that call them.
+    pub(crate) fn environment(&self, name: &str) -> Option<String> {
+        self.project.environment(name)
     }
 
     /// Takes bytes off what a case may grow by; false where nothing is left.

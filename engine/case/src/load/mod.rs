@@ -1,7 +1,7 @@
 //! From files to compiled cases.
 //!
 //! `files` finds them, `context` reads what they refer to, `project` is what lies around them. `case`, `config`, `parameters`,
-//! `setup`, `steps` (`request`, `checks`, `api`, `testcase`, `marks`) compile what they hold into an `assembly`, each reporting to a
+//! `setup`, `steps` (`request`, `upload`, `checks`, `api`, `testcase`, `marks`) compile what they hold into an `assembly`, each reporting to a
 //! `Report` and going on, so that one run shows every mistake of a file. `fields` reads declared keys, `diagnostic` is what a
 //! person sees.
 
@@ -26,6 +26,7 @@ mod setup;
 mod steps;
 mod testcase;
 mod think;
+mod upload;
 mod variables;
 
 pub use diagnostic::{Diagnostic, LoadError};

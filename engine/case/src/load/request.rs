@@ -6,10 +6,11 @@ use super::{
     case::CaseBuilder,
     checks::compile_checks,
     config::timeout,
-    fields::{asks_nothing, boolean, map, text, Fields},
+    fields::{boolean, map, text, Fields},
     hooks::compile_hooks,
     report::{code, Report},
     steps::{name_template, step_name},
+    upload::{compile_upload, is_content_type_call, is_encoder_variable, upload_fields},
     variables::{in_order, text_of, Definition},
 };
 use crate::{
@@ -78,7 +79,18 @@ pub(crate) fn compile_request(
     let cookies = compiler.cookies(&request);
     let (headers, body) = match headers {
         Some(mut headers) => {
-            let body = compiler.body(&request, &mut headers);
+            let body = match upload_fields(step, &request, compiler.report) {
+                Some(upload) => {
+                    let compiled = compile_upload(upload, &scope, &operations, compiler.report);
+                    compiled.map(|(body, content_type)| {
+                        if let Some(kind) = content_type {
+                            put_header(&mut headers, content_type_header(&kind));
+                        }
+                        body
+                    })
+                }
+                None => compiler.body(&request, &mut headers),
+            };
             (Some(headers), body)
         }
         None => (None, None),
@@ -152,11 +164,6 @@ fn method(request: &Fields<'_>, node: &Node, report: &mut Report) -> Option<Stri
 
 /// Fields of hrp that are not built yet, unless they ask for what happens anyway.
 fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
-    if let Some((key, node)) = request.entry("upload") {
-        if !asks_nothing(node, 0) {
-            report.not_built(key.place, "\"upload\" of a request");
-        }
-    }
     if let Some((key, node)) = request.entry("http2") {
         if boolean(node, "request.http2", report) == Some(true) {
             report.not_built(key.place, "HTTP/2 (http2)");
@@ -179,7 +186,8 @@ pub(crate) fn step_variables(
     for (key, node) in entries {
         // A value that is exactly its own name means the layer below.
         let own_name = text_of(node).and_then(|text| sole_variable(text.trim())) == Some(&*key.text);
-        if !(own_name && scope.resolve_below_step(&key.text).is_some()) {
+        let is_skipped = own_name && scope.resolve_below_step(&key.text).is_some();
+        if !is_skipped && !is_encoder_variable(step, node) {
             definitions.push(Definition { name: &key.text, key, node });
         }
     }
@@ -278,6 +286,10 @@ impl Compiler<'_> {
         let mut headers = Vec::new();
         for (key, value) in config.iter().chain(own) {
             let value_text = text(value, "a header's value", self.report)?;
+            if is_content_type_call(value_text) {
+                // The upload brings its own.
+                continue;
+            }
             let Some(name) = self.header_name(key)? else { continue };
             let value_expr = self.text(value_text, Scan::Trimmed, value.place)?;
             if value_expr.const_text().is_some_and(|value| !is_header_value(&value)) {
@@ -394,7 +406,11 @@ fn is_text(expr: &Expr) -> bool {
 }
 
 fn json_type() -> HeaderProgram {
-    HeaderProgram { name: HeaderName::Known("Content-Type".into()), value: Expr::constant(Value::text(JSON_TYPE)) }
+    content_type_header(JSON_TYPE)
+}
+
+fn content_type_header(kind: &str) -> HeaderProgram {
+    HeaderProgram { name: HeaderName::Known("Content-Type".into()), value: Expr::constant(Value::text(kind)) }
 }
 
 /// Puts a header at its sorted place, over one of the same name. Names known only later stand at the end, in order, and are

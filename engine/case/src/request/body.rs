@@ -1,6 +1,6 @@
 //! Bodies (hrp spec 11.6).
 
-use super::{form::FormEncoded, rendered::RenderedRequest};
+use super::{form::FormEncoded, multipart::MultipartProgram, rendered::RenderedRequest};
 use crate::{
     error::StepError,
     expression::{Expr, MapEntry},
@@ -28,6 +28,8 @@ pub(crate) enum BodyProgram {
     Form(Box<[MapEntry]>),
     /// What it is depends on values, or on a content type, that are known only when the step runs.
     ByValue(Expr),
+    /// An upload with variables in it.
+    Multipart(Box<MultipartProgram>),
 }
 
 impl BodyProgram {
@@ -53,6 +55,7 @@ impl BodyProgram {
                 Some(value) => render_value(value?, out)?,
                 None => render_value(expr.evaluate(session)?.operand(), out)?,
             },
+            BodyProgram::Multipart(program) => program.render(session, out)?,
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Requests: what a step says about one, compiled to a program, and rendered into reused buffers.
 //!
 //! Read [`Origin`] and [`RenderedRequest`] for what comes out, `target` and `escape` for URLs, `headers` and `body` for the
-//! rest, `program` for the order of work.
+//! rest, `multipart`, `uploads` and `upload_files` for uploads, `program` for the order of work.
 
 mod body;
 mod cookies;
@@ -9,12 +9,16 @@ mod escape;
 mod form;
 mod headers;
 mod hrp_path;
+mod media_type;
+mod multipart;
 mod object;
 mod origin;
 mod program;
 mod redirect;
 mod rendered;
 mod target;
+mod upload_files;
+mod uploads;
 
 pub(crate) use body::{push_form_map, BodyProgram, FORM_TYPE, JSON_TYPE};
 pub(crate) use cookies::CookieProgram;
@@ -22,9 +26,12 @@ pub(crate) use escape::push_form;
 pub(crate) use headers::{
     canonical_name, is_header_name, is_header_value, is_ignored_header, HeaderName, HeaderProgram,
 };
+pub(crate) use multipart::{fixed_body, FieldError, FieldValue, FixedPart, MultipartProgram, Part, MAX_UPLOAD_BYTES};
 pub(crate) use object::request_value;
 pub use origin::Origin;
 pub(crate) use origin::OriginParts;
 pub(crate) use program::{ParamProgram, RequestProgram, TargetProgram};
 pub use rendered::RenderedRequest;
 pub(crate) use target::{build_target, TargetStyle};
+pub(crate) use upload_files::FileError;
+pub(crate) use uploads::{Uploads, MAX_CASE_BYTES};

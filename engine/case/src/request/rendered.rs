@@ -97,6 +97,13 @@ impl RenderedRequest {
         self.headers.insert(at, HeaderSpan { name, value });
     }
 
+    /// Adds a header at its sorted place, in place of all of the same name.
+    pub(crate) fn replace_header(&mut self, name: &str, value: &str) {
+        let head = &self.head;
+        self.headers.retain(|span| &head[span.name.start as usize..span.name.end as usize] != name);
+        self.insert_header(name, value);
+    }
+
     /// Sorts by name; of several with one name the last appended stays (a step's header over its config's).
     pub(crate) fn sort_headers(&mut self) {
         let head = &self.head;

@@ -1,7 +1,10 @@
 //! What must hold for any file and any response whatever, shared by the property tests, the corpus replay and the fuzz targets.
 
-#![allow(dead_code)] // Each of them uses its part.
+#![allow(dead_code, unused_imports)] // Each of them uses its part.
 
+mod language;
+
+pub(crate) use language::{csv, expression, references};
 use pummel_case::{
     load_text, Case, Diagnostic, Headers, Journal, LoadOptions, Prepared, Progress, RenderedRequest, RequestStep,
     ResponseView, Session, Step, StepError,
@@ -80,8 +83,12 @@ fn case_file(name: &str, text: &str) {
 
 /// Every diagnostic can be rendered and names a place inside the file.
 fn show(diagnostics: &[Diagnostic], text: &str) {
+    show_within(diagnostics, text.split('\n').count());
+}
+
+/// The same for files of so many lines.
+fn show_within(diagnostics: &[Diagnostic], lines: usize) {
     let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none());
-    let lines = text.split('\n').count();
     for diagnostic in diagnostics {
         let mut out = String::new();
         handler.render_report(&mut out, diagnostic).expect("it can be shown");
@@ -154,7 +161,8 @@ fn walk(steps: &[Step], session: &mut Session) -> Vec<String> {
                     .all(|(name, value)| !name.contains(['\r', '\n']) && !value.contains(['\r', '\n'])));
                 assert!(out.target().starts_with('/') && out.target().bytes().all(|b| (0x21..0x7f).contains(&b)));
                 let headers: Vec<_> = out.headers().collect();
-                seen.push(format!("{} {} {headers:?} {:?}", out.origin(), out.target(), out.body()));
+                let sent = format!("{} {} {headers:?} {:?}", out.origin(), out.target(), out.body().map(escaped));
+                seen.push(without_boundary(&sent, &out));
             }
             Err(error) => seen.push(error.to_string()),
         }
@@ -163,6 +171,16 @@ fn walk(steps: &[Step], session: &mut Session) -> Vec<String> {
         }
     }
     seen
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+/// The boundary of an upload is another one each time.
+fn without_boundary(sent: &str, request: &RenderedRequest) -> String {
+    let boundary = request.headers().find_map(|(_, value)| value.strip_prefix("multipart/form-data; boundary="));
+    boundary.map_or_else(|| sent.to_owned(), |boundary| sent.replace(boundary, "boundary"))
 }
 
 /// Has a step check a response with this body.
