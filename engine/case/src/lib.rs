@@ -44,6 +44,7 @@ mod operation;
 mod parameters;
 mod plain;
 mod progress;
+mod project;
 mod request;
 mod response;
 mod session;

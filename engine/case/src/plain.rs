@@ -53,6 +53,8 @@ impl Case {
         Ok(Case {
             name: Arc::from(name),
             path: None,
+            project_root: std::path::PathBuf::new(),
+            plugin_file: None,
             weight: 0,
             request_timeout: None,
             steps,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Expr, Variable};
-use crate::value::Value;
+use crate::{project::Project, value::Value};
 
 /// How much one case may grow by putting variables into others. A few lines that double each other could otherwise ask for more
 /// memory than there is.
@@ -28,6 +28,8 @@ pub(crate) struct Scope {
     pub(crate) extracted: HashMap<Box<str>, usize>,
     /// The step's own variables.
     pub(crate) step: HashMap<Box<str>, Binding>,
+    /// The project around the file, for functions that read files or the environment.
+    pub(crate) project: Arc<Project>,
     /// What is left of [`MAX_FOLDED_BYTES`], shared by all scopes of a case.
     pub(crate) budget: Budget,
 }
@@ -67,6 +69,12 @@ impl Scope {
         };
         let Some(slot) = self.extracted.get(name) else { return below };
         Some(Expr::Variable(Variable::Kept { slot: *slot, fallback: below.map(Arc::new), missing: missing(name) }))
+    }
+
+    /// A variable of the environment, for functions: the project's above the process's (hrp spec 5.2, section 8).
+    #[allow(dead_code)] // The functions that read it come with the expressions that call them.
+    pub(crate) fn environment(&self, name: &str) -> Option<String> {
+        self.project.environment(name)
     }
 
     /// Takes bytes off what a case may grow by; false where nothing is left.

@@ -150,7 +150,11 @@ fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
 }
 
 /// The step's own variables, as names for the rest of the step and as work to do before it (hrp spec 7.1, 7.2, 7.4).
-fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut Report) -> (Scope, Vec<Operation>) {
+pub(crate) fn step_variables(
+    step: &Fields<'_>,
+    builder: &mut CaseBuilder<'_>,
+    report: &mut Report,
+) -> (Scope, Vec<Operation>) {
     let mut scope = builder.scope.clone();
     let mut work = Vec::new();
     let entries = match step.get("variables") {
