@@ -77,7 +77,7 @@ fn request_parse_get(bencher: Bencher<'_, '_>) {
 
 fn encode(bencher: Bencher<'_, '_>, method: &str, headers: &[(&str, &str)], body: Option<&[u8]>) {
     let mut out = Vec::with_capacity(1024);
-    let options = EncodeOptions { close: false, user_agent: "pummel/0.1" };
+    let options = EncodeOptions { user_agent: "pummel/0.1", ..EncodeOptions::default() };
     bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
         out.clear();
         let headers = black_box(headers).iter().copied();

@@ -1,11 +1,15 @@
 //! What a connection does with the bytes that arrive: one HTTP/1.1 response at a time.
 
+use std::net::SocketAddr;
+
 use pummel_http::{Keep, Limits, Progress, ProtocolError, Response, ResponseParser};
-use pummel_ring::{Flow, Sink};
+use pummel_ring::{now_ns, Flow, Sink};
 
 /// The protocol state of one connection; the driver feeds it.
 pub(crate) struct Http1 {
     parser: ResponseParser,
+    /// The server's address.
+    pub(crate) peer: SocketAddr,
     /// The response being read, or the last one.
     pub(crate) response: Response,
     state: State,
@@ -13,6 +17,10 @@ pub(crate) struct Http1 {
     surplus: bool,
     /// A byte of the present response has arrived.
     pub(crate) answered: bool,
+    /// The first byte of the present response is to be stamped.
+    timed: bool,
+    /// When it arrived, if it was to be stamped; 0 until it has.
+    pub(crate) first_byte_ns: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,23 +40,28 @@ pub(crate) enum Reading {
 }
 
 impl Http1 {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(peer: SocketAddr, limits: Limits) -> Self {
         Self {
             parser: ResponseParser::new(limits),
+            peer,
             response: Response::default(),
             state: State::Idle,
             surplus: false,
             answered: false,
+            timed: false,
+            first_byte_ns: 0,
         }
     }
 
-    /// Makes ready for the response of a request about to be sent.
+    /// Makes ready for the response of a request about to be sent. `timed` stamps its first byte, for a functional run.
     #[inline]
-    pub(crate) fn begin(&mut self, head_request: bool, keep: Keep) {
+    pub(crate) fn begin(&mut self, head_request: bool, keep: Keep, timed: bool) {
         self.parser.begin(head_request, keep);
         self.response.reset();
         self.state = State::Reading;
         self.answered = false;
+        self.timed = timed;
+        self.first_byte_ns = 0;
     }
 
     /// How far the response is.
@@ -96,6 +109,9 @@ impl Sink for Http1 {
             return Flow::More;
         }
         self.answered = true;
+        if self.timed && self.first_byte_ns == 0 {
+            self.first_byte_ns = now_ns();
+        }
         match self.parser.feed(bytes, &mut self.response) {
             Ok(Progress::NeedMore) => Flow::More,
             Ok(Progress::Complete { consumed }) => {
@@ -114,16 +130,20 @@ impl Sink for Http1 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
     use pummel_http::{Keep, Limits};
-    use pummel_ring::{Flow, Sink};
+    use pummel_ring::{now_ns, Flow, Sink};
 
     use super::{Http1, Reading};
+
+    const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
     fn reading(head: bool) -> Http1 {
-        let mut connection = Http1::new(Limits::default());
-        connection.begin(head, Keep::default());
+        let mut connection = Http1::new(PEER, Limits::default());
+        connection.begin(head, Keep::default(), false);
         connection
     }
 
@@ -134,6 +154,21 @@ mod tests {
         assert_eq!(connection.reading(), Reading::Complete);
         assert_eq!(connection.response.status, 200);
         assert!(connection.reusable());
+    }
+
+    #[test]
+    fn the_first_byte_is_stamped_where_asked_and_once() {
+        let mut connection = reading(false);
+        connection.on_data(OK);
+        assert_eq!(connection.first_byte_ns, 0, "nobody asked");
+        connection.begin(false, Keep::default(), true);
+        assert_eq!(connection.first_byte_ns, 0);
+        let before = now_ns();
+        connection.on_data(&OK[..1]);
+        let stamp = connection.first_byte_ns;
+        assert!(before <= stamp && stamp <= now_ns());
+        connection.on_data(&OK[1..]);
+        assert_eq!((connection.first_byte_ns, connection.reading()), (stamp, Reading::Complete));
     }
 
     #[test]

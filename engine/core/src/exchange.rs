@@ -1,10 +1,18 @@
 //! One request on the wire: a connection, the bytes out, the response in, and once more if the connection was dead.
 
-use std::{borrow::Cow, cell::RefCell, future::poll_fn, io, net::SocketAddr, task::Poll};
+use std::{
+    borrow::Cow,
+    cell::RefCell,
+    future::{poll_fn, Future},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    task::Poll,
+};
 
 use pummel_case::{RenderedRequest, RequestStep};
-use pummel_http::{Limits, ProtocolError};
-use pummel_ring::{now_ns, End, Event, Payload};
+use pummel_http::{Keep, Limits, ProtocolError};
+use pummel_ring::{now_ns, End, Event, Payload, RunBytes};
 use pummel_stats::Exchanges;
 
 use crate::{
@@ -15,6 +23,7 @@ use crate::{
     pool::{Connection, IdleConnections},
     program::{encode, Exchange},
     shard::Shard,
+    ExchangeRecord,
 };
 
 /// What went over the wire for one request, filled as it happens so that it is right however the request ends.
@@ -23,11 +32,11 @@ pub(crate) struct Tally {
     pub(crate) exchanges: Exchanges,
     pub(crate) bytes_sent: u64,
     pub(crate) bytes_received: u64,
-    /// When the first byte was handed to the kernel; 0 if none was.
+    /// When the first byte was handed to the kernel, of the first request where redirects were followed; 0 if none was.
     pub(crate) sent_ns: u64,
     /// When the last body byte arrived, or the failure was seen.
     pub(crate) done_ns: u64,
-    /// What passed between due and sent without being the engine's: on a dead connection, and opening a new one.
+    /// What passed between due and the first byte sent without being the engine's: on a dead connection, and opening a new one.
     pub(crate) network_ns: u64,
 }
 
@@ -43,17 +52,20 @@ impl Tally {
         self.done_ns = now_ns();
     }
 
-    /// Enters what the connection did for this request.
+    /// Enters what a connection did for this request.
     #[inline]
-    fn settle(&mut self, connection: &Connection, done_ns: u64) {
-        self.sent_ns = connection.sent_ns();
+    fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) {
+        let sent_ns = connection.sent_ns();
         self.done_ns = done_ns;
-        self.bytes_received = connection.with(|http| http.response.wire_bytes);
-        if self.sent_ns == 0 {
+        self.bytes_received += connection.with(|http| http.response.wire_bytes);
+        if sent_ns == 0 {
             self.exchanges.unsent += 1;
-            self.bytes_sent = 0;
-        } else {
-            self.exchanges.sent += 1;
+            return;
+        }
+        self.exchanges.sent += 1;
+        self.bytes_sent += sent_bytes;
+        if self.sent_ns == 0 {
+            self.sent_ns = sent_ns;
         }
     }
 }
@@ -91,31 +103,67 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) exchange: &'a Exchange,
     pub(crate) step: &'a RequestStep,
     pub(crate) origin: OriginId,
-    /// The request, where it is not a constant of the program.
-    pub(crate) rendered: Option<&'a RenderedRequest>,
+    pub(crate) request: &'a RenderedRequest,
+    /// The same as bytes, where it is a constant of the program.
+    pub(crate) encoded: Option<RunBytes>,
+}
+
+/// A response: it stands in the sink of the connection it came on.
+pub(crate) struct Answered {
+    pub(crate) connection: Connection,
+    pub(crate) origin: OriginId,
+}
+
+/// One request on its way to one origin.
+pub(crate) struct Hop<'a> {
+    pub(crate) request: &'a RenderedRequest,
+    pub(crate) method: &'a str,
+    pub(crate) origin: OriginId,
+    /// The same as bytes, to be sent where there are no cookies.
+    pub(crate) encoded: Option<RunBytes>,
+    /// Cookies of the jar, for its `Cookie` field.
+    pub(crate) cookies: &'a [u8],
+    pub(crate) head_request: bool,
+    pub(crate) keep: Keep,
+    /// It may be sent again on a fresh connection where an idle one was dead.
+    pub(crate) retry_stale: bool,
+    /// From its first byte to the end of the response.
+    pub(crate) timeout_ns: u64,
+    /// When it was due.
+    pub(crate) begin_ns: u64,
+    /// Until when it must be over, though it has more time by its own limit: that of the request it is part of.
+    pub(crate) until_ns: u64,
+}
+
+/// The failure of a request to one host more than a core keeps track of.
+pub(crate) fn too_many_hosts() -> Unanswered {
+    Unanswered::Failed(Kind::Request, Cow::Borrowed("too many different hosts in one run"))
 }
 
 impl Shard {
     /// Sends a request and receives its response, which then stands in the connection's sink.
-    pub(crate) async fn exchange(
+    pub(crate) async fn hop(
         &self,
         idle: &RefCell<IdleConnections>,
-        outgoing: &Outgoing<'_>,
-        from_ns: u64,
+        hop: &Hop<'_>,
         tally: &mut Tally,
+        mut record: Option<&mut ExchangeRecord>,
     ) -> Result<Connection, Unanswered> {
+        if let Some(record) = record.as_deref_mut() {
+            record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
+        }
         let mut lost_from_ns = u64::MAX;
-        let reused = idle.borrow_mut().take(outgoing.origin, || self.recorder.borrow_mut().connection_closed());
+        let reused = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
         if let Some(connection) = reused {
             self.recorder.borrow_mut().connection_reused();
-            match self.attempt(&connection, outgoing, from_ns, true, tally).await {
+            match self.attempt(&connection, hop, hop.begin_ns, true, tally, record.as_deref_mut()).await {
                 Ok(()) => return Ok(connection),
                 Err(Attempt::Ended(unanswered)) => {
                     self.recorder.borrow_mut().connection_closed();
                     return Err(unanswered);
                 }
                 Err(Attempt::Unwritable(unanswered)) => {
-                    idle.borrow_mut().put(outgoing.origin, connection);
+                    idle.borrow_mut().put(hop.origin, connection);
                     return Err(unanswered);
                 }
                 Err(Attempt::Stale) => {}
@@ -124,26 +172,26 @@ impl Shard {
             recorder.connection_closed();
             recorder.connection_stale();
             drop(recorder);
-            lost_from_ns = from_ns;
+            lost_from_ns = hop.begin_ns;
             tally.exchanges.stale_retries += 1;
-            tally.sent_ns = 0;
-            tally.bytes_sent = 0;
             if self.aborted() {
                 tally.never_sent();
                 return Err(Unanswered::Abandoned);
             }
         }
         lost_from_ns = lost_from_ns.min(now_ns());
-        let connection = match self.open(outgoing.origin, from_ns).await {
+        let connection = match self.open(hop, record.as_deref_mut()).await {
             Ok(connection) => connection,
             Err(unanswered) => {
                 tally.never_sent();
                 return Err(unanswered);
             }
         };
-        let opened_ns = now_ns().max(from_ns);
-        tally.network_ns = opened_ns.saturating_sub(lost_from_ns);
-        match self.attempt(&connection, outgoing, opened_ns, false, tally).await {
+        let opened_ns = now_ns().max(hop.begin_ns);
+        if tally.sent_ns == 0 {
+            tally.network_ns = opened_ns.saturating_sub(lost_from_ns);
+        }
+        match self.attempt(&connection, hop, opened_ns, false, tally, record).await {
             Ok(()) => Ok(connection),
             Err(Attempt::Ended(unanswered)) => {
                 self.recorder.borrow_mut().connection_closed();
@@ -151,7 +199,7 @@ impl Shard {
             }
             Err(Attempt::Unwritable(unanswered)) => {
                 connection.set_deadline(0);
-                idle.borrow_mut().put(outgoing.origin, connection);
+                idle.borrow_mut().put(hop.origin, connection);
                 Err(unanswered)
             }
             Err(Attempt::Stale) => unreachable!("only a reused connection is stale"),
@@ -159,16 +207,24 @@ impl Shard {
     }
 
     /// Opens a connection to one of the origin's addresses; where one takes none, to the next.
-    async fn open(&self, origin: OriginId, from_ns: u64) -> Result<Connection, Unanswered> {
+    async fn open(&self, hop: &Hop<'_>, mut record: Option<&mut ExchangeRecord>) -> Result<Connection, Unanswered> {
         let mut deadline_ns = None;
         loop {
-            let Some(address) = self.address(origin).await else {
-                return Err(if self.aborted() { Unanswered::Abandoned } else { Kind::Dns.into() });
-            };
+            let begin_ns = now_ns();
+            let found = self.address_until(hop.origin, hop.until_ns).await;
+            let found_ns = now_ns();
+            if let Some(record) = record.as_deref_mut() {
+                record.opened(found_ns - begin_ns, 0);
+            }
+            let address = found?;
             // One limit for all addresses, from when there is one.
             let limit_ns = nanos(self.plan.network.connect_timeout);
-            let until_ns = *deadline_ns.get_or_insert_with(|| now_ns().max(from_ns).saturating_add(limit_ns));
-            let (kind, message) = match self.connect(address, until_ns).await {
+            let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
+            let connected = self.connect(address, own_ns.min(hop.until_ns)).await;
+            if let Some(record) = record.as_deref_mut() {
+                record.opened(0, now_ns() - found_ns);
+            }
+            let (kind, message) = match connected {
                 Ok(connection) => {
                     self.recorder.borrow_mut().connection_opened();
                     return Ok(connection);
@@ -177,12 +233,30 @@ impl Shard {
                 Err(Unanswered::Failed(kind, message)) => (kind, message),
             };
             self.recorder.borrow_mut().connection_error();
-            let another = kind != Kind::Descriptors && self.origins.borrow_mut().unreachable(origin, address, now_ns());
+            if kind == Kind::ConnectTimeout && hop.until_ns < own_ns {
+                return Err(Kind::RequestTimeout.into());
+            }
+            let origins = &self.origins;
+            let another = kind != Kind::Descriptors && origins.borrow_mut().unreachable(hop.origin, address, now_ns());
             if !another || kind == Kind::ConnectTimeout {
                 self.ran_short(kind);
                 return Err(Unanswered::Failed(kind, message));
             }
         }
+    }
+
+    /// The address for a new connection, unless the time is up first.
+    async fn address_until(&self, origin: OriginId, until_ns: u64) -> Result<SocketAddr, Unanswered> {
+        let mut lookup = pin!(self.address(origin));
+        let mut limit = pin!(self.ring.sleep_until(until_ns));
+        poll_fn(|cx| match lookup.as_mut().poll(cx) {
+            Poll::Ready(Some(address)) => Poll::Ready(Ok(address)),
+            Poll::Ready(None) if self.aborted() => Poll::Ready(Err(Unanswered::Abandoned)),
+            Poll::Ready(None) => Poll::Ready(Err(Kind::Dns.into())),
+            Poll::Pending if until_ns == u64::MAX => Poll::Pending,
+            Poll::Pending => limit.as_mut().poll(cx).map(|()| Err(Kind::RequestTimeout.into())),
+        })
+        .await
     }
 
     /// Opens a connection to an address.
@@ -196,7 +270,7 @@ impl Shard {
         };
         let connection = self
             .ring
-            .connect(address, Http1::new(Limits::default()))
+            .connect(address, Http1::new(address, Limits::default()))
             .map_err(|error| failed(error.raw_os_error().unwrap_or_default()))?;
         connection.set_deadline(deadline_ns);
         match self.event(&connection).await {
@@ -222,83 +296,88 @@ impl Shard {
     async fn attempt(
         &self,
         connection: &Connection,
-        outgoing: &Outgoing<'_>,
+        hop: &Hop<'_>,
         from_ns: u64,
         reused: bool,
         tally: &mut Tally,
+        record: Option<&mut ExchangeRecord>,
     ) -> Result<(), Attempt> {
-        let exchange = outgoing.exchange;
-        let payload = match (exchange.constant, outgoing.rendered) {
-            (Some((bytes, _)), _) => {
-                tally.bytes_sent = bytes.len() as u64;
-                Payload::Run(bytes)
-            }
-            (None, Some(rendered)) => {
+        let payload = match hop.encoded {
+            Some(bytes) if hop.cookies.is_empty() => Payload::Run(bytes),
+            _ => {
                 let mut buffer = connection.take_buffer();
                 let origins = self.origins.borrow();
-                let authority = origins.authority(outgoing.origin);
-                if let Err(error) = encode(&mut buffer, outgoing.step, rendered, authority, &self.plan.network) {
+                let authority = origins.authority(hop.origin);
+                let network = &self.plan.network;
+                if let Err(error) = encode(&mut buffer, hop.method, hop.request, authority, hop.cookies, network) {
                     connection.return_buffer(buffer);
                     tally.never_sent();
                     let failed = Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()));
                     return Err(Attempt::Unwritable(failed));
                 }
-                tally.bytes_sent = buffer.len() as u64;
                 Payload::Owned(buffer)
             }
-            (None, None) => unreachable!("a request is constant or rendered"),
         };
-        connection.with(|http| http.begin(exchange.head_request, exchange.keep));
-        connection.set_deadline(from_ns.saturating_add(exchange.timeout_ns));
+        let sent_bytes = match &payload {
+            Payload::Run(bytes) => bytes.len() as u64,
+            Payload::Owned(bytes) => bytes.len() as u64,
+        };
+        connection.with(|http| http.begin(hop.head_request, hop.keep, record.is_some()));
+        connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
         connection.send(payload);
 
-        let ended = loop {
+        let (done_ns, ended) = loop {
             let event = self.event(connection).await;
-            match event {
-                Some(Event::Connected) => {}
+            let failed = match event {
+                Some(Event::Connected) => continue,
                 Some(Event::Data { at_ns }) => match connection.with(|http| http.reading()) {
-                    Reading::Unfinished => {}
-                    Reading::Complete => {
-                        tally.settle(connection, at_ns);
-                        tally.exchanges.answered += 1;
-                        return Ok(());
-                    }
-                    Reading::Failed(error) => break broken(error),
+                    Reading::Unfinished => continue,
+                    Reading::Complete => break (at_ns, Ok(())),
+                    Reading::Failed(error) => broken(error),
                 },
                 Some(Event::End(end)) => match connection.with(|http| at_end(http, end)) {
-                    Reading::Complete => {
-                        tally.settle(connection, now_ns());
-                        tally.exchanges.answered += 1;
-                        return Ok(());
-                    }
+                    Reading::Complete => break (now_ns(), Ok(())),
                     _ if reused && !connection.with(|http| http.answered) => {
-                        if exchange.retry_stale {
+                        if hop.retry_stale {
                             return Err(Attempt::Stale);
                         }
-                        break Kind::Reset.into();
+                        Kind::Reset.into()
                     }
-                    Reading::Failed(error) if end == End::Eof => break broken(error),
-                    _ if end == End::Eof => break Kind::ClosedEarly.into(),
-                    _ => break Kind::Reset.into(),
+                    Reading::Failed(error) if end == End::Eof => broken(error),
+                    _ if end == End::Eof => Kind::ClosedEarly.into(),
+                    _ => Kind::Reset.into(),
                 },
                 Some(Event::Timeout) => {
                     let now = now_ns();
-                    let deadline_ns = deadline_of(connection.sent_ns(), now, exchange.timeout_ns);
-                    if deadline_ns <= now {
-                        break Kind::RequestTimeout.into();
+                    let deadline_ns = deadline_of(connection.sent_ns(), now, hop.timeout_ns).min(hop.until_ns);
+                    if deadline_ns > now {
+                        connection.set_deadline(deadline_ns);
+                        continue;
                     }
-                    connection.set_deadline(deadline_ns);
+                    Kind::RequestTimeout.into()
                 }
-                None => break Unanswered::Abandoned,
-            }
+                None => Unanswered::Abandoned,
+            };
+            break (now_ns(), Err(Attempt::Ended(failed)));
         };
-        tally.settle(connection, now_ns());
-        Err(Attempt::Ended(ended))
+        tally.settle(connection, sent_bytes, done_ns);
+        tally.exchanges.answered += u32::from(ended.is_ok());
+        if let Some(record) = record {
+            let sent_ns = connection.sent_ns();
+            connection.with(|http| {
+                record.attempted(http.peer, sent_ns, http.first_byte_ns, done_ns);
+                if ended.is_ok() {
+                    record.answered(&http.response);
+                }
+            });
+        }
+        ended
     }
 
     /// Puts a connection back after its response was used, or closes it where that is due.
     #[inline]
-    pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
+    pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
+        let Answered { connection, origin } = answered;
         let again = connection.with(|http| {
             http.response.trim();
             http.reusable()
@@ -363,8 +442,8 @@ mod tests {
     #[test]
     fn a_reset_does_not_complete_what_a_close_would() {
         let answered = |end| {
-            let mut http = Http1::new(Limits::default());
-            http.begin(false, Keep::default());
+            let mut http = Http1::new(([127, 0, 0, 1], 80).into(), Limits::default());
+            http.begin(false, Keep::default(), false);
             http.on_data(b"HTTP/1.1 200 OK\r\n\r\nsome");
             at_end(&mut http, end)
         };

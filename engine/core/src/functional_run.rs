@@ -2,20 +2,17 @@
 
 use std::{rc::Rc, time::SystemTime};
 
-use pummel_case::{Case, EnterStep, Journal, RenderedRequest, RequestStep, Step, StepError, TransactionEdge};
+use pummel_case::{Case, EnterStep, Journal, Step, StepError, TransactionEdge};
 use pummel_ring::now_ns;
 
 use crate::{
     error::Kind,
-    exchange::Tally,
     iteration::{Ended, Part, Transaction},
     plan::nanos,
-    pool::Connection,
     program::{Compiled, Program},
-    request_step::version,
     shard::Shard,
     user::User,
-    ExchangeRecord, Functional, FunctionalEvent, ResponseRecord, StepFailure, StepRecord,
+    ExchangeRecord, Functional, FunctionalEvent, StepFailure, StepRecord,
 };
 
 /// Exit codes of what is no step's failure (hrp spec 13.6).
@@ -26,49 +23,12 @@ const TIMED_OUT: u8 = 39;
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) journal: Journal,
-    exchange: Option<Box<ExchangeRecord>>,
+    /// What goes over the wire, once there is something to send.
+    pub(crate) exchange: Option<Box<ExchangeRecord>>,
     failure: Option<StepFailure>,
 }
 
 impl Watch {
-    /// The request goes out.
-    pub(crate) fn sends(&mut self, step: &RequestStep, rendered: Option<&RenderedRequest>) {
-        let Some(request) = rendered.or(step.constant()) else { return };
-        let texts = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        self.exchange = Some(Box::new(ExchangeRecord {
-            method: step.method.to_string(),
-            url: format!(
-                "{}://{}{}",
-                if request.origin().https { "https" } else { "http" },
-                request.origin().authority(),
-                request.target()
-            ),
-            request_headers: request.headers().map(texts).collect(),
-            request_body: request.body().unwrap_or_default().to_vec(),
-            ..ExchangeRecord::default()
-        }));
-    }
-
-    /// The exchange is over, with a response or without.
-    pub(crate) fn answered(&mut self, tally: &Tally, begun_ns: u64, connection: Option<&Connection>) {
-        let Some(exchange) = &mut self.exchange else { return };
-        exchange.redirects = tally.exchanges.redirects;
-        exchange.phases.total_us = tally.done_ns.saturating_sub(begun_ns) / 1000;
-        exchange.response = connection.map(|connection| {
-            connection.with(|http| {
-                let response = &http.response;
-                let texts =
-                    |(name, value): (&str, &[u8])| (name.to_owned(), String::from_utf8_lossy(value).into_owned());
-                ResponseRecord {
-                    version: version(response).to_owned(),
-                    status: response.status,
-                    headers: response.headers().map(texts).collect(),
-                    body: response.body.clone(),
-                }
-            })
-        });
-    }
-
     pub(crate) fn fails(&mut self, kind: &'static str, message: &str, exit_code: u8) {
         self.failure = Some(StepFailure { kind, message: message.to_owned(), exit_code });
     }
@@ -153,12 +113,16 @@ impl<'a> CaseRun<'_, 'a> {
     /// The once-per-user steps before the first row, then the case's own.
     async fn walk_all(&mut self, position: u64) -> Ended {
         let case = self.program.case;
+        if position == 0 {
+            self.user.client.begin_case();
+        }
         if position == 0 && !self.case.setup.is_empty() {
             self.user.begin(case);
             let ended = self.walk(Part::Setup, &self.case.setup, &self.program.setup).await;
             if ended != Ended::Passed {
                 return ended;
             }
+            self.user.client.cookies.jar.keep();
         }
         self.user.take_row(case, position);
         self.user.begin(case);

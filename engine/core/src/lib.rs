@@ -10,12 +10,13 @@
 //! - a panic on one core ends that core alone.
 //!
 //! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
-//! `iteration` (the walk over a case), `request_step`, `exchange` (one request on the wire), `connection` (bytes in),
-//! `functional_run` (the same steps, looked at), then `rendezvous`, `cursor`, `program`, `pool`, `origins`, `pacer`, `dns`,
-//! `limits`.
+//! `iteration` (the walk over a case), `request_step`, `redirect` (a request with all it is sent on to), `exchange` (one request
+//! on the wire), `connection` (bytes in), `client` (what of the network stays with a user), `functional_run` (the same steps,
+//! looked at) with `trace`, then `rendezvous`, `cursor`, `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
 #![forbid(unsafe_code)]
 
 mod choice;
+mod client;
 mod connection;
 mod core_thread;
 mod cursor;
@@ -31,12 +32,14 @@ mod pacer;
 mod plan;
 mod pool;
 mod program;
+mod redirect;
 mod rendezvous;
 mod request_step;
 mod row_names;
 mod run;
 mod shard;
 mod shared;
+mod trace;
 mod user;
 
 pub use error::EngineError;

@@ -11,7 +11,7 @@ use crate::{
     connection::Http1,
     cursor::Cursor,
     origins::{OriginId, Origins},
-    plan::{nanos, Network, RetryStale},
+    plan::{nanos, Cookies, Network, RetryStale},
     row_names::RowNames,
     shared::Shared,
     Plan,
@@ -63,6 +63,8 @@ pub(crate) struct Exchange {
     /// A dead idle connection may be replaced and the request sent again.
     pub(crate) retry_stale: bool,
     pub(crate) timeout_ns: u64,
+    /// How many redirects are followed; 0 for none.
+    pub(crate) redirects_max: u32,
 }
 
 impl Program {
@@ -86,7 +88,8 @@ impl Program {
                 let constant = step.constant().filter(|_| !step.has_setup()).and_then(|rendered| {
                     let mut bytes = Vec::new();
                     // What cannot be encoded is left to the request path, which reports it as a failed request.
-                    encode(&mut bytes, step, rendered, &rendered.origin().authority(), &plan.network).ok()?;
+                    let authority = rendered.origin().authority();
+                    encode(&mut bytes, &step.method, rendered, &authority, b"", &plan.network).ok()?;
                     bytes.shrink_to_fit();
                     Some((ring.keep(bytes), origins.intern(rendered.origin())?))
                 });
@@ -98,14 +101,15 @@ impl Program {
                     },
                     constant,
                     head_request: &*step.method == "HEAD",
-                    keep: if plan.functional.is_some() {
-                        Keep::ALL
-                    } else {
-                        Keep { head: step.needs.head, body: step.needs.body }
+                    keep: Keep {
+                        head: step.needs.head || plan.functional.is_some(),
+                        body: step.needs.body || plan.functional.is_some(),
+                        directives: redirects_max(step, &plan.network) > 0 || plan.network.cookies != Cookies::Off,
                     },
                     checks: !step.checks_nothing(),
                     retry_stale: may_retry(&step.method, plan.network.retry_stale),
                     timeout_ns: nanos(timeout(step, case, &plan.network)),
+                    redirects_max: redirects_max(step, &plan.network),
                 })
             }
             Step::Broken(step) => Compiled::Broken(recorder.row(key(kind, &step.label, &step.name))),
@@ -136,20 +140,31 @@ fn loops(steps: &[Step]) -> usize {
 const TESTCASE: &str = "testcase";
 const ACTION: &str = "Action";
 
-/// Appends a rendered request as HTTP/1.1.
+/// Appends a rendered request as HTTP/1.1. `cookies` stand behind its own.
 pub(crate) fn encode(
     out: &mut Vec<u8>,
-    step: &RequestStep,
+    method: &str,
     rendered: &RenderedRequest,
     authority: &str,
+    cookies: &[u8],
     network: &Network,
 ) -> Result<(), EncodeError> {
-    let options = EncodeOptions { close: !network.keepalive, user_agent: &network.user_agent };
-    encode_request(out, &step.method, rendered.target(), authority, rendered.headers(), rendered.body(), options)
+    let options = EncodeOptions { close: !network.keepalive, user_agent: &network.user_agent, cookies };
+    encode_request(out, method, rendered.target(), authority, rendered.headers(), rendered.body(), options)
 }
 
-fn may_retry(method: &str, policy: RetryStale) -> bool {
+/// Whether a request may be sent again when its connection was dead.
+pub(crate) fn may_retry(method: &str, policy: RetryStale) -> bool {
     policy == RetryStale::All || matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS")
+}
+
+/// How many redirects of a step's request are followed (hrp spec 11.1 and 22.0).
+fn redirects_max(step: &RequestStep, network: &Network) -> u32 {
+    if step.allow_redirects == Some(false) {
+        0
+    } else {
+        network.max_redirects
+    }
 }
 
 /// The step's own limit, else the case's, else the run's.

@@ -1,19 +1,20 @@
 //! One network step, from its slot in the schedule to its record.
 
-use std::{borrow::Cow, rc::Rc};
+use std::borrow::Cow;
 
-use pummel_case::{Headers, Journal, Prepared, Progress, RequestStep, ResponseView, Session, StepError};
+use pummel_case::{
+    Headers, Journal, Prepared, Progress, RenderedRequest, RequestStep, ResponseView, Session, StepError,
+};
 use pummel_http::Response;
 use pummel_stats::{RowId, Sample};
 
 use crate::{
-    error::Kind,
-    exchange::{Outgoing, Tally, Unanswered},
+    exchange::{too_many_hosts, Answered, Outgoing, Tally, Unanswered},
     functional_run::Watch,
     iteration::{Ended, Part},
     plan::PacingUnit,
-    pool::Connection,
     program::{Exchange, Row},
+    shard::Shard,
     user::User,
 };
 
@@ -71,15 +72,12 @@ impl User<'_> {
             shard.recorder.borrow_mut().started();
         }
         let mut tally = Tally::default();
-        let idle = Rc::clone(&self.idle);
-        let outgoing = rendered.and_then(|()| self.outgoing(step, exchange).map_err(Failure::from));
+        let outgoing = rendered.and_then(|()| outgoing(shard, &self.rendered, step, exchange).map_err(Failure::from));
         let answered = match outgoing {
             Ok(outgoing) => {
-                if let Some(watch) = watch.as_deref_mut() {
-                    watch.sends(step, outgoing.rendered);
-                }
-                let answered = shard.exchange(&idle, &outgoing, due_ns, &mut tally).await;
-                answered.map(|connection| (connection, outgoing.origin)).map_err(Failure::from)
+                let record = watch.as_deref_mut().map(|watch| &mut **watch.exchange.get_or_insert_default());
+                let answered = shard.exchange(&mut self.client, &outgoing, due_ns, &mut tally, record).await;
+                answered.map_err(Failure::from)
             }
             Err(failure) => {
                 tally.never_sent();
@@ -88,17 +86,14 @@ impl User<'_> {
         };
         self.waited |= tally.exchanges.unsent == 0;
         self.now_ns = tally.done_ns.max(due_ns);
-        if let Some(watch) = watch.as_deref_mut() {
-            watch.answered(&tally, due_ns, answered.as_ref().ok().map(|(connection, _)| connection));
-        }
         let failure = match answered {
-            Ok((connection, origin)) => {
+            Ok(answered) => {
                 let checked = if exchange.checks {
-                    self.check(case, step, &connection, watch.as_deref_mut()).await
+                    self.check(case, step, &answered, watch.as_deref_mut()).await
                 } else {
                     Ok(())
                 };
-                shard.release(&idle, origin, connection);
+                shard.release(&self.client.idle, answered);
                 checked.err()
             }
             Err(failure) => Some(failure),
@@ -151,22 +146,12 @@ impl User<'_> {
         }
     }
 
-    /// What is to be sent: a constant, or what was rendered.
-    fn outgoing<'a>(&'a self, step: &'a RequestStep, exchange: &'a Exchange) -> Result<Outgoing<'a>, Unanswered> {
-        if let Some((_, origin)) = exchange.constant {
-            return Ok(Outgoing { exchange, step, origin, rendered: None });
-        }
-        let origin = self.shard.origins.borrow_mut().intern(self.rendered.origin());
-        let too_many = || Unanswered::Failed(Kind::Request, Cow::Borrowed("too many different hosts in one run"));
-        Ok(Outgoing { exchange, step, origin: origin.ok_or_else(too_many)?, rendered: Some(&self.rendered) })
-    }
-
     /// Extracts and validates. While a function waits, the response stays with the connection and the connection with the user.
     async fn check(
         &mut self,
         case: usize,
         step: &RequestStep,
-        connection: &Connection,
+        Answered { connection, .. }: &Answered,
         mut watch: Option<&mut Watch>,
     ) -> Result<(), Failure> {
         let mut progress = Progress::default();
@@ -226,6 +211,20 @@ impl User<'_> {
     }
 }
 
+/// What is to be sent: a constant, or what was rendered.
+fn outgoing<'a>(
+    shard: &Shard,
+    rendered: &'a RenderedRequest,
+    step: &'a RequestStep,
+    exchange: &'a Exchange,
+) -> Result<Outgoing<'a>, Unanswered> {
+    if let (Some((encoded, origin)), Some(request)) = (exchange.constant, step.constant()) {
+        return Ok(Outgoing { exchange, step, origin, request, encoded: Some(encoded) });
+    }
+    let origin = shard.origins.borrow_mut().intern(rendered.origin()).ok_or_else(too_many_hosts)?;
+    Ok(Outgoing { exchange, step, origin, request: rendered, encoded: None })
+}
+
 /// Extracts and validates, up to the next wait.
 fn check(
     step: &RequestStep,
@@ -243,7 +242,7 @@ fn check(
 }
 
 /// The protocol as the status line has it.
-pub(crate) fn version(response: &Response) -> &'static str {
+fn version(response: &Response) -> &'static str {
     if response.version_minor == 0 {
         "HTTP/1.0"
     } else {

@@ -1,14 +1,12 @@
 //! A virtual user's life: what it does once, then iterations one after the other, until the run or its loops end.
 
-use std::{cell::RefCell, rc::Rc};
-
 use pummel_case::{RenderedRequest, Session};
 use pummel_ring::now_ns;
 
 use crate::{
+    client::Client,
     iteration::{Ended, Entered, Part, Transaction},
     plan::PacingUnit,
-    pool::IdleConnections,
     shard::Shard,
 };
 
@@ -30,7 +28,8 @@ pub(crate) struct User<'a> {
     pub(crate) rendered: RenderedRequest,
     /// The name of the present step, where it holds values.
     pub(crate) name: String,
-    pub(crate) idle: Rc<RefCell<IdleConnections>>,
+    /// Its connections and cookies.
+    pub(crate) client: Client,
     /// Where the user stands in time: the end of what it did last. The next request was due then, so whatever passes until
     /// it is handed to the kernel is the engine's lateness, not the server's.
     pub(crate) now_ns: u64,
@@ -77,7 +76,7 @@ impl<'a> User<'a> {
             sessions: Vec::new(),
             rendered: RenderedRequest::default(),
             name: String::new(),
-            idle: shard.shared_idle.clone().unwrap_or_default(),
+            client: Client::new(shard.shared_idle.clone(), shard.plan.network.cookies),
             now_ns,
             transactions: Vec::new(),
             entered: Vec::new(),
@@ -112,6 +111,7 @@ impl<'a> User<'a> {
         let program = &self.shard.programs[case];
         let plan = &self.shard.plan;
         self.session(case).begin(&plan.cases[case]);
+        self.client.begin_iteration();
         self.transactions.clear();
         self.transactions.resize(program.transaction_rows.len(), Transaction::default());
         self.entered.clear();
@@ -146,6 +146,8 @@ impl<'a> User<'a> {
             self.begin(case);
             let ended = self.walk(case, Part::Setup).await;
             if ended != Ended::Failed {
+                // What it was given to log in with stays with what it extracted.
+                self.client.cookies.jar.keep();
                 return ended;
             }
             self.now_ns = now_ns().saturating_add(SETUP_RETRY_NS);
@@ -161,7 +163,7 @@ impl<'a> User<'a> {
         let shard = self.shard;
         let mut recorder = shard.recorder.borrow_mut();
         if shard.shared_idle.is_none() {
-            self.idle.borrow_mut().close(|| recorder.connection_closed());
+            self.client.idle.borrow_mut().close(|| recorder.connection_closed());
         }
         recorder.user_finished(shard.clock_ns());
     }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use pummel_case::{load_text, Case, LoadOptions};
+use pummel_case::{load_text, Case, LoadOptions, Step};
 use pummel_engine::{run, Connections, Cookies, Load, Network, Plan, RetryStale, StopSignal};
 use pummel_target::{Target, TargetOptions};
 use stats_alloc::{Region, StatsAlloc, INSTRUMENTED_SYSTEM};
@@ -92,12 +92,24 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
     let rendered = "- {name: begin, transaction: {name: t, type: start}}\n\
                     - {name: b, request: {method: POST, url: \"/echo?n=$n\", headers: {X-N: \"$n\"}, body: \"n is $n\"}}\n\
                     - {name: end, transaction: {name: t, type: end}}\n";
-    for (what, steps) in [("constant", constant), ("rendered", rendered)] {
+    // A login in each iteration: its cookies are set, sent with both kinds of requests, and forgotten.
+    let login = "- {name: a, request: {method: GET, url: /setcookie/session/0123456789abcdef}}\n\
+                 - {name: b, request: {method: GET, url: /setcookie}}\n\
+                 - {name: c, request: {method: GET, url: /}}\n\
+                 - {name: d, request: {method: GET, url: \"/api?n=$n\", cookies: {own: \"$n\"}}}\n";
+    for (what, steps, cookies) in [
+        ("constant", constant, Cookies::Off),
+        ("rendered", rendered, Cookies::Off),
+        ("constant without a cookie", constant, Cookies::PerIteration),
+        ("rendered without a cookie", rendered, Cookies::PerIteration),
+        ("a login in each iteration", login, Cookies::PerIteration),
+        ("cookies set again and again", login, Cookies::PerUser),
+    ] {
         let text = format!("{base}{steps}");
         // What is allocated once in a process is allocated here.
-        allocations(&text, SHORT_LOOPS);
-        let short = allocations(&text, SHORT_LOOPS);
-        let long = allocations(&text, LONG_LOOPS);
+        allocations(&text, SHORT_LOOPS, cookies);
+        let short = allocations(&text, SHORT_LOOPS, cookies);
+        let long = allocations(&text, LONG_LOOPS, cookies);
         let further_requests = u64::from(USERS) * (LONG_LOOPS - SHORT_LOOPS);
         let further = long.saturating_sub(short);
         assert!(
@@ -108,17 +120,24 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
 }
 
 /// Allocations and growths of a whole run.
-fn allocations(text: &str, loops: u64) -> usize {
-    let plan = plan(load_text("case.yml", text, &LoadOptions::default()).expect("a valid case").cases, loops);
+fn allocations(text: &str, loops: u64, cookies: Cookies) -> usize {
+    let cases = load_text("case.yml", text, &LoadOptions::default()).expect("a valid case").cases;
+    let requests = cases[0].steps.iter().filter(|step| matches!(step, Step::Request(_))).count() as u64;
+    let plan = plan(cases, loops, cookies);
     let region = Region::new(COUNTING);
     let finished = run(plan, &StopSignal::default(), Vec::new()).expect("the run starts");
     let change = region.change();
     let counts = &finished.summary.conservation;
-    assert_eq!((counts.succeeded, counts.ok), (u64::from(USERS) * loops, true), "{:?}", finished.summary.errors);
+    assert_eq!(
+        (counts.succeeded, counts.ok),
+        (u64::from(USERS) * loops * requests, true),
+        "{:?}",
+        finished.summary.errors
+    );
     change.allocations + change.reallocations
 }
 
-fn plan(cases: Vec<Case>, loops: u64) -> Plan {
+fn plan(cases: Vec<Case>, loops: u64, cookies: Cookies) -> Plan {
     Plan {
         command: "test",
         name: "a test".into(),
@@ -139,8 +158,8 @@ fn plan(cases: Vec<Case>, loops: u64) -> Plan {
             request_timeout: Duration::from_mins(1),
             retry_stale: RetryStale::Idempotent,
             user_agent: "pummel-test".into(),
-            max_redirects: 0,
-            cookies: Cookies::Off,
+            max_redirects: 10,
+            cookies,
         },
         stop_timeout: Duration::from_secs(30),
         record_action: true,

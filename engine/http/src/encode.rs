@@ -11,6 +11,8 @@ pub struct EncodeOptions<'a> {
     pub close: bool,
     /// `User-Agent`, used unless the headers have one; none is sent if this is empty.
     pub user_agent: &'a str,
+    /// Cookies as they stand in a `Cookie` field, `a=1; b=2`, sent behind those of the headers; none if this is empty.
+    pub cookies: &'a [u8],
 }
 
 /// Why a request cannot be written. Nothing was appended.
@@ -28,6 +30,9 @@ pub enum EncodeError {
     /// [`EncodeOptions::user_agent`] has a line end or another control character.
     #[error("the user agent has a line end or another control character; remove it")]
     BadUserAgent,
+    /// [`EncodeOptions::cookies`] has a line end or another control character.
+    #[error("a cookie has a line end or another control character; remove or encode it")]
+    BadCookies,
     /// Not a token (RFC 9110 section 5.1).
     #[error("header {index} has a name that is empty or has a character that header names cannot have")]
     BadHeaderName {
@@ -46,7 +51,8 @@ pub enum EncodeError {
 ///
 /// Order on the wire: request line, `Host`, `User-Agent`, `Content-Length`, `Connection: close` if asked for, then the
 /// headers in the order given (hrp spec 11.4; the caller sorts). Their `Host` and `User-Agent` take the place of `host`
-/// and of the option, the first of each counting. `Content-Length`, `Transfer-Encoding` and `Trailer` among them are
+/// and of the option, the first of each counting. The option's cookies stand in the caller's `Cookie`, behind what it holds, or
+/// else in one of their own before the first header whose name sorts behind it. `Content-Length`, `Transfer-Encoding` and `Trailer` among them are
 /// dropped: the length is always computed. It is sent with every body, and as 0 where POST, PUT or PATCH has none
 /// (RFC 9110 section 8.6).
 ///
@@ -89,6 +95,10 @@ pub fn encode_request<'a>(
         None => return Err(EncodeError::BadUserAgent),
     };
 
+    if !options.cookies.iter().copied().all(is_field) {
+        return Err(EncodeError::BadCookies);
+    }
+
     // From here on nothing fails.
     for part in [method, " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
@@ -105,12 +115,26 @@ pub fn encode_request<'a>(
     if options.close {
         write_header(out, "Connection", "close");
     }
+    let mut cookies = options.cookies;
+    let joins = !cookies.is_empty() && headers.clone().any(|(name, _)| is_cookie(name));
     for (name, value) in headers {
+        if !cookies.is_empty() {
+            if joins && is_cookie(name) {
+                write_cookies(out, value, std::mem::take(&mut cookies));
+                continue;
+            }
+            if !joins && name > COOKIE && own_header(name).is_none() {
+                write_cookies(out, "", std::mem::take(&mut cookies));
+            }
+        }
         match own_header(name) {
             None => write_header(out, name, value),
             Some(OwnHeader::Connection) if !options.close => write_header(out, name, value),
             Some(_) => {}
         }
+    }
+    if !cookies.is_empty() {
+        write_cookies(out, "", cookies);
     }
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body.unwrap_or_default());
@@ -171,6 +195,21 @@ fn check_header(name: &str, value: &str, index: usize) -> Result<(), EncodeError
     }
 }
 
+const COOKIE: &str = "Cookie";
+
+fn is_cookie(name: &str) -> bool {
+    name.len() == COOKIE.len() && name.eq_ignore_ascii_case(COOKIE)
+}
+
+/// A `Cookie` field: the request's own, then others (RFC 6265 section 5.4: one field for all).
+fn write_cookies(out: &mut Vec<u8>, own: &str, others: &[u8]) {
+    let own = own.trim_matches([' ', '\t', ';']);
+    let between = if own.is_empty() { "" } else { "; " };
+    for part in [COOKIE.as_bytes(), b": ", own.as_bytes(), between.as_bytes(), others, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
 /// Headers that are not passed on as they come.
 enum OwnHeader {
     Host,
@@ -221,7 +260,7 @@ fn write_content_length(out: &mut Vec<u8>, length: usize) {
 mod tests {
     use super::*;
 
-    const OPTIONS: EncodeOptions<'_> = EncodeOptions { close: false, user_agent: "pummel/1" };
+    const OPTIONS: EncodeOptions<'_> = EncodeOptions { close: false, user_agent: "pummel/1", cookies: b"" };
 
     fn encode(
         method: &str,
@@ -260,6 +299,27 @@ mod tests {
             "POST / HTTP/1.1\r\nHost: other\r\nUser-Agent: mine\r\nContent-Length: 2\r\nConnection: close\r\n\
              X-B: 2\r\nX-A: 1\r\n\r\n{}"
         );
+    }
+
+    #[test]
+    fn cookies_join_the_requests_own_or_stand_at_their_sorted_place() {
+        let jar = EncodeOptions { cookies: b"a=1; b=2", ..EncodeOptions::default() };
+        let with = |headers: &[(&str, &str)]| {
+            let text = encode("GET", "/", headers, None, jar).unwrap();
+            text.strip_prefix("GET / HTTP/1.1\r\nHost: example.com:8080\r\n").unwrap().to_owned()
+        };
+        assert_eq!(with(&[]), "Cookie: a=1; b=2\r\n\r\n");
+        assert_eq!(with(&[("Accept", "x")]), "Accept: x\r\nCookie: a=1; b=2\r\n\r\n");
+        assert_eq!(
+            with(&[("Accept", "x"), ("Date", "y"), ("X-A", "z")]),
+            "Accept: x\r\nCookie: a=1; b=2\r\nDate: y\r\nX-A: z\r\n\r\n"
+        );
+        assert_eq!(
+            with(&[("Accept", "x"), ("cookie", "own=0"), ("X-A", "z")]),
+            "Accept: x\r\nCookie: own=0; a=1; b=2\r\nX-A: z\r\n\r\n"
+        );
+        assert_eq!(with(&[("X-A", "z"), ("Cookie", "own=0; ")]), "X-A: z\r\nCookie: own=0; a=1; b=2\r\n\r\n");
+        assert_eq!(with(&[("Cookie", "")]), "Cookie: a=1; b=2\r\n\r\n");
     }
 
     #[test]
@@ -303,6 +363,8 @@ mod tests {
             assert_eq!(encode("GET", "/", &value, None, OPTIONS), Err(EncodeError::BadHeaderValue { index: 0 }));
             let agent = EncodeOptions { user_agent: bad, ..OPTIONS };
             assert_eq!(encode("GET", "/", &[], None, agent), Err(EncodeError::BadUserAgent));
+            let cookies = EncodeOptions { cookies: bad.as_bytes(), ..OPTIONS };
+            assert_eq!(encode("GET", "/", &[], None, cookies), Err(EncodeError::BadCookies));
             let mut out = Vec::new();
             let none = std::iter::empty();
             assert_eq!(encode_request(&mut out, "GET", "/", bad, none, None, OPTIONS), Err(EncodeError::BadHost));

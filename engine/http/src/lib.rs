@@ -1,4 +1,4 @@
-//! HTTP/1.1 as pure functions of bytes: request encoding, response parsing, and request parsing for servers.
+//! HTTP/1.1 as pure functions of bytes: request encoding, response parsing, request parsing for servers, and cookies.
 //!
 //! Nothing here reads or writes a socket. The caller hands over the bytes it received, in whatever pieces they came,
 //! and is told when a message is complete and how many of those bytes belonged to it.
@@ -12,15 +12,19 @@
 //!   the bodies that are kept ([`Limits`]). A body that is only counted may be endless.
 //! - A response that arrives in one piece is parsed in place, in one pass, without allocating; a piece of it is copied
 //!   only where [`Keep`] asks for that.
-//! - What [`encode_request`] writes is one request: no method, target or header can carry a second one.
+//! - What [`encode_request`] writes is one request: no method, target, header or cookie can carry a second one.
+//! - A [`CookieJar`] sends a cookie only where RFC 6265 lets it, and holds a bounded number of bounded cookies.
 //!
 //! Reading order: [`ResponseParser`] (the client's path), the head, its memo and its framing fields, the body and its chunks,
-//! [`RequestParser`] (the server's path, on the same parts), [`encode_request`].
+//! [`RequestParser`] (the server's path, on the same parts), [`encode_request`], [`CookieJar`] and its dates.
 
 #![forbid(unsafe_code)]
 
 mod body;
 mod chunked;
+mod cookies;
+mod date;
+mod directives;
 mod encode;
 mod error;
 mod fields;
@@ -32,6 +36,8 @@ mod response;
 mod response_parser;
 mod syntax;
 
+pub use cookies::{CookieJar, COOKIES_MAX, COOKIES_PER_DOMAIN_MAX, COOKIE_BYTES_MAX};
+pub use directives::Directives;
 pub use encode::{
     encode_request, validate_header, validate_host, validate_method, validate_target, EncodeError, EncodeOptions,
 };

@@ -1,5 +1,6 @@
 //! One response, as far as it is wanted.
 
+use crate::directives::Directives;
 use crate::head::HeaderLines;
 use crate::limits::RETAINED_BUFFER_BYTES;
 
@@ -10,13 +11,15 @@ pub struct Keep {
     pub head: bool,
     /// The payload of the body.
     pub body: bool,
+    /// The head of a response that has [`Directives`], even where others' heads are not kept.
+    pub directives: bool,
 }
 
 impl Keep {
     /// Status and sizes only.
-    pub const NOTHING: Self = Self { head: false, body: false };
+    pub const NOTHING: Self = Self { head: false, body: false, directives: false };
     /// Head and body.
-    pub const ALL: Self = Self { head: true, body: true };
+    pub const ALL: Self = Self { head: true, body: true, directives: true };
 }
 
 /// One response. Its buffers are used again for the next one.
@@ -32,6 +35,8 @@ pub struct Response {
     /// The connection may carry another request: the server did not say otherwise, and the body ended before the
     /// connection did (RFC 9112 section 9.3).
     pub keep_alive: bool,
+    /// What the final head calls for; nothing until it is complete.
+    pub directives: Directives,
     /// Bytes of all heads, interim responses included.
     pub head_bytes: u64,
     /// Bytes of payload, the chunked coding taken off. Content codings (gzip) are still on.

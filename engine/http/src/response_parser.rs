@@ -4,6 +4,7 @@ use httparse::{ParserConfig, Status};
 
 use crate::body::BodyReader;
 use crate::chunked::ChunkedBody;
+use crate::directives::Directives;
 use crate::error::ProtocolError;
 use crate::fields::{FramingFields, TransferCodings};
 use crate::head::{check_line_ends, header_table, parse_error, Gathered, HeadBuffer};
@@ -57,6 +58,7 @@ struct HeadFacts {
     status: u16,
     version_minor: u8,
     fields: FramingFields,
+    directives: Directives,
 }
 
 impl Default for ResponseParser {
@@ -180,7 +182,7 @@ impl ResponseParser {
                     self.memo.note(head, facts);
                 }
                 let body = self.accept_head(head.len(), &facts, response)?;
-                if body.is_some() && self.keep.head {
+                if body.is_some() && self.keeps_head(&facts) {
                     response.head.extend_from_slice(head);
                 }
                 return Ok((head.len(), body));
@@ -198,13 +200,18 @@ impl ResponseParser {
                 // The end that was found is the end the parser finds, or the head is wrong before it.
                 let facts = parse_head(self.head.bytes(), &self.limits)?.ok_or(ProtocolError::BadHeader)?;
                 let body = self.accept_head(facts.head_bytes, &facts, response)?;
-                if body.is_some() && self.keep.head {
+                if body.is_some() && self.keeps_head(&facts) {
                     response.head.extend_from_slice(self.head.bytes());
                 }
                 self.head.clear();
                 Ok((taken, body))
             }
         }
+    }
+
+    #[inline]
+    fn keeps_head(&self, facts: &HeadFacts) -> bool {
+        self.keep.head || (self.keep.directives && facts.directives.any())
     }
 
     /// Notes a complete head and decides what follows it; None if that is another head.
@@ -225,6 +232,7 @@ impl ResponseParser {
         }
         response.status = facts.status;
         response.version_minor = facts.version_minor;
+        response.directives = facts.directives;
         let body = self.delimit_body(facts)?;
         response.keep_alive = facts.status != 101
             && !matches!(body, BodyReader::UntilClose)
@@ -277,7 +285,9 @@ fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Option<HeadFacts>, Protoc
         return Err(ProtocolError::BadStatusLine);
     }
     let fields = FramingFields::read(parsed.headers)?;
-    Ok(Some(HeadFacts { head_bytes, status, version_minor: parsed.version.unwrap_or_default(), fields }))
+    let directives = Directives::read(status, parsed.headers);
+    let version_minor = parsed.version.unwrap_or_default();
+    Ok(Some(HeadFacts { head_bytes, status, version_minor, fields, directives }))
 }
 
 /// Tells a peer that does not speak HTTP/1 by its first bytes, be it one only, instead of waiting for the end of a head

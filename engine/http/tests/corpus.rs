@@ -26,3 +26,8 @@ fn responses() {
 fn requests() {
     replay("request", check::request);
 }
+
+#[test]
+fn cookies() {
+    replay("cookies", check::cookies::cookies);
+}

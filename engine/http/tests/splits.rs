@@ -240,7 +240,7 @@ proptest! {
         let mut out = Vec::new();
         let body = body.as_deref().map(str::as_bytes);
         let headers = [(name.as_str(), value.as_str())];
-        let options = EncodeOptions { close, user_agent: &user_agent };
+        let options = EncodeOptions { close, user_agent: &user_agent, ..EncodeOptions::default() };
         if encode_request(&mut out, &method, &target, &host, headers.into_iter(), body, options).is_err() {
             prop_assert!(out.is_empty());
         } else {

@@ -10,6 +10,7 @@ mod form;
 mod headers;
 mod origin;
 mod program;
+mod redirect;
 mod rendered;
 mod target;
 

@@ -1,11 +1,13 @@
 //! The engine's promises on real sockets: every request is accounted for however it ends, and a run ends when it is told to.
 
+mod cookies;
 mod counts;
 mod cursor;
 mod faults;
 mod functional;
 mod loops;
 mod plan;
+mod redirects;
 mod references;
 mod rendezvous;
 mod server;

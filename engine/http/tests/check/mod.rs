@@ -1,5 +1,7 @@
 //! What must hold for any bytes whatever, shared by the property tests, the corpus replay and the fuzz targets.
 
+pub(crate) mod cookies;
+
 use pummel_http::{Keep, Limits, ProtocolError, RequestParser, RequestProgress, Response, ResponseParser};
 
 /// How the parsers are set up for a run, taken from the first byte of an input. Digits are the first eight setups, so a
@@ -15,12 +17,12 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Bit 0: HEAD, bit 1: keep the head, bit 2: keep the body, bit 3: tiny limits.
+    /// Bit 0: HEAD, bit 1: keep the head, bit 2: keep the body, bit 3: tiny limits, bit 4: keep heads with directives.
     pub(crate) fn from_byte(byte: u8) -> Self {
         let tiny = Limits { head_bytes: 96, kept_body_bytes: 16, headers: 4 };
         Self {
             head_request: byte & 1 != 0,
-            keep: Keep { head: byte & 2 != 0, body: byte & 4 != 0 },
+            keep: Keep { head: byte & 2 != 0, body: byte & 4 != 0, directives: byte & 16 != 0 },
             limits: if byte & 8 != 0 { tiny } else { Limits::default() },
         }
     }
@@ -169,7 +171,13 @@ pub(crate) fn response(data: &[u8]) {
     let kept = if setup.keep.body { response.body_bytes } else { 0 };
     assert_eq!(response.body.len() as u64, kept);
     assert!(!response.body_truncated);
-    assert_eq!(response.raw_head().is_empty(), !setup.keep.head);
+    let keeps_head = setup.keep.head || (setup.keep.directives && response.directives.any());
+    assert_eq!(response.raw_head().is_empty(), !keeps_head);
+    if keeps_head {
+        assert_eq!(response.directives.cookies, response.header("set-cookie").is_some());
+        let redirects = (300..400).contains(&response.status) && response.header("location").is_some();
+        assert_eq!(response.directives.redirect, redirects);
+    }
     assert!(response.headers().count() <= setup.limits.headers);
     for (name, value) in response.headers() {
         assert!(!name.is_empty() && !value.contains(&b'\r') && !value.contains(&b'\n'));

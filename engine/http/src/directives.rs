@@ -1,0 +1,57 @@
+//! What a response tells the client to do beside reading it: to keep a cookie, to ask elsewhere.
+
+use httparse::Header;
+
+/// Which header fields of a response call for an act of the client. Known of every complete head, kept or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Directives {
+    /// There is a `Set-Cookie` (RFC 6265 section 4.1).
+    pub cookies: bool,
+    /// The status is 300 to 399 and there is a `Location` (RFC 9110 section 15.4).
+    pub redirect: bool,
+}
+
+impl Directives {
+    /// Reads them off a parsed head. They are facts of its bytes alone, so a head that comes again is not read again.
+    pub(crate) fn read(status: u16, headers: &[Header<'_>]) -> Self {
+        let mut directives = Self::default();
+        for header in headers {
+            // The length of a name tells most headers apart without reading them.
+            match header.name.len() {
+                8 => directives.redirect |= header.name.eq_ignore_ascii_case("location"),
+                10 => directives.cookies |= header.name.eq_ignore_ascii_case("set-cookie"),
+                _ => {}
+            }
+        }
+        directives.redirect &= (300..400).contains(&status);
+        directives
+    }
+
+    /// There is something to do.
+    #[inline]
+    pub fn any(self) -> bool {
+        self.cookies | self.redirect
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(status: u16, names: &[&'static str]) -> (bool, bool) {
+        let headers: Vec<_> = names.iter().map(|name| Header { name, value: b"x" }).collect();
+        let directives = Directives::read(status, &headers);
+        assert_eq!(directives.any(), directives.cookies || directives.redirect);
+        (directives.cookies, directives.redirect)
+    }
+
+    #[test]
+    fn names_in_any_case_and_a_location_only_with_its_statuses() {
+        assert_eq!(read(200, &[]), (false, false));
+        assert_eq!(read(200, &["SET-COOKIE"]), (true, false));
+        assert_eq!(read(201, &["Location"]), (false, false));
+        assert_eq!(read(302, &["location", "Set-Cookie"]), (true, true));
+        assert_eq!(read(399, &["Location"]), (false, true));
+        assert_eq!(read(400, &["Location", "Connection"]), (false, false));
+    }
+}
