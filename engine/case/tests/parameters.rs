@@ -160,3 +160,43 @@ fn config_keys_for_a_whole_run() {
     session.begin(&case);
     assert_eq!(serde_json::to_string(&case.exported(&session)).unwrap(), r#"{"x":null}"#);
 }
+
+#[test]
+fn the_samples_take_the_rows_of_a_file() {
+    let case = support::case("13_parameters.yml");
+    let mut session = Session::new();
+    let names: Vec<_> = (0..7).flat_map(|position| iterate(&case, &mut session, position)).collect();
+    let once = ["request-POST login test1", "request-POST login test2", "request-POST login test3"];
+    assert_eq!(names, [&once[..], &once[..], &once[..1]].concat());
+    assert_eq!(case.parameters.as_ref().unwrap().runs(), 6);
+
+    let case = support::case("13b_parameters_limit.yml");
+    assert_eq!(case.parameters.as_ref().unwrap().runs(), 4);
+    let names: Vec<_> = (0..4).flat_map(|position| iterate(&case, &mut session, position)).collect();
+    assert_eq!(names, ["request-GET get iOS", "request-GET get Android"].repeat(2));
+}
+
+#[test]
+fn a_file_of_many_rows_is_shared_by_all_users() {
+    let rows: Vec<_> = (0..100_000).map(|n| format!("user{n},{n}")).collect();
+    let rows = rows.join("\n");
+    let config = "  parameters: {name-id: \"${P(rows.csv)}\"}\n";
+    let folder =
+        Folder::new("rows", &[("rows.csv", &format!("id,name\n{rows}")), ("case.yml", &text(config, "[$name, $id]"))]);
+    let case = folder.case("case.yml");
+    let mut session = Session::new();
+    assert_eq!(sent(&case, &mut session, 99_999), "[\"99999\",\"user99999\"]");
+    assert_eq!(case.parameters.unwrap().runs(), 100_000);
+
+    folder.write("case.yml", text("  parameters: {name-age: \"${P(rows.csv)}\"}\n", "[1]").as_bytes());
+    let (errors, code) = folder.errors("case.yml");
+    assert_eq!((&*errors[0], code), ("case.yml:3:26: row 1 of the parameters \"name-age\" has no age", 15));
+    folder.write(
+        "case.yml",
+        text("  parameters: {a: \"${P(none.csv)}\", b: \"${get_timestamp()}\"}\n", "[1]").as_bytes(),
+    );
+    let (errors, code) = folder.errors("case.yml");
+    assert_eq!(code, 14);
+    assert!(errors[0].starts_with("case.yml:3:19: call function P failed"), "{errors:?}");
+    assert_eq!(errors[1], "case.yml:3:40: the parameters \"b\" must be a list, or an expression that gives one");
+}

@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 use pummel_case::{load_text, LoadOptions};
 
 const SHOW: &str =
-    "config: {variables: {a: variable, b: variable, c: variable}, environs: {b: environs, c: environs}}\n";
+    "config: {variables: {a: variable, b: variable, c: variable, d: \"${ENV(quoted)}\"}, environs: {b: environs, c: environs}}\n";
 
 #[test]
 fn the_nearest_folder_with_a_marker_is_the_root() {
@@ -65,7 +65,7 @@ fn the_env_file_stands_above_environs_and_below_what_is_given() {
     assert_eq!(
         shown(&LoadOptions::default()),
         (
-            r#"{"a":"variable","b":"environs","base_url":"http://dotenv:81","c":"dotenv $x","only: a":"b","quoted":"\"q\""}"#.into(),
+            r#"{"a":"variable","b":"environs","base_url":"http://dotenv:81","c":"dotenv $x","d":"\"q\"","only: a":"b","quoted":"\"q\""}"#.into(),
             "http://dotenv:81".into()
         )
     );
@@ -182,4 +182,23 @@ fn keys_of_the_config_without_effect_are_named() {
             "case.yml:1:85: config.timeout is ignored: it is no key of hrp 4.3",
         ]
     );
+}
+
+#[test]
+fn an_unknown_function_of_a_project_with_a_plugin_says_so() {
+    let case = "teststeps:\n- {request: {method: GET, url: \"http://h/${mine()}\"}}\n";
+    let folder = Folder::new("plugin", &[("debugtalk.py", ""), ("case.yml", case)]);
+    let error = folder.load("case.yml", &LoadOptions::default()).unwrap_err();
+    assert_eq!(error.exit_code(), 23);
+    let shown = folder.shown(&error.diagnostics()[0]);
+    assert!(shown.contains("help: the functions of debugtalk.py cannot be called yet"), "{shown}");
+}
+
+#[test]
+fn a_project_folder_that_is_none_is_refused() {
+    let folder = Folder::new("no-project", &[("case.yml", STEP)]);
+    let options = LoadOptions { project_dir: Some(folder.path().join("nowhere")), ..LoadOptions::default() };
+    let error = folder.load("case.yml", &options).unwrap_err();
+    assert_eq!(folder.texts(error.diagnostics()), ["nowhere: the project's root is no folder"]);
+    assert_eq!(error.exit_code(), 10);
 }

@@ -48,6 +48,8 @@ fn the_samples_with_references_pass() {
         ["> login", "request login - get token", "testcase login", "request-GET use"]
     );
     assert_eq!(records(&case("19_loops.yml")), ["request-GET get"; 3]);
+    let jar = records(&case("22_cookie_isolation.yml"));
+    assert_eq!(jar[..2], ["request-GET login", "thinktime pause"]);
 }
 
 #[test]
@@ -289,12 +291,12 @@ fn references_end_before_they_fill_the_memory() {
     let (errors, code) = folder.errors("f3.yml");
     assert_eq!(code, 15);
     assert!(errors[0].ends_with("the case has more than 20000 steps; do its references multiply them?"), "{errors:?}");
-    // Large variables in small cases.
-    let variables: String = (0..3000).map(|n| format!("v{n}: {n}, ")).collect();
-    folder.write("wide.yml", format!("config: {{variables: {{{variables}}}}}\nteststeps:\n{request}").as_bytes());
+    // Few steps with much around them.
+    let rows = "1, ".repeat(3000);
+    folder.write("wide.yml", format!("config: {{parameters: {{a: [{rows}]}}}}\nteststeps:\n{request}").as_bytes());
     folder.write("many.yml", format!("teststeps:\n{}", "- {testcase: wide.yml}\n".repeat(2000)).as_bytes());
     let (errors, code) = folder.errors("many.yml");
-    assert!(code == 15 && errors[0].contains("referenced cases hold more than 1000000 values"), "{errors:?}");
+    assert!(code == 15 && errors[0].contains("referenced cases hold more than 500000 values"), "{errors:?}");
 }
 
 #[test]
@@ -461,8 +463,8 @@ fn in_a_functional_run_a_broken_step_fails_by_itself() {
         [
             "request-get get http://h/$missing: variable missing not found (21)",
             "request-GET good",
-            "api : variable no not found (21)",
-            "api : variable no not found (21)",
+            "api of api: variable no not found (21)",
+            "api of api: variable no not found (21)",
             "> c",
             "request c - inner: variable nothing not found (21)",
             "request c - uses: variable late not found: no step has extracted it yet",
@@ -477,4 +479,62 @@ fn in_a_functional_run_a_broken_step_fails_by_itself() {
     let error = folder.load("case.yml", &options).unwrap_err();
     let codes: Vec<_> = error.diagnostics().iter().map(pummel_case::Diagnostic::exit_code).collect();
     assert_eq!(codes, [21, 12]);
+}
+
+#[test]
+fn values_of_calls_are_handed_in_once_for_each_execution() {
+    let callee = "teststeps:\n- {name: a, request: {method: GET, url: \"http://h/$id/$same\"}, extract: {first: body.path}}\n- {name: b, request: {method: GET, url: \"http://h/$id/$same\"}, validate: [{eq: [body.path, $first]}, {len_eq: [$id, 8]}]}\n";
+    let case_text = "teststeps:\n- {name: c $x, testcase: callee.yml, loops: 2, variables: {id: \"${gen_random_string(8)}\", same: \"<$id>\"}, export: [first]}\n- {name: \"$first\", request: {method: GET, url: \"http://h\"}}\n";
+    let case = project("calls", &[("callee.yml", callee), ("case.yml", case_text)]).case("case.yml");
+    let mut session = Session::new();
+    let first = iterate(&case, &mut session, 0);
+    let once = ["> c $x", "request c $x - a", "request c $x - b", "testcase c $x"];
+    assert_eq!(first[..8], [once, once].concat());
+    let second = iterate(&case, &mut session, 1);
+    assert_eq!(second[..8], first[..8]);
+    assert!(first[8].starts_with("request-GET /") && first[8] != second[8], "{} {}", first[8], second[8]);
+}
+
+#[test]
+fn names_of_callees_steps_may_hold_session_values() {
+    let callee = "config: {variables: {own: o}}\nteststeps:\n- {name: \"hi $who\", request: {method: GET, url: \"http://h/list\"}, extract: {n: body.i}}\n- {name: $n, request: {method: GET, url: \"http://h/\"}}\n- {name: is $own, request: {method: GET, url: \"http://h/\"}}\n";
+    let case_text = "config: {variables: {who: caller}}\nteststeps:\n- {name: c, testcase: callee.yml}\n";
+    let case = project("callee-names", &[("callee.yml", callee), ("case.yml", case_text)]).case("case.yml");
+    // What the caller hands in is part of the callee's session, its own config is not.
+    assert_eq!(records(&case), ["> c", "request c - hi caller", "request c - 7", "request c - is $own", "testcase c"]);
+}
+
+#[test]
+fn hooks_of_a_step_stand_before_those_of_its_api() {
+    let api = "name: a\nrequest: {method: GET, url: \"http://h/\"}\nsetup_hooks: [\"${one()}\", \"${two()}\"]\nteardown_hooks: [\"${three()}\"]\n";
+    let steps = "teststeps:\n- api: api.yml\n  setup_hooks: [\"${one()}\", \"${four()}\"]\n";
+    let (errors, code) = project("api-hooks", &[("api.yml", api), ("case.yml", steps)]).errors("case.yml");
+    assert_eq!(code, 23);
+    assert_eq!(
+        errors,
+        [
+            "case.yml:3:17: function one is not found",
+            "case.yml:3:29: function four is not found",
+            "api.yml:3:27: function two is not found",
+            "api.yml:4:18: function three is not found",
+        ]
+    );
+}
+
+#[test]
+fn a_callee_keeps_its_own_way_to_think() {
+    let callee = "config: {think_time: {strategy: multiply, setting: 2}}\nteststeps: [{think_time: {time: 0.5}}]\n";
+    let case_text =
+        "config: {think_time: {strategy: ignore}}\nteststeps:\n- {testcase: callee.yml}\n- {think_time: {time: 3}}\n";
+    let case = project("think", &[("callee.yml", callee), ("case.yml", case_text)]).case("case.yml");
+    let mut random = fastrand::Rng::with_seed(1);
+    let pauses: Vec<_> = case
+        .steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::ThinkTime(think) => Some(think.time.pick(&mut random).as_millis()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pauses, [1000, 0]);
 }

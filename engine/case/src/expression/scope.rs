@@ -1,14 +1,14 @@
 //! What a name stands for at one place of a case (hrp spec 7.1, 7.2, 7.10).
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
     rc::Rc,
     sync::Arc,
 };
 
-use super::{Expr, Variable};
-use crate::{project::Project, value::Value};
+use super::{Calls, Expr, Phase, StepWork, Variable};
+use crate::{operation::Operation, project::Project, value::Value};
 
 /// How much one case may grow by putting variables into others. A few lines that double each other could otherwise ask for more
 /// memory than there is.
@@ -32,6 +32,12 @@ pub(crate) struct Scope {
     pub(crate) project: Arc<Project>,
     /// What is left of [`MAX_FOLDED_BYTES`], shared by all scopes of a case.
     pub(crate) budget: Budget,
+    /// What becomes of calls.
+    pub(crate) calls: Calls,
+    /// How far the step is at this place.
+    pub(crate) phase: Phase,
+    /// Names the step has extracted at this place: they stand above the special variables.
+    pub(crate) own_extracts: Vec<Box<str>>,
 }
 
 /// Bytes left, counted down by every clone of a scope together.
@@ -52,8 +58,32 @@ pub(crate) enum Binding {
 }
 
 impl Scope {
+    /// The names as a step begins to see them: what it calls from here on is its own work.
+    pub(crate) fn of_step(&self) -> Self {
+        let calls = Calls::OfStep(Rc::new(RefCell::new(StepWork::default())));
+        Scope { calls, phase: Phase::Building, own_extracts: Vec::new(), ..self.clone() }
+    }
+
+    /// Does something with the work of the step, where this is the scope of one.
+    pub(crate) fn work<R: Default>(&self, with: impl FnOnce(&mut StepWork) -> R) -> R {
+        match &self.calls {
+            Calls::AtOnce => R::default(),
+            Calls::OfStep(work) => with(&mut work.borrow_mut()),
+        }
+    }
+
+    /// The operations that have come up since the last time.
+    pub(crate) fn take_operations(&self) -> Vec<Operation> {
+        self.work(StepWork::take)
+    }
+
     /// The name as an expression; none where nothing can have defined it at this place.
     pub(crate) fn resolve(&self, name: &str) -> Option<Expr> {
+        if self.phase != Phase::Building && !self.own_extracts.iter().any(|own| **own == *name) {
+            if let Some(slot) = self.work(|work| work.special(name, self.phase)) {
+                return Some(Expr::Variable(Variable::Step { slot, missing: missing(name) }));
+            }
+        }
         match self.step.get(name) {
             Some(Binding::Const(value)) => Some(Expr::Const(value.clone())),
             Some(Binding::Slot(slot)) => Some(Expr::Variable(Variable::Step { slot: *slot, missing: missing(name) })),
@@ -69,12 +99,6 @@ impl Scope {
         };
         let Some(slot) = self.extracted.get(name) else { return below };
         Some(Expr::Variable(Variable::Kept { slot: *slot, fallback: below.map(Arc::new), missing: missing(name) }))
-    }
-
-    /// A variable of the environment, for functions: the project's above the process's (hrp spec 5.2, section 8).
-    #[allow(dead_code)] // The functions that read it come with the expressions that call them.
-    pub(crate) fn environment(&self, name: &str) -> Option<String> {
-        self.project.environment(name)
     }
 
     /// Takes bytes off what a case may grow by; false where nothing is left.

@@ -48,6 +48,21 @@ pub(crate) fn compile_api(
     compile_request(&Fields::of(&merged, "a step", report)?, request, builder, report)
 }
 
+/// The name of the API a step refers to, which was compiled before.
+pub(crate) fn api_name(node: &Node, builder: &CaseBuilder<'_>, report: &mut Report) -> Option<String> {
+    let reference;
+    let root = match &node.kind {
+        NodeKind::Scalar(scalar) => {
+            let project = builder.scope.project.clone();
+            reference = builder.context.reference(&scalar.text, &project.reference_folders(), node.place, report)?;
+            reference.tree(report)?
+        }
+        NodeKind::Map(_) | NodeKind::List(_) => node,
+    };
+    let api = Fields::of(root, "an API", report)?;
+    text_of(api.get("name")?).map(str::to_owned)
+}
+
 /// The step's keys over the API's.
 fn merge(step: &Fields<'_>, api: &Fields<'_>, report: &mut Report) -> Option<Vec<(Key, Node)>> {
     let mut merged = Vec::new();

@@ -17,7 +17,7 @@ const MAX_STEPS: usize = 20_000;
 const MAX_REFERENCE_DEPTH: usize = 16;
 
 /// How much work references may make, in values read from referenced files and variables handed into them.
-const MAX_REFERENCE_WORK: usize = 1_000_000;
+const MAX_REFERENCE_WORK: usize = 500_000;
 
 /// What a case and the cases it refers to fill together.
 pub(crate) struct Assembly {

@@ -11,6 +11,7 @@ use super::{
     report::{code, Report},
     setup::compile_setup,
     steps::compile_steps,
+    UrlStyle,
 };
 use crate::{
     document::{Node, Place},
@@ -24,6 +25,7 @@ use crate::{
 /// adds to the same assembly.
 pub(crate) struct CaseBuilder<'a> {
     pub(crate) config: Config<'a>,
+    pub(crate) url_style: UrlStyle,
     /// Names as the next step sees them.
     pub(crate) scope: Scope,
     /// Every name any step of this case extracts, with its slot.
@@ -37,7 +39,8 @@ pub(crate) struct CaseBuilder<'a> {
 impl<'a> CaseBuilder<'a> {
     pub(crate) fn new(config: Config<'a>, level: Level, assembly: &'a mut Assembly, context: &'a Context<'a>) -> Self {
         let scope = config.scope.clone();
-        CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, level, assembly, context }
+        let url_style = context.options.url_style;
+        CaseBuilder { config, url_style, scope, slots: HashMap::new(), step_slots: 0, level, assembly, context }
     }
 
     pub(crate) fn think(&self, time_s: f64) -> ThinkTime {

@@ -261,16 +261,11 @@ fn case_name(node: &Node, scope: &Scope, report: &mut Report) -> Option<String> 
     match compile_text(raw, Scan::Trimmed, node.place, scope) {
         Ok(name) => name.const_text(),
         Err(error) => {
-            match &error.kind {
-                CompileErrorKind::Call(_) | CompileErrorKind::TooLarge => {
-                    report.expression(&error, scope, code::UNDEFINED);
-                }
-                CompileErrorKind::Undefined(name) => {
-                    report.warn(
-                        node.place,
-                        format!("the case's name is used as written: config does not define the variable {name}"),
-                    );
-                }
+            if let CompileErrorKind::Undefined(name) = &error.kind {
+                let message = format!("the case's name is used as written: config does not define the variable {name}");
+                report.warn(node.place, message);
+            } else {
+                report.expression(&error, scope, code::UNDEFINED);
             }
             Some(raw.to_owned())
         }

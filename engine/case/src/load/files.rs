@@ -70,6 +70,11 @@ pub struct Loaded {
 /// out where [`LoadOptions::skip_broken`] says so, each with a warning, as long as any case is left.
 pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadError> {
     let mut loader = Loader::new(options);
+    if let Some(root) = options.project_dir.as_ref().filter(|root| !root.is_dir()) {
+        let help = "--project-dir names the folder that references start from";
+        loader.fail(Origin::Named, root.clone(), code::FILE, "the project's root is no folder".into(), help);
+        return loader.finish();
+    }
     for path in paths {
         if path.is_dir() {
             loader.load_folder(path, 0);
@@ -117,6 +122,9 @@ enum Origin {
     Given,
 }
 
+/// Line and column, where there are any.
+type Place = Option<(usize, usize)>;
+
 struct Loader<'a> {
     context: Context<'a>,
     cases: Vec<Case>,
@@ -125,7 +133,7 @@ struct Loader<'a> {
     /// Errors of cases that are left out.
     skipped: Vec<Diagnostic>,
     /// What is said already: cases that refer to one file find the same mistakes in it.
-    said: HashSet<(PathBuf, Option<(usize, usize)>, String)>,
+    said: HashSet<(PathBuf, Place, String)>,
 }
 
 impl<'a> Loader<'a> {

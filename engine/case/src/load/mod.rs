@@ -15,6 +15,7 @@ mod diagnostic;
 mod env_file;
 mod fields;
 mod files;
+mod hooks;
 mod marks;
 mod names;
 mod parameters;

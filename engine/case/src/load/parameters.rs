@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     document::{Key, Node},
-    expression::{compile_value, Scope, Variable},
+    expression::{compile_value, Expr, Scope, Variable},
     parameters::ParameterTable,
     value::Value,
     Parameters,
@@ -89,14 +89,15 @@ fn read_table<'a>(key: &'a Key, node: &Node, scope: &Scope, report: &mut Report)
             return None;
         }
     };
-    // Config variables are constants, so is what is made of them.
-    let rows = match compiled.as_const().map(|value| Value::clone(value)) {
-        Some(Value::List(rows)) => rows,
-        _ => {
-            let message = format!("the parameters \"{}\" must be a list, or an expression that gives one", key.text);
-            report.error(node.place, code::INVALID_CASE, message).help = Some(FORMS.into());
-            return None;
-        }
+    // Config variables are constants, so is what is made of them. A file's rows are nobody else's, and moved.
+    let constant = match compiled {
+        Expr::Const(value) => Arc::unwrap_or_clone(value),
+        _ => Value::Null,
+    };
+    let Value::List(rows) = constant else {
+        let message = format!("the parameters \"{}\" must be a list, or an expression that gives one", key.text);
+        report.error(node.place, code::INVALID_CASE, message).help = Some(FORMS.into());
+        return None;
     };
     if rows.is_empty() || rows.len() > MAX_ROWS {
         let problem = if rows.is_empty() { "no row" } else { "more rows than can be counted" };

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     document::{FileId, Place},
     expression::{CompileError, CompileErrorKind, Scope},
+    function::Function,
     StepError, StepErrorKind,
 };
 
@@ -21,6 +22,7 @@ pub(crate) mod code {
     pub(crate) const JSON: u8 = 11;
     pub(crate) const YAML: u8 = 12;
     pub(crate) const ENV_FILE: u8 = 13;
+    pub(crate) const CSV: u8 = 14;
     pub(crate) const INVALID_CASE: u8 = 15;
     pub(crate) const EXTENSION: u8 = 16;
     pub(crate) const REFERENCE: u8 = 17;
@@ -132,7 +134,7 @@ impl Report {
     ) -> &mut Diagnostic {
         let (kind, step_code) = match exit_code {
             code::UNDEFINED | code::VARIABLES => (StepErrorKind::Variable, exit_code),
-            code::FUNCTION_ARGUMENTS | code::FUNCTION => (StepErrorKind::Function, exit_code),
+            code::CSV | code::FUNCTION_ARGUMENTS | code::FUNCTION => (StepErrorKind::Function, exit_code),
             // To a functional run a request or an assert that cannot be made is a step that failed.
             _ => (StepErrorKind::Request, code::GENERAL),
         };
@@ -156,7 +158,32 @@ impl Report {
     /// An expression that cannot be compiled.
     pub(crate) fn expression(&mut self, error: &CompileError, scope: &Scope, undefined_code: u8) {
         match &error.kind {
-            CompileErrorKind::Call(name) => self.not_built(error.place, &format!("the function call ${{{name}(...)}}")),
+            CompileErrorKind::UnknownFunction(name) => {
+                let message = format!("function {name} is not found");
+                let plugin = scope.project.plugin.as_ref().and_then(|plugin| plugin.file_name());
+                let help = match plugin {
+                    Some(plugin) => format!("the functions of {} cannot be called yet", plugin.to_string_lossy()),
+                    None => did_you_mean(name, Function::names()).unwrap_or_else(|| {
+                        format!("the functions are {}", Function::names().collect::<Vec<_>>().join(", "))
+                    }),
+                };
+                let step_message = format!("{message}: call function failed");
+                let diagnostic = self.step_error(error.place, code::FUNCTION, message, &step_message);
+                diagnostic.label = Some("unknown function".into());
+                diagnostic.help = Some(help);
+            }
+            CompileErrorKind::Call { function, failure } => {
+                let message = format!("call function {function} failed: {}", failure.reason);
+                let shown = match &failure.file {
+                    Some(file) => format!("{message} ({})", file.display()),
+                    None => message.clone(),
+                };
+                self.step_error(error.place, failure.exit_code, shown, &message);
+            }
+            CompileErrorKind::NotConstant(name) => {
+                let message = format!("function {name} is called once, at load, with a value that is known only later");
+                self.error(error.place, code::FUNCTION_ARGUMENTS, message);
+            }
             CompileErrorKind::TooLarge => {
                 let message = "variables put into each other grow too large here, or nest too deep";
                 self.error(error.place, code::VARIABLES, message);
@@ -177,7 +204,7 @@ impl Report {
 
     /// Turns errors from number `first` on into warnings, and gives what a functional run says of the first of them; none, and
     /// nothing is changed, where there are none or one concerns more than its step.
-    pub(crate) fn into_broken_step(&mut self, first: usize) -> Option<StepError> {
+    pub(crate) fn take_broken_step(&mut self, first: usize) -> Option<StepError> {
         let errors = self.errors.get(first..)?;
         let error = errors.first()?.of_step.clone()?;
         if errors.iter().any(|error| error.of_step.is_none()) {

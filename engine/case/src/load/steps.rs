@@ -1,9 +1,9 @@
 //! Entries of `teststeps` (hrp spec section 3).
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    api::compile_api,
+    api::{api_name, compile_api},
     case::CaseBuilder,
     fields::{asks_nothing, integer, text, Fields},
     marks::{rendezvous, think_time, transaction},
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     document::{Node, NodeKind},
-    expression::{tokens, Expr, Piece, Token},
+    expression::{compile_text, tokens, Expr, Piece, Scan, Scope, Token},
     step::{BrokenStep, Repeat},
     RequestStep, Step, StepError,
 };
@@ -93,9 +93,14 @@ fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report)
     };
     builder.assembly.steps.extend(step);
     if builder.context.options.broken_steps {
-        if let Some(error) = report.into_broken_step(errors_before) {
+        if let Some(error) = report.take_broken_step(errors_before) {
             builder.assembly.steps.truncate(first);
-            let broken = broken_step(&fields, &kind_name, body, error, builder);
+            let default_name = match &*kind_name {
+                "api" => api_name(body, builder, report),
+                _ => None,
+            };
+            let default_name = default_name.as_deref().unwrap_or_default();
+            let broken = broken_step(&fields, (&kind_name, default_name), body, error, builder);
             builder.assembly.steps.push(Step::Broken(Box::new(broken)));
         }
     }
@@ -169,7 +174,7 @@ fn put_prefix(step: &mut RequestStep, builder: &CaseBuilder<'_>) {
 /// behind it, and not set.
 fn broken_step(
     fields: &Fields<'_>,
-    kind: &str,
+    (kind, default_name): (&str, &str),
     body: &Node,
     error: StepError,
     builder: &mut CaseBuilder<'_>,
@@ -199,6 +204,7 @@ fn broken_step(
     };
     let name = match kind {
         "request" if written.is_empty() => format!("{} {}", part("method"), part("url")),
+        _ if written.is_empty() => default_name.to_owned(),
         _ => written.to_owned(),
     };
     BrokenStep { name: builder.level.name(&name), label: Arc::from(label), error }
@@ -212,26 +218,39 @@ pub(crate) fn written_name<'a>(fields: &Fields<'a>, report: &mut Report) -> Opti
     }
 }
 
-/// The name of a step: session variables would be filled in (hrp spec section 3), config variables stay as written.
-pub(crate) fn step_name(fields: &Fields<'_>, builder: &CaseBuilder<'_>, report: &mut Report) -> Option<String> {
+/// The name of a step as it is known at load: with `$$` as `$`, and as written where it holds anything else.
+pub(crate) fn step_name(fields: &Fields<'_>, _builder: &CaseBuilder<'_>, report: &mut Report) -> Option<String> {
     let Some(node) = fields.get("name") else { return Some(String::new()) };
     let raw = text(node, "name", report)?;
-    let mut name = String::new();
+    let found = tokens(raw);
+    let is_text = |token: &Token<'_>| matches!(token, Token::Literal(_) | Token::Dollar);
+    if !found.iter().all(is_text) {
+        return Some(raw.to_owned());
+    }
+    Some(found.into_iter().map(|token| if let Token::Literal(text) = token { text } else { "$" }).collect())
+}
+
+/// The name of a step where values of the session are part of it: what parameters, extractions and a calling case give. Where
+/// any other variable stands in it, all of it stays as written (hrp spec section 3).
+pub(crate) fn name_template(fields: &Fields<'_>, builder: &CaseBuilder<'_>, report: &mut Report) -> Option<Expr> {
+    let node = fields.get("name")?;
+    let raw = text(node, "name", report)?;
+    let session = Scope { config: Arc::default(), step: HashMap::new(), ..builder.scope.clone() };
+    let mut has_variables = false;
     for token in tokens(raw) {
         match token {
-            Token::Literal(text) => name.push_str(text),
-            Token::Dollar => name.push('$'),
             Token::Call { name, .. } => {
-                report.not_built(node.place, &format!("the function call ${{{name}(...)}} in a step's name"));
+                let message =
+                    format!("the step's name is used as written: the function {name} is not called in a name");
+                report.warn(node.place, message);
                 return None;
             }
-            Token::Variable(variable) if builder.scope.extracted.contains_key(variable) => {
-                report.not_built(node.place, &format!("the extracted variable {variable} in a step's name"));
-                return None;
+            Token::Variable(name) => {
+                session.resolve(name)?;
+                has_variables = true;
             }
-            // hrp keeps all of the raw text where any name in it is not a session variable.
-            Token::Variable(_) => return Some(raw.to_owned()),
+            Token::Literal(_) | Token::Dollar => {}
         }
     }
-    Some(name)
+    has_variables.then(|| compile_text(raw, Scan::Verbatim, node.place, &session).ok()).flatten()
 }

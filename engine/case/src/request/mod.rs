@@ -8,6 +8,8 @@ mod cookies;
 mod escape;
 mod form;
 mod headers;
+mod hrp_path;
+mod object;
 mod origin;
 mod program;
 mod redirect;
@@ -20,8 +22,9 @@ pub(crate) use escape::push_form;
 pub(crate) use headers::{
     canonical_name, is_header_name, is_header_value, is_ignored_header, HeaderName, HeaderProgram,
 };
+pub(crate) use object::request_value;
 pub use origin::Origin;
 pub(crate) use origin::OriginParts;
 pub(crate) use program::{ParamProgram, RequestProgram, TargetProgram};
 pub use rendered::RenderedRequest;
-pub(crate) use target::build_target;
+pub(crate) use target::{build_target, TargetStyle};

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use url::{Position, Url};
 
 use super::{Origin, RenderedRequest};
-use crate::StepError;
+use crate::{value::Sink, StepError};
 
 /// Header fields that say something of a body, and go when it goes (the fetch standard, "request-body-header name").
 const BODY_HEADERS: [&str; 4] = ["Content-Encoding", "Content-Language", "Content-Location", "Content-Type"];
@@ -116,7 +116,7 @@ fn as_text(location: &[u8]) -> Cow<'_, str> {
         if byte.is_ascii() {
             text.push(byte as char);
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            text.push_fmt(format_args!("%{byte:02X}"));
         }
     }
     Cow::Owned(text)
