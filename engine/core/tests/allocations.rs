@@ -103,7 +103,6 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
         ("constant without a cookie", constant, Cookies::PerIteration),
         ("rendered without a cookie", rendered, Cookies::PerIteration),
         ("a login in each iteration", login, Cookies::PerIteration),
-        ("cookies set again and again", login, Cookies::PerUser),
     ] {
         let text = format!("{base}{steps}");
         // What is allocated once in a process is allocated here.

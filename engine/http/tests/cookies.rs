@@ -45,20 +45,12 @@ prop_compose! {
 
 impl Set {
     fn field(&self) -> String {
-        let mut field = format!("{}={}", self.name, self.value);
-        if let Some(domain) = self.domain {
-            field += &format!("; Domain={domain}");
-        }
-        if let Some(path) = self.path {
-            field += &format!(";path={path}");
-        }
-        if let Some(age) = self.max_age {
-            field += &format!("; max-age={age}");
-        }
-        if self.secure {
-            field += "; Secure";
-        }
-        field
+        let pair = format!("{}={}", self.name, self.value);
+        let domain = self.domain.map(|domain| format!("Domain={domain}"));
+        let path = self.path.map(|path| format!("path={path}"));
+        let max_age = self.max_age.map(|age| format!("max-age={age}"));
+        let secure = self.secure.then(|| "Secure".to_owned());
+        [Some(pair), domain, path, max_age, secure].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 
