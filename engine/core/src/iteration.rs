@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pummel_case::{EnterStep, Prepared, Progress, Repeat, Step, StepError, TransactionEdge, Wait};
+use pummel_case::{EnterStep, Prepared, Progress, RendezvousStep, Repeat, Step, StepError, TransactionEdge, Wait};
 use pummel_ring::now_ns;
 use pummel_stats::{Exchanges, RowId};
 
@@ -115,11 +115,7 @@ impl<'a> User<'a> {
                     let pause = think_time.time.pick(&mut self.random);
                     self.pause_from(self.now_ns, pause).await
                 }
-                (Step::Rendezvous(step), _) if part == Part::Load => {
-                    self.now_ns = self.now_ns.max(shard.meet(case, step).await);
-                    self.waited = true;
-                    self.unless_stopped()
-                }
+                (Step::Rendezvous(step), _) if part == Part::Load => self.meet(case, step).await,
                 (Step::Enter(step), _) => self.enter(program, part, step).await,
                 (Step::Leave(step), _) => {
                     step.leave(self.session(case));
@@ -164,6 +160,15 @@ impl<'a> User<'a> {
         // A shorter one may lie in the past already, and then nothing yields.
         self.waited |= pause_ns >= IDLE_ITERATION_NS;
         self.shard.sleep_until(self.now_ns).await;
+        self.unless_stopped()
+    }
+
+    /// Waits for other users, if that is what a rendezvous asks for.
+    async fn meet(&mut self, case: usize, step: &RendezvousStep) -> Ended {
+        let left_ns = self.shard.meet(case, step).await.max(self.now_ns);
+        // Who is let through at once has not waited, and nothing yields.
+        self.waited |= left_ns - self.now_ns >= IDLE_ITERATION_NS;
+        self.now_ns = left_ns;
         self.unless_stopped()
     }
 

@@ -160,7 +160,10 @@ impl State {
         }
         gate.arrived += 1;
         if gate.arrived >= gate.target {
-            return Arrival::Release { epoch: self.release(at) };
+            let alone = gate.arrived == 1;
+            let epoch = self.release(at);
+            // Nobody else is to be told.
+            return if alone { Arrival::Pass } else { Arrival::Release { epoch } };
         }
         gate.deadline_ns = now_ns.saturating_add(gate.timeout_ns);
         Arrival::Wait { epoch: gate.epoch, deadline_ns: gate.deadline_ns }
@@ -326,7 +329,10 @@ mod tests {
 
     #[test]
     fn one_with_a_target_of_0_is_opened_by_the_first() {
-        assert_eq!(state(&[0]).arrive(0, 10), Arrival::Release { epoch: 1 });
+        let mut state = state(&[0, 2]);
+        assert_eq!(state.arrive(0, 10), Arrival::Pass);
+        assert!(state.gates[0].released);
+        assert_eq!(state.arrive(1, 20), wait(0, 120));
     }
 
     #[test]

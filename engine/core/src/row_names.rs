@@ -53,3 +53,52 @@ impl RowNames {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use pummel_stats::{Collector, CollectorSpec, FinalFacts, Model, RowKind, RunFacts};
+
+    use super::*;
+
+    /// A recorder with what it takes to end it.
+    fn recorder() -> (Collector, Recorder) {
+        let spec = CollectorSpec {
+            cores: 1,
+            model: Model::Closed,
+            start: Instant::now(),
+            run: RunFacts::default(),
+            outputs: Vec::new(),
+        };
+        let (collector, mut recorders) = Collector::start(spec).unwrap();
+        (collector, recorders.remove(0))
+    }
+
+    #[test]
+    fn a_thousand_names_have_rows_and_the_rest_share_that_of_the_name_as_written() {
+        let (collector, mut recorder) = recorder();
+        let raw =
+            RowKey { case: "c".into(), kind: RowKind::Request, label: "request-GET".into(), name: "n $id".into() };
+        let names = RowNames::new(raw);
+        let first = names.row("n 0", &mut recorder);
+        let rows: Vec<_> = (0..1_000).map(|n| names.row(&format!("n {n}"), &mut recorder)).collect();
+        assert_eq!(rows[0], first);
+        let others: Vec<_> = (1_000..1_003).map(|n| names.row(&format!("n {n}"), &mut recorder)).collect();
+        assert!(others.iter().all(|row| *row == others[0] && !rows.contains(row)));
+        assert_eq!(names.row("n 7", &mut recorder), rows[7], "a known name keeps its row");
+        recorder.finish(0);
+        let summary = collector.finish(FinalFacts::default()).unwrap().summary;
+        assert_eq!((summary.steps.len(), &*summary.steps[1_000].name), (1_001, "n $id"));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        let (collector, mut recorder) = recorder();
+        let raw = RowKey { case: "c".into(), kind: RowKind::Request, label: "request-GET".into(), name: "n".into() };
+        RowNames::new(raw).row(&"\u{20ac}".repeat(1_000), &mut recorder);
+        recorder.finish(0);
+        let summary = collector.finish(FinalFacts::default()).unwrap().summary;
+        assert_eq!(summary.steps[0].name, "\u{20ac}".repeat(66), "three bytes each");
+    }
+}

@@ -170,7 +170,10 @@ impl Shard {
     /// Ends what the user of a functional run does or waits for: its case has used up its time.
     pub(crate) fn end_case(&self) {
         self.over.set(self.over.get() | CASE_OVER);
-        self.wake_all();
+        // The run's one user.
+        if let Some(user) = &self.wakers.borrow()[0] {
+            user.wake_by_ref();
+        }
     }
 
     /// Makes ready for the next case.
@@ -193,8 +196,12 @@ impl Shard {
 
     /// Sleeps until a time, or until the stop, whichever is first.
     pub(crate) async fn sleep_until(&self, deadline_ns: u64) {
+        self.sleep_unless(deadline_ns, Self::stopping).await;
+    }
+
+    async fn sleep_unless(&self, deadline_ns: u64, over: impl Fn(&Self) -> bool) {
         let mut sleep = pin!(self.ring.sleep_until(deadline_ns));
-        poll_fn(|cx| if self.stopping() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
+        poll_fn(|cx| if over(self) { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
     }
 
     /// True when the plan paces `unit`.
@@ -388,7 +395,8 @@ async fn tick(shard: Rc<Shard>) {
 async fn end_load(shard: Rc<Shard>) {
     shard.wake_at_stop(shard.users + 1).await;
     let run_ns = shard.plan.load.run_time.map_or(u64::MAX, nanos);
-    shard.sleep_until(shard.start_ns.saturating_add(run_ns)).await;
+    // The end of a functional case is not that of the load.
+    shard.sleep_unless(shard.start_ns.saturating_add(run_ns), Shard::stopped).await;
     shard.stop();
     shard.ring.sleep_until(now_ns().saturating_add(nanos(shard.plan.stop_timeout))).await;
     shard.abort();

@@ -13,3 +13,4 @@ mod rendezvous;
 mod server;
 mod setup;
 mod stop;
+mod waits;

@@ -132,3 +132,14 @@ fn a_percentage_counts_the_users_of_the_plan() {
     step.percent = 0.5;
     assert_eq!(summary_of(on_two_cores(case, 4)).conservation.succeeded, 8, "two pairs");
 }
+
+#[test]
+fn a_user_that_only_meets_itself_leaves_the_core_to_others() {
+    let mut case = yaml("config: {name: c}\nteststeps: [{name: pause, think_time: {time: 0}}]\n");
+    let meet = RendezvousStep { step_name: "meet".into(), index: 0, number: 1, percent: 0.0, timeout: NEVER };
+    case.steps = vec![Step::Rendezvous(meet)];
+    let mut plan = plan(case);
+    plan.load.loops_per_user = None;
+    plan.load.run_time = Some(SOON);
+    assert_eq!(summary_of(plan).conservation.started, 0);
+}
