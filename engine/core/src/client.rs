@@ -26,6 +26,11 @@ impl Client {
         Self { idle: shared.unwrap_or_default(), cookies: UserCookies::new(cookies), redirected: None }
     }
 
+    /// A case of a functional run begins: cookies last no longer than one.
+    pub(crate) fn begin_case(&mut self) {
+        self.cookies.jar = CookieJar::default();
+    }
+
     /// An iteration begins: where cookies last for one, those of the last are forgotten.
     #[inline]
     pub(crate) fn begin_iteration(&mut self) {

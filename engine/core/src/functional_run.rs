@@ -3,7 +3,6 @@
 use std::{rc::Rc, time::SystemTime};
 
 use pummel_case::{Case, EnterStep, Journal, Step, StepError, TransactionEdge};
-use pummel_http::CookieJar;
 use pummel_ring::now_ns;
 
 use crate::{
@@ -24,16 +23,12 @@ const TIMED_OUT: u8 = 39;
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) journal: Journal,
-    exchange: Option<Box<ExchangeRecord>>,
+    /// What goes over the wire, once there is something to send.
+    pub(crate) exchange: Option<Box<ExchangeRecord>>,
     failure: Option<StepFailure>,
 }
 
 impl Watch {
-    /// What went over the wire, to be filled.
-    pub(crate) fn exchange(&mut self) -> &mut ExchangeRecord {
-        self.exchange.get_or_insert_default()
-    }
-
     pub(crate) fn fails(&mut self, kind: &'static str, message: &str, exit_code: u8) {
         self.failure = Some(StepFailure { kind, message: message.to_owned(), exit_code });
     }
@@ -51,7 +46,6 @@ pub(crate) async fn run(shard: &Rc<Shard>, functional: &Functional) {
     let mut user = User::start(shard, 0);
     for (program, case) in shard.programs.iter().zip(&shard.plan.cases) {
         let rows = case.parameters.as_ref().map_or(1, pummel_case::Parameters::runs);
-        user.client.cookies.jar = CookieJar::default();
         for position in 0..rows {
             if shard.stopped() {
                 break;
@@ -119,12 +113,16 @@ impl<'a> CaseRun<'_, 'a> {
     /// The once-per-user steps before the first row, then the case's own.
     async fn walk_all(&mut self, position: u64) -> Ended {
         let case = self.program.case;
+        if position == 0 {
+            self.user.client.begin_case();
+        }
         if position == 0 && !self.case.setup.is_empty() {
             self.user.begin(case);
             let ended = self.walk(Part::Setup, &self.case.setup, &self.program.setup).await;
             if ended != Ended::Passed {
                 return ended;
             }
+            self.user.client.cookies.jar.keep();
         }
         self.user.take_row(case, position);
         self.user.begin(case);

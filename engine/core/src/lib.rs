@@ -12,7 +12,7 @@
 //! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
 //! `iteration` (the walk over a case), `request_step`, `redirect` (a request with all it is sent on to), `exchange` (one request
 //! on the wire), `connection` (bytes in), `client` (what of the network stays with a user), `functional_run` (the same steps,
-//! looked at) and `trace`, then `rendezvous`, `cursor`, `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
+//! looked at) with `trace`, then `rendezvous`, `cursor`, `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
 #![forbid(unsafe_code)]
 
 mod choice;

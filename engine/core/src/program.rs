@@ -101,14 +101,10 @@ impl Program {
                     },
                     constant,
                     head_request: &*step.method == "HEAD",
-                    keep: if plan.functional.is_some() {
-                        Keep::ALL
-                    } else {
-                        Keep {
-                            head: step.needs.head,
-                            body: step.needs.body,
-                            directives: redirects_max(step, &plan.network) > 0 || plan.network.cookies != Cookies::Off,
-                        }
+                    keep: Keep {
+                        head: step.needs.head || plan.functional.is_some(),
+                        body: step.needs.body || plan.functional.is_some(),
+                        directives: redirects_max(step, &plan.network) > 0 || plan.network.cookies != Cookies::Off,
                     },
                     checks: !step.checks_nothing(),
                     retry_stale: may_retry(&step.method, plan.network.retry_stale),

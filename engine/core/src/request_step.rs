@@ -9,11 +9,10 @@ use pummel_http::Response;
 use pummel_stats::{RowId, Sample};
 
 use crate::{
-    exchange::{too_many_hosts, Outgoing, Tally, Unanswered},
+    exchange::{too_many_hosts, Answered, Outgoing, Tally, Unanswered},
     functional_run::Watch,
     iteration::{Ended, Part},
     plan::PacingUnit,
-    pool::Connection,
     program::{Exchange, Row},
     shard::Shard,
     user::User,
@@ -76,8 +75,9 @@ impl User<'_> {
         let outgoing = rendered.and_then(|()| outgoing(shard, &self.rendered, step, exchange).map_err(Failure::from));
         let answered = match outgoing {
             Ok(outgoing) => {
-                let record = watch.as_deref_mut().map(Watch::exchange);
-                shard.exchange(&mut self.client, &outgoing, due_ns, &mut tally, record).await.map_err(Failure::from)
+                let record = watch.as_deref_mut().map(|watch| &mut **watch.exchange.get_or_insert_default());
+                let answered = shard.exchange(&mut self.client, &outgoing, due_ns, &mut tally, record).await;
+                answered.map_err(Failure::from)
             }
             Err(failure) => {
                 tally.never_sent();
@@ -89,7 +89,7 @@ impl User<'_> {
         let failure = match answered {
             Ok(answered) => {
                 let checked = if exchange.checks {
-                    self.check(case, step, &answered.connection, watch.as_deref_mut()).await
+                    self.check(case, step, &answered, watch.as_deref_mut()).await
                 } else {
                     Ok(())
                 };
@@ -151,7 +151,7 @@ impl User<'_> {
         &mut self,
         case: usize,
         step: &RequestStep,
-        connection: &Connection,
+        Answered { connection, .. }: &Answered,
         mut watch: Option<&mut Watch>,
     ) -> Result<(), Failure> {
         let mut progress = Progress::default();
@@ -234,11 +234,20 @@ fn check(
     journal: Option<&mut Journal>,
 ) -> Result<Prepared, StepError> {
     let mut body = std::mem::take(&mut response.body);
-    let version = if response.version_minor == 0 { "HTTP/1.0" } else { "HTTP/1.1" };
+    let version = version(response);
     let view = &mut ResponseView { status: response.status, version, headers: &Head(response), body: &mut body };
     let checked = step.check(session, view, progress, journal);
     response.body = body;
     checked
+}
+
+/// The protocol as the status line has it.
+fn version(response: &Response) -> &'static str {
+    if response.version_minor == 0 {
+        "HTTP/1.0"
+    } else {
+        "HTTP/1.1"
+    }
 }
 
 /// A response's headers as extraction and validation see them.

@@ -28,6 +28,7 @@ pub(crate) struct User<'a> {
     pub(crate) rendered: RenderedRequest,
     /// The name of the present step, where it holds values.
     pub(crate) name: String,
+    /// Its connections and cookies.
     pub(crate) client: Client,
     /// Where the user stands in time: the end of what it did last. The next request was due then, so whatever passes until
     /// it is handed to the kernel is the engine's lateness, not the server's.
@@ -145,7 +146,7 @@ impl<'a> User<'a> {
             self.begin(case);
             let ended = self.walk(case, Part::Setup).await;
             if ended != Ended::Failed {
-                // The next iteration begins with the cookies these steps were given.
+                // What it was given to log in with stays with what it extracted.
                 self.client.cookies.jar.keep();
                 return ended;
             }

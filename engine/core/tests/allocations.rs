@@ -86,8 +86,10 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
         return;
     }
     let server = Server::start();
-    let base =
-        format!("config: {{name: c, base_url: \"http://{}\", variables: {{n: 7}}}}\nteststeps:\n", server.address);
+    let base = format!(
+        "config: {{name: c, base_url: \"http://{}\", variables: {{n: 7}}, parameters: {{row: [a, b, c]}}}}\nteststeps:\n",
+        server.address
+    );
     let constant = "- {name: a, request: {method: GET, url: /}, validate: [{eq: [status_code, 200]}]}\n";
     let rendered = "- {name: begin, transaction: {name: t, type: start}}\n\
                     - {name: b, request: {method: POST, url: \"/echo?n=$n\", headers: {X-N: \"$n\"}, body: \"n is $n\"}}\n\
@@ -97,9 +99,15 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
                  - {name: b, request: {method: GET, url: /setcookie}}\n\
                  - {name: c, request: {method: GET, url: /}}\n\
                  - {name: d, request: {method: GET, url: \"/api?n=$n\", cookies: {own: \"$n\"}}}\n";
+    // A loop around a referenced case that takes a value from its caller. The caller has two requests written down.
+    let walked = "- {name: begin, transaction: {name: t, type: start}}\n\
+                  - {name: inner, loops: 2, variables: {m: \"$n\"}, testcase: {config: {name: i}, teststeps: [\n  \
+                  {name: a, request: {method: GET, url: \"/api?m=$m\"}}]}}\n\
+                  - {name: end, transaction: {name: t, type: end}}\n";
     for (what, steps, cookies) in [
         ("constant", constant, Cookies::Off),
         ("rendered", rendered, Cookies::Off),
+        ("a loop around a referenced case", walked, Cookies::Off),
         ("constant without a cookie", constant, Cookies::PerIteration),
         ("rendered without a cookie", rendered, Cookies::PerIteration),
         ("a login in each iteration", login, Cookies::PerIteration),
@@ -121,7 +129,13 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
 /// Allocations and growths of a whole run.
 fn allocations(text: &str, loops: u64, cookies: Cookies) -> usize {
     let cases = load_text("case.yml", text, &LoadOptions::default()).expect("a valid case").cases;
-    let requests = cases[0].steps.iter().filter(|step| matches!(step, Step::Request(_))).count() as u64;
+    let of_a_step = |step: &Step| match step {
+        Step::Request(_) => 1,
+        // The only loop there is has one request.
+        Step::Repeat(repeat) => u64::from(repeat.times - 1),
+        _ => 0,
+    };
+    let requests: u64 = cases[0].steps.iter().map(of_a_step).sum();
     let plan = plan(cases, loops, cookies);
     let region = Region::new(COUNTING);
     let finished = run(plan, &StopSignal::default(), Vec::new()).expect("the run starts");

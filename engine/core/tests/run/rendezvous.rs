@@ -16,7 +16,7 @@ use pummel_engine::{Plan, StopSignal};
 use crate::{
     plan::{cpus, plan, summary_of, summary_with, yaml, NEVER},
     server::{read_target, scripted, write, OK},
-    stop::{raise, SOON},
+    stop::SOON,
 };
 
 /// `/before`, the rendezvous, then `/after`. The transaction stands around all.
@@ -99,10 +99,19 @@ fn who_is_left_alone_goes_on_after_the_gap() {
 
 #[test]
 fn who_waits_ends_at_the_stop() {
-    let plan = on_two_cores(meeting(all_at_once(3), 2, NEVER), 3);
-    let stop = StopSignal::default();
-    raise(&stop, 1, SOON);
-    let summary = summary_with(plan, &stop);
+    let (stop, barrier, met) = (StopSignal::default(), Arc::new(Barrier::new(3)), Arc::new(AtomicU64::new(0)));
+    let signal = stop.clone();
+    let address = scripted(move |stream| {
+        while let Some(target) = read_target(stream) {
+            if target == "/before" {
+                barrier.wait();
+            } else if met.fetch_add(1, Ordering::SeqCst) == 1 {
+                signal.raise();
+            }
+            write(stream, OK);
+        }
+    });
+    let summary = summary_with(on_two_cores(meeting(address, 2, NEVER), 3), &stop);
     // Two have met and gone on; the third waits for nobody, and what it has not finished is not recorded.
     assert_eq!((summary.conservation.succeeded, summary.conservation.abandoned), (5, 0));
     let transactions: Vec<_> = summary.transactions.iter().map(|t| (&*t.name, t.passed, t.failed)).collect();
@@ -111,8 +120,13 @@ fn who_waits_ends_at_the_stop() {
 
 #[test]
 fn nobody_waits_while_users_are_still_to_start() {
-    let address = scripted(|stream| {
+    let (stop, asked) = (StopSignal::default(), Arc::new(AtomicU64::new(0)));
+    let signal = stop.clone();
+    let address = scripted(move |stream| {
         while read_target(stream).is_some() {
+            if asked.fetch_add(1, Ordering::SeqCst) == 39 {
+                signal.raise();
+            }
             write(stream, OK);
         }
     });
@@ -120,8 +134,7 @@ fn nobody_waits_while_users_are_still_to_start() {
     // The second user would come in eleven days.
     plan.load.spawn_rate = 1e-6;
     plan.load.loops_per_user = Some(20);
-    plan.load.run_time = Some(SOON * 5);
-    let succeeded = summary_of(plan).conservation.succeeded;
+    let succeeded = summary_with(plan, &stop).conservation.succeeded;
     assert_eq!(succeeded, 40, "the first user has done its loops alone");
 }
 

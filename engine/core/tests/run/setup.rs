@@ -10,8 +10,7 @@ use pummel_engine::StopSignal;
 
 use crate::{
     plan::{cpus, plan, summary_of, summary_with, yaml},
-    server::{closed_port, recording, OK},
-    stop::{raise, SOON},
+    server::{recording, OK},
 };
 
 const UNAVAILABLE: &[u8] = b"HTTP/1.1 503 Not yet\r\nContent-Length: 0\r\n\r\n";
@@ -74,15 +73,19 @@ fn a_setup_that_fails_is_tried_again_before_any_iteration() {
 
 #[test]
 fn a_user_that_cannot_be_set_up_ends_at_the_stop() {
-    let mut plan = plan(case(closed_port()));
-    plan.load.users = 3;
-    plan.load.loops_per_user = None;
     let stop = StopSignal::default();
-    raise(&stop, 1, SOON);
+    let asked = stop.clone();
+    let (address, targets) = recording(move |_| {
+        asked.raise();
+        UNAVAILABLE.to_vec()
+    });
+    let mut plan = plan(case(address));
+    plan.load.loops_per_user = None;
     let summary = summary_with(plan, &stop);
-    assert_eq!((summary.conservation.started, summary.totals.exchanges.unsent), (0, 0));
+    assert_eq!((summary.conservation.started, summary.totals.exchanges.sent), (0, 0));
     let setup = &summary.setup[0];
-    assert_eq!((setup.requests, setup.failures, setup.exchanges.unsent), (3, 3, 3));
+    assert_eq!((setup.requests, setup.failures, setup.exchanges.answered), (1, 1, 1));
+    assert_eq!(*targets.lock().unwrap(), ["/login"]);
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Functions that wait (`${sleep(s)}`): the user waits, its core and the request's time do not. And names that hold values.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        Arc,
+    },
+    time::Duration,
+};
 
 use pummel_case::Case;
 use pummel_engine::StopSignal;
@@ -40,11 +46,19 @@ fn the_wait_belongs_to_the_iteration_and_not_to_the_request() {
 #[test]
 fn the_wait_ends_at_the_stop() {
     for (place, abandoned) in PLACES.into_iter().zip([0, 0, 1]) {
-        let (address, targets) = recording(|_| OK.to_vec());
+        let (stop, asked) = (StopSignal::default(), Arc::new(AtomicU64::new(0)));
+        let signal = stop.clone();
+        let (address, targets) = recording(move |_| {
+            if asked.fetch_add(1, Ordering::SeqCst) == 2 {
+                signal.raise();
+            }
+            OK.to_vec()
+        });
         let mut plan = plan(one_step(address, &place.replace("SECONDS", "80000")));
         plan.load.users = 3;
-        let stop = StopSignal::default();
-        raise(&stop, 1, SOON);
+        if abandoned == 0 {
+            raise(&stop, 1, SOON);
+        }
         let counts = summary_with(plan, &stop).conservation.clone();
         // Who waits before its request has none under way; who waits behind it has not finished it.
         assert_eq!((counts.started, counts.abandoned), (3 * abandoned, 3 * abandoned), "{place}");
