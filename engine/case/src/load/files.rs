@@ -211,7 +211,7 @@ impl<'a> Loader<'a> {
         let case = match parse(text, format, FileId::default()) {
             Ok(root) if origin == Origin::Found && !has_teststeps(&root) => return,
             Ok(root) => {
-                let project = self.context.project((origin != Origin::Given).then_some(path), &mut report);
+                let project = self.context.project(path, origin != Origin::Given, &mut report);
                 compile_case(&root, path, &project, &self.context, &mut report)
             }
             Err(_) if origin == Origin::Found && !mentions_teststeps(text.as_bytes()) => return,

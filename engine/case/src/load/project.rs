@@ -22,23 +22,16 @@ const PROJECT_FILE: &str = "proj.json";
 pub(crate) type Environment = Result<Arc<BTreeMap<Box<str>, Box<str>>>, (Place, String)>;
 
 impl Context<'_> {
-    /// The project around a case file; for a case without a file that of the working directory, without its `.env`.
-    pub(crate) fn project(&self, file: Option<&Path>, report: &mut Report) -> Arc<Project> {
+    /// The project around a case file. A case without a file, which only has a name, is in the working directory and knows no
+    /// `.env`, unless a project is given.
+    pub(crate) fn project(&self, path: &Path, is_file: bool, report: &mut Report) -> Arc<Project> {
         let given = self.options.project_dir.as_deref().map(absolute);
-        let Some(file) = file else {
-            let folder = absolute(Path::new("."));
-            return match given {
-                Some(root) => self.open_project(root, folder, report),
-                None => Arc::new(Project {
-                    environment: self.given_variables(None),
-                    root: folder.clone(),
-                    folder,
-                    plugin: None,
-                }),
-            };
-        };
-        let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
-        let root = given.or_else(|| self.root_of(&folder)).unwrap_or_else(|| absolute(Path::new(".")));
+        let folder = absolute(path).parent().map(Path::to_owned).unwrap_or_default();
+        let here = || absolute(Path::new("."));
+        if !is_file && given.is_none() {
+            return Arc::new(Project { environment: self.given_variables(None), root: here(), folder, plugin: None });
+        }
+        let root = given.or_else(|| self.root_of(&folder)).unwrap_or_else(here);
         self.open_project(root, folder, report)
     }
 

@@ -64,7 +64,7 @@ fn compile(
             let here = std::env::current_dir().unwrap_or_default();
             let folders = [&*project.root, &*here, &*project.folder];
             reference = context.reference(&scalar.text, &folders, node.place, report)?;
-            (reference.tree(report)?, Some(&*reference), context.project(Some(&reference.path), report))
+            (reference.tree(report)?, Some(&*reference), context.project(&reference.path, true, report))
         }
     };
     let work = file.map_or(0, |file| file.values);

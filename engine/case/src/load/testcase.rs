@@ -59,7 +59,7 @@ pub(crate) fn compile_testcase(
         return None;
     }
     let project = match path {
-        Some(path) => builder.context.project(Some(path), report),
+        Some(path) => builder.context.project(path, true, report),
         None => scope.project.clone(),
     };
     let caller = Caller { name, place, exports, scope: &scope, operations };
