@@ -133,6 +133,7 @@ fn equal(a: Operand<'_>, b: Operand<'_>) -> bool {
         (Operand::Null, Operand::Null) => true,
         (Operand::Bool(a), Operand::Bool(b)) => a == b,
         (Operand::Text(a), Operand::Text(b)) => a == b,
+        (Operand::Bytes(a), Operand::Bytes(b)) => a == b,
         (Operand::List(a), Operand::List(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a.operand(), b.operand()))
         }
@@ -162,6 +163,7 @@ fn order(a: Operand<'_>, b: Operand<'_>) -> Option<Ordering> {
 fn length(value: Operand<'_>) -> Option<usize> {
     match value {
         Operand::Text(text) => Some(text.len()),
+        Operand::Bytes(bytes) => Some(bytes.len()),
         Operand::List(list) => Some(list.len()),
         Operand::Map(map) => Some(map.len()),
         Operand::Tape(tape) => Some(tape.len()),
@@ -197,6 +199,7 @@ fn kind(value: Operand<'_>) -> &'static str {
         Operand::Int(_) => "int",
         Operand::Float(_) => "float",
         Operand::Text(_) => "str",
+        Operand::Bytes(_) => "bytes",
         Operand::Map(_) => "dict",
         Operand::Tape(tape) if tape.is_map() => "dict",
         Operand::List(_) | Operand::Tape(_) => "list",

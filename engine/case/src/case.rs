@@ -11,6 +11,10 @@ pub struct Case {
     pub name: Arc<str>,
     /// The file it comes from; none for requests given on the command line.
     pub path: Option<PathBuf>,
+    /// The root of the project around that file (hrp spec 5.1).
+    pub project_root: PathBuf,
+    /// The plugin in that root: `debugtalk.bin`, `.py` or `.so`.
+    pub plugin_file: Option<PathBuf>,
     /// How often it is picked in relation to the other cases (hrp spec 14.5). 0 where no weight is given.
     pub weight: u32,
     /// The time limit of each of its requests (`config.request_timeout`).

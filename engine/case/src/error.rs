@@ -34,6 +34,11 @@ impl StepError {
     pub(crate) fn request(what: &str, reason: &str) -> Self {
         StepError { kind: StepErrorKind::Request, message: Arc::from(format!("{what}: {reason}")), exit_code: 1 }
     }
+
+    /// The same error with what was being done before its text.
+    pub(crate) fn within(self, what: &str) -> Self {
+        StepError { message: Arc::from(format!("{what}: {}", self.message)), ..self }
+    }
 }
 
 impl fmt::Display for StepError {

@@ -13,7 +13,7 @@
 //! - Values taken from responses are data: they are never scanned for expressions.
 //!
 //! Reading order: [`load`] (module `load`) is the way in; `document` reads YAML and JSON into one tree; `expression` compiles
-//! strings; `request` is what a step sends, `response`, `check` and `assertion` what is done with the answer; [`Case`],
+//! strings, `function` holds what they call and `operation` what is done in order around a request; `request` is what a step sends, `response`, `check` and `assertion` what is done with the answer; [`Case`],
 //! [`Step`] and [`Session`] are what the engine holds.
 //!
 //! ```
@@ -35,9 +35,11 @@
 mod assertion;
 mod case;
 mod check;
+mod compiled;
 mod document;
 mod error;
 mod expression;
+mod function;
 mod journal;
 mod load;
 mod operation;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     check::Checks,
-    request::{build_target, canonical_name, is_header_name, is_header_value, is_ignored_header},
+    request::{build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, TargetStyle},
     step::{Needs, Program},
     Case, RenderedRequest, RequestStep, Step,
 };
@@ -53,6 +53,8 @@ impl Case {
         Ok(Case {
             name: Arc::from(name),
             path: None,
+            project_root: std::path::PathBuf::new(),
+            plugin_file: None,
             weight: 0,
             request_timeout: None,
             steps,
@@ -78,7 +80,8 @@ fn step(index: usize, request: PlainRequest) -> Result<RequestStep, PlainRequest
         return Err(error("method", &request.method, "it must be a single word such as GET"));
     }
     let mut rendered = RenderedRequest::default();
-    let parts = build_target("", &request.url, &mut rendered.target).map_err(|r| error("URL", &request.url, r))?;
+    let parts = build_target("", &request.url, TargetStyle::default(), &mut rendered.target)
+        .map_err(|r| error("URL", &request.url, r))?;
     if parts.https {
         return Err(error("URL", &request.url, "https is not built yet"));
     }

@@ -1,6 +1,6 @@
 //! One user's variables.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use crate::{
     expression::Variable,
@@ -81,6 +81,26 @@ impl Session {
         }
     }
 
+    pub(crate) fn set(&mut self, place: SlotPlace, value: Operand<'_>) {
+        if let Some(slot) = self.slot(place) {
+            slot.set(value);
+        }
+    }
+
+    /// Leaves a variable without a value.
+    pub(crate) fn unset(&mut self, place: SlotPlace) {
+        if let Some(slot) = self.slot(place) {
+            slot.clear();
+        }
+    }
+
+    /// Sets a variable to a value that others hold too, without copying it.
+    pub(crate) fn set_shared(&mut self, place: SlotPlace, value: Arc<Value>) {
+        if let Some(slot) = self.slot(place) {
+            slot.state = State::Shared(value);
+        }
+    }
+
     pub(crate) fn set_value(&mut self, place: SlotPlace, value: Value) {
         if let Some(slot) = self.slot(place) {
             slot.set_value(value);
@@ -92,6 +112,11 @@ impl Session {
     /// # Errors
     /// The other has no value.
     pub(crate) fn set_from(&mut self, place: SlotPlace, other: &Variable) -> Result<(), StepError> {
+        if let (SlotPlace::Kept(slot), Variable::Kept { slot: same, .. }) = (place, other) {
+            if slot == *same && self.kept(slot).is_some() {
+                return Ok(());
+            }
+        }
         let mut own = self.slot(place).map(std::mem::take).unwrap_or_default();
         let set = other.get(self).map(|value| own.set(value));
         if let Some(slot) = self.slot(place) {
@@ -133,6 +158,7 @@ enum State {
     Unset,
     Text,
     Value(Box<Value>),
+    Shared(Arc<Value>),
     Scalar(Scalar),
 }
 
@@ -150,6 +176,7 @@ impl Slot {
             State::Unset => return None,
             State::Text => Operand::Text(&self.text),
             State::Value(value) => value.operand(),
+            State::Shared(value) => value.operand(),
             State::Scalar(Scalar::Null) => Operand::Null,
             State::Scalar(Scalar::Bool(b)) => Operand::Bool(*b),
             State::Scalar(Scalar::Int(n)) => Operand::Int((*n).into()),
@@ -171,13 +198,15 @@ impl Slot {
                 Ok(n) => State::Scalar(Scalar::Int(n)),
                 Err(_) => State::Value(Box::new(Value::Int(n))),
             },
-            Operand::List(_) | Operand::Map(_) | Operand::Tape(_) => State::Value(Box::new(value.to_value())),
+            Operand::Bytes(_) | Operand::List(_) | Operand::Map(_) | Operand::Tape(_) => {
+                State::Value(Box::new(value.to_value()))
+            }
         };
     }
 
     fn set_value(&mut self, value: Value) {
         match value {
-            Value::List(_) | Value::Map(_) => self.state = State::Value(Box::new(value)),
+            Value::Bytes(_) | Value::List(_) | Value::Map(_) => self.state = State::Value(Box::new(value)),
             _ => self.set(value.operand()),
         }
     }

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use crate::{
     check::Checks,
     expression::Expr,
-    operation::{self, Operation},
+    operation::{self, Operation, Surroundings},
     request::{RequestProgram, TargetProgram},
     value::Value,
     Journal, Origin, Prepared, Progress, RenderedRequest, ResponseView, Session, StepError, ThinkTime,
@@ -260,14 +260,19 @@ impl RequestStep {
     fn run_setup(
         &self,
         session: &mut Session,
-        _rendered: &RenderedRequest,
+        rendered: &RenderedRequest,
         progress: &mut Progress,
     ) -> Result<Prepared, StepError> {
+        if self.setup.is_empty() {
+            return Ok(Prepared::Done);
+        }
         let before = match &self.request {
             Program::Constant(_) => 0,
             Program::Rendered(program) => program.operations.len(),
         };
-        operation::run(&self.setup, before, session, progress)
+        let surroundings = Surroundings { request: Some((&self.method, rendered)), response: None };
+        operation::run_with(&self.setup, before, session, progress, surroundings)
+            .map_err(|error| error.within("run setup hooks failed"))
     }
 
     /// Where the request goes, where that is known at load.

@@ -16,7 +16,7 @@ fn allocations(case: &Case) -> u64 {
         session.begin(case);
         for step in &case.steps {
             let Step::Request(step) = step else { continue };
-            step.render(&mut session, &mut request, &mut pummel_case::Progress::default()).unwrap();
+            step.render(&mut session, &mut request, &mut pummel_case::Progress::default()).map(drop).unwrap();
             let mut view = ResponseView { status: 200, version: "HTTP/1.1", headers, body: &mut body };
             step.check(&mut session, &mut view, &mut pummel_case::Progress::default(), None).map(drop).unwrap();
         }
@@ -89,4 +89,30 @@ fn uploads_of_files_and_texts() {
     ));
     assert_eq!(allocations(&case), 0);
     std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn calls_and_what_is_put_together_to_be_checked() {
+    let case = case(concat!(
+        "- request: {method: GET, url: /login}\n",
+        "  extract: {id: body.data.id, token: body.data.token, field: \"body.data.items[0].n\"}\n",
+        "- variables: {stamp: \"${get_timestamp()}\", nonce: \"${gen_random_string(16)}\", below: \"${random_int($id)}\", sign: \"${md5($token)}\", joined: \"${md5(a-$id-$token)}\"}\n",
+        "  request:\n",
+        "    method: POST\n",
+        "    url: \"/user/$nonce\"\n",
+        "    params: {t: $stamp, r: \"${random_range(0.5, 2)}\", n: \"${gen_random_string(8)}\", m: \"${max($id, 3)}\"}\n",
+        "    headers: {X-Sign: \"$sign-${md5($nonce)}\"}\n",
+        "    json: {below: $below, text: \"${gen_random_string(4)} & $token\"}\n",
+        "  setup_hooks: [\"${get_timestamp()}\"]\n",
+        "  teardown_hooks: [\"${random_int(9)}\"]\n",
+        "  extract: {again: \"body.data.$who\", whole: \"token is $token\"}\n",
+        "  validate:\n",
+        "  - eq: [status_code, 200]\n",
+        "  - eq: [\"body.data.items[0].$field\", null]\n",
+        "  - eq: [\"$id-${max($id, 0)}\", \"$id-$id\"]\n",
+        "  - regex_match: [status_code, \"^${max(2, $id)}|200$\"]\n",
+        "  - len_eq: [$sign, 32]\n",
+        "  - ge: [\"${get_timestamp()}\", $stamp]\n",
+    ));
+    assert_eq!(allocations(&case), 0);
 }

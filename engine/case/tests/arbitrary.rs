@@ -25,6 +25,32 @@ fn likely_text() -> impl Strategy<Value = String> {
         "${a}",
         "$$",
         "${f(1)}",
+        "${md5($a)}",
+        "${max(1, 2.5)}",
+        "${split_by_comma($a)}",
+        "${sleep(86400)}",
+        "${sleep(99999999999)}",
+        "${gen_random_string(999999999)}",
+        "${random_int($a)}",
+        "${random_int(1)}",
+        "${get_timestamp()}",
+        "${P(nowhere.csv)}",
+        "${environ($a)}",
+        "setup_hooks",
+        "teardown_hooks",
+        "testcase",
+        "api",
+        "transaction",
+        "rendezvous",
+        "think_time",
+        "loops",
+        "export",
+        "parameters",
+        "parameters_setting",
+        "setup_case",
+        "$request",
+        "$response",
+        "$hrp_step_name",
         "eq",
         "status_code",
         "body.a",
@@ -59,6 +85,76 @@ fn likely_text() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
 }
 
+/// Calls with anything for their arguments, some of them variables of the case below.
+fn call() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "get_timestamp",
+        "sleep",
+        "gen_random_string",
+        "random_int",
+        "random_range",
+        "max",
+        "md5",
+        "parameterize",
+        "P",
+        "split_by_comma",
+        "environ",
+        "ENV",
+        "load_ws_message",
+        "nope",
+    ]);
+    let argument = prop_oneof![
+        "[a-zA-Z0-9_$./=-]{0,6}",
+        "-?[0-9]{1,40}(\\.[0-9]{1,3})?",
+        prop::sample::select(vec!["$a", "$b", "$response", "$request", "$hrp_step_name", ""]).prop_map(str::to_owned),
+    ];
+    (name, prop::collection::vec(argument, 0..3), "[ a-z$]{0,4}")
+        .prop_map(|(name, arguments, around)| format!("{around}${{{name}({})}}", arguments.join(",")))
+}
+
+/// Mostly plain text, so that most cases load.
+fn maybe_call() -> impl Strategy<Value = String> {
+    prop_oneof![4 => Just("x$a".to_owned()), 1 => Just("${random_int(1)}".to_owned()), 1 => call()]
+}
+
+/// Steps of every kind, cases within cases among them.
+fn steps() -> impl Strategy<Value = serde_json::Value> {
+    let text = || prop::sample::select(vec!["a", "b", "$a", "x$b", "${random_int(1)}"]);
+    let request = (text(), text(), text(), 0..4).prop_map(|(name, url, variable, loops)| {
+        serde_json::json!({"name": name, "loops": loops, "variables": {"b": variable}, "extract": {"a": "body.a"},
+            "request": {"method": "GET", "url": format!("http://h/{url}")}})
+    });
+    let mark = prop::sample::select(vec![
+        serde_json::json!({"transaction": {"name": "t", "type": "start"}, "loops": 2}),
+        serde_json::json!({"transaction": {"name": "t", "type": "end"}}),
+        serde_json::json!({"rendezvous": {"number": 2}}),
+        serde_json::json!({"think_time": {"time": 1}, "loops": 3}),
+        serde_json::json!({"api": {"request": {"method": "GET", "url": "http://h/$b"}}, "variables": {"b": "$b"}}),
+    ]);
+    prop_oneof![3 => request, 2 => mark].prop_recursive(4, 40, 4, move |inner| {
+        (prop::collection::vec(inner, 1..4), text(), text(), 0..3).prop_map(|(steps, name, variable, loops)| {
+            let case =
+                serde_json::json!({"config": {"variables": {"b": "inner"}, "export": ["a"]}, "teststeps": steps});
+            serde_json::json!({"name": name, "testcase": case, "variables": {"b": variable}, "loops": loops,
+                "export": ["b"]})
+        })
+    })
+}
+
+/// Cases with calls everywhere.
+fn calling() -> impl Strategy<Value = String> {
+    prop::collection::vec(maybe_call(), 8).prop_map(|calls| {
+        let quoted: Vec<String> = calls.iter().map(|call| serde_json::to_string(call).unwrap()).collect();
+        let [url, header, param, body, hook, after, check, expect] = &quoted[..] else { unreachable!() };
+        format!(
+            "{{\"config\":{{\"base_url\":\"http://h\",\"variables\":{{\"a\":\"3\"}}}},\"teststeps\":[{{\"request\":{{\"method\":\"GET\",\
+             \"url\":\"/\"}},\"extract\":{{\"b\":\"body.a\"}}}},{{\"variables\":{{\"c\":{param},\"d\":[{url}]}},\"request\":{{\"method\":\"GET\",\
+             \"url\":{url},\"headers\":{{\"x\":{header}}},\"params\":{{\"p\":{param}}},\"json\":{{\"k\":{body}}}}},\"setup_hooks\":[{hook}],\
+             \"teardown_hooks\":[{after}],\"extract\":{{\"e\":{check}}},\"validate\":[{{\"eq\":[{check},{expect}]}}]}}]}}"
+        )
+    })
+}
+
 /// Cases of the right shape with anything for their values.
 fn shaped() -> impl Strategy<Value = String> {
     ("\\PC{0,20}", "\\PC{0,20}", "\\PC{0,20}", "\\PC{0,30}").prop_map(|(url, header, check, expect)| {
@@ -73,6 +169,16 @@ fn shaped() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
+    fn references_are_well_formed(
+        steps in prop::collection::vec(steps(), 1..6),
+        setup in prop::option::of(prop::collection::vec(steps(), 1..3)),
+    ) {
+        let config = serde_json::json!({"variables": {"a": "A", "b": "B"}, "setup_case": setup, "parameters": {"p-a": [[1, 2]]}});
+        let case = serde_json::json!({"config": config, "teststeps": steps});
+        check::case_json(case.to_string().as_bytes());
+    }
+
+    #[test]
     fn arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         check::case_yaml(&bytes);
         check::case_json(&bytes);
@@ -82,6 +188,11 @@ proptest! {
     #[test]
     fn arbitrary_text_of_likely_words(text in likely_text()) {
         check::case_yaml(text.as_bytes());
+        check::case_json(text.as_bytes());
+    }
+
+    #[test]
+    fn cases_with_calls_everywhere(text in calling()) {
         check::case_json(text.as_bytes());
     }
 

@@ -94,16 +94,15 @@ fn an_unknown_assert_is_an_error_with_close_names() {
 
 #[test]
 fn a_key_that_is_not_built_yet_is_an_error() {
-    let (text, code) = yaml("not-built", &format!("config:\n  name: x\n  parameters: {{a: [1, 2]}}\n{STEP}"));
+    let (text, code) = yaml("not-built", "teststeps:\n- name: a\n  websocket: {type: open, url: \"ws://h/\"}\n");
     assert_eq!(code, 15);
     assert_snapshot!(text, @r#"
-     x case.yml:3:3: config.parameters is not built yet
+     x case.yml:3:3: the step kind "websocket" is not built yet
       ,-[case.yml:3:3]
-    2 |   name: x
-    3 |   parameters: {a: [1, 2]}
-      :   ^^^^^|^^^^
-      :        `-- not built yet
-    4 | teststeps:
+    2 | - name: a
+    3 |   websocket: {type: open, url: "ws://h/"}
+      :   ^^^^|^^^^
+      :       `-- not built yet
       `----
      help: take it out to run the rest of the case
     "#);
@@ -175,18 +174,17 @@ fn everything_that_is_wrong_is_reported_at_once() {
     assert_eq!((found, code), (vec!["1:27: config.weight must be a whole number, not text".to_owned()], 12));
     let (found, code) = messages(
         "several-steps",
-        "teststeps:\n- {testcase: a.yml}\n- {request: {url: \"http://h\"}, loops: 3}\n- {request: {method: GET, url: /x}}\n- {request: {method: GET, url: \"https://h/\"}}\n- {request: {method: GET, url: \"http://h/${f(1)}\"}}\n- {request: {method: GET, url: \"http://h/%zz\"}}\n",
+        "teststeps:\n- {websocket: {type: open}}\n- {request: {url: \"http://h\"}, loops: 3}\n- {request: {method: GET, url: /x}}\n- {request: {method: GET, url: \"https://h/\"}}\n- {request: {method: GET, url: \"http://h/${f(1)}\"}}\n- {request: {method: GET, url: \"http://h/%zz\"}}\n",
     );
     assert_eq!(code, 15);
     assert_eq!(
         found,
         [
-            "2:4: the step kind \"testcase\" is not built yet",
-            "3:32: \"loops\" of a step is not built yet",
+            "2:4: the step kind \"websocket\" is not built yet",
             "3:13: the request has no method",
             "4:32: request url: the URL has no host and there is no base_url",
             "5:32: https is not built yet",
-            "6:32: the function call ${f(...)} is not built yet",
+            "6:32: function f is not found",
             "7:32: request url: a % in the path is not followed by two hexadecimal digits",
         ]
     );
@@ -194,25 +192,10 @@ fn everything_that_is_wrong_is_reported_at_once() {
 
 #[test]
 fn each_part_that_is_not_built_says_so() {
-    for (step, what) in [
-        ("setup_hooks: [\"${f()}\"]", "\"setup_hooks\" of a step"),
-        ("teardown_hooks: [a]", "\"teardown_hooks\" of a step"),
-        ("export: [a]", "\"export\" of a step"),
-        ("request: {method: GET, url: \"http://h\", allow_redirects: yes}", "following redirects (allow_redirects)"),
-        ("request: {method: GET, url: \"http://h\", verify: true}", "checking certificates (verify)"),
-        ("request: {method: GET, url: \"http://h\", http2: true}", "HTTP/2 (http2)"),
-        ("name: \"${f()}\"", "the function call ${f(...)} in a step's name"),
-    ] {
-        let own_request = step.starts_with("request");
-        let request = if own_request { "" } else { "request: {method: GET, url: \"http://h\"}, " };
-        let (found, code) = messages("not-built-parts", &format!("teststeps:\n- {{{request}{step}}}\n"));
-        assert_eq!(code, 15, "{step}");
-        assert!(found[0].ends_with(&format!("{what} is not built yet")), "{step}: {found:?}");
-    }
-    for key in ["parameters_setting: {limit: 1}", "export: [a]", "case_timeout: 5.0", "verify: true"] {
-        let (_, code) = messages("not-built-config", &format!("config: {{{key}}}\n{STEP}"));
-        assert_eq!(code, 15, "{key}");
-    }
+    let step = "request: {method: GET, url: \"http://h\", http2: true}";
+    let (found, code) = messages("not-built-parts", &format!("teststeps:\n- {{{step}}}\n"));
+    assert_eq!(code, 15);
+    assert!(found[0].ends_with("HTTP/2 (http2) is not built yet"), "{found:?}");
     let harmless = "config: {verify: no, export: [], parameters: }\nteststeps:\n- setup_hooks: []\n  loops: 1\n  request: {method: GET, url: \"http://h\", allow_redirects: false, verify: false, upload: {}}\n";
     assert_eq!(messages("harmless", harmless), (vec![], 0));
 }
@@ -241,7 +224,8 @@ fn declared_types_are_checked() {
 fn variables_that_cannot_be_evaluated() {
     for (variables, want) in [
         ("{a: $a}", "variable a refers to itself"),
-        ("{a: $b, b: $a}", "variable a is part of, or needs, a circle of references"),
+        ("{a: $b, b: $a}", "variables refer to each other in a circle: a -> b -> a"),
+        ("{x: $b, b: \"${md5($c)}\", c: [1, {k: $b}]}", "variables refer to each other in a circle: b -> c -> b"),
         ("{a: $nothing}", "variable nothing not found: nothing before this place defines it"),
     ] {
         let (found, code) = messages("variables", &format!("config: {{variables: {variables}}}\n{STEP}"));

@@ -21,7 +21,10 @@ fn second(case: &Case, session: &mut Session, v: &str) -> Result<RenderedRequest
     let [Step::Request(first), Step::Request(second)] = &case.steps[..] else { panic!("two requests") };
     answer(first, session, &format!("{{\"v\":{v}}}")).unwrap();
     let mut out = RenderedRequest::default();
-    second.render(session, &mut out, &mut pummel_case::Progress::default()).map_err(|error| error.to_string())?;
+    second
+        .render(session, &mut out, &mut pummel_case::Progress::default())
+        .map(drop)
+        .map_err(|error| error.to_string())?;
     Ok(out)
 }
 
@@ -124,7 +127,7 @@ fn variables_of_a_step_stand_above_all_others_until_it_extracts() {
     assert_eq!(first.constant().unwrap().target(), "/step/config-step");
     answer(first, &mut session, r#"{"a":"new"}"#).unwrap();
     let mut out = RenderedRequest::default();
-    second.render(&mut session, &mut out, &mut pummel_case::Progress::default()).unwrap();
+    second.render(&mut session, &mut out, &mut pummel_case::Progress::default()).map(drop).unwrap();
     assert_eq!(out.target(), "/new");
     answer(second, &mut session, r#"{"new":1}"#).unwrap();
     let error = answer(second, &mut session, r#"{"new":2}"#).unwrap_err();
@@ -132,7 +135,7 @@ fn variables_of_a_step_stand_above_all_others_until_it_extracts() {
     assert_eq!(&*error.message, "step validation failed: body.$a eq 1");
     // Until the first step has extracted it, the config's value holds.
     session.begin(&case);
-    second.render(&mut session, &mut out, &mut pummel_case::Progress::default()).unwrap();
+    second.render(&mut session, &mut out, &mut pummel_case::Progress::default()).map(drop).unwrap();
     assert_eq!(out.target(), "/config");
 }
 

@@ -32,6 +32,8 @@ fn assertions_that_differ_from_hrp() {
 
 #[test]
 fn variables_of_the_environment_stand_above_those_of_the_config() {
+    // The project's own `.env` does the same.
+    assert_eq!(failures(&case("07_precedence.yml")), []);
     let pairs = pummel_case::parse_env_file("# comment\nENV_ONLY=from_env\nBOTH = env_wins\n").unwrap();
     let case = case_with("07_precedence.yml", &LoadOptions { variables: pairs, ..LoadOptions::default() });
     assert_eq!(failures(&case), []);

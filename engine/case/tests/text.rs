@@ -46,7 +46,7 @@ fn options_are_those_of_files() {
     let pummel_case::Step::Request(step) = &loaded.cases[0].steps[0] else { panic!("a request") };
     let (mut session, mut request) = (pummel_case::Session::new(), pummel_case::RenderedRequest::default());
     session.begin(&loaded.cases[0]);
-    step.render(&mut session, &mut request, &mut pummel_case::Progress::default())
-        .unwrap_or_else(|error| panic!("{error}"));
+    let rendered = step.render(&mut session, &mut request, &mut pummel_case::Progress::default());
+    assert_eq!(rendered, Ok(pummel_case::Prepared::Done));
     assert_eq!((&*request.origin().host, request.origin().port, request.target()), ("staging", 81, "/x"));
 }

@@ -9,9 +9,9 @@ pub(crate) const MAX_DEPTH: usize = 100;
 /// more memory than there is.
 pub(crate) const MAX_NODES: usize = 500_000;
 
-/// Which of the files of a case something stands in: the case's own, or one it refers to.
+/// Which file something stands in: 0 is the case's own, any other one that cases of this load refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub(crate) struct FileId(pub(crate) u16);
+pub(crate) struct FileId(pub(crate) u32);
 
 /// Where something stands in its file: bytes from the start, so that line and column can be computed when they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

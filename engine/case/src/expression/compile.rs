@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{tokens, Expr, MapEntry, Piece, Scope, Token};
+use super::{tokens, Calls, Expr, MapEntry, Piece, Scope, Token, Variable};
 use crate::{
     document::{Node, NodeKind, Place},
+    function::{Call, CallProblem, Failure, Folded, Function},
+    operation::Operation,
     value::{Map, Value, MAX_VALUE_DEPTH},
 };
 
@@ -20,8 +22,12 @@ pub(crate) struct CompileError {
 pub(crate) enum CompileErrorKind {
     /// Nothing can have defined the name here.
     Undefined(String),
-    /// A function call, which is not built yet.
-    Call(String),
+    /// No function has the name.
+    UnknownFunction(String),
+    /// A call that fails every time, or has the wrong number of arguments.
+    Call { function: String, failure: Failure },
+    /// A call that is made at load, with an argument that is known only later.
+    NotConstant(String),
     /// Variables within variables grow beyond every measure.
     TooLarge,
 }
@@ -40,32 +46,36 @@ pub(crate) fn compile_text(text: &str, scan: Scan, place: Place, scope: &Scope) 
     let resolve = |name: &str| {
         scope.resolve(name).ok_or_else(|| CompileError { kind: CompileErrorKind::Undefined(name.into()), place })
     };
-    if let [Token::Variable(name)] = found[..] {
-        return resolve(name);
+    match found[..] {
+        [Token::Variable(name)] => return resolve(name),
+        [Token::Call { name, arguments }] => return compile_call(name, arguments, place, scope),
+        _ => {}
     }
     let mut pieces: Vec<Piece> = Vec::new();
     let mut literal = String::new();
     for token in found {
-        match token {
-            Token::Literal(text) => literal.push_str(text),
-            Token::Dollar => literal.push('$'),
-            Token::Call { name, .. } => {
-                return Err(CompileError { kind: CompileErrorKind::Call(name.into()), place });
+        let value = match token {
+            Token::Literal(text) => {
+                literal.push_str(text);
+                continue;
             }
-            Token::Variable(name) => match resolve(name)? {
-                Expr::Variable(variable) => {
-                    if !literal.is_empty() {
-                        pieces.push(Piece::Literal(std::mem::take(&mut literal).into()));
-                    }
-                    pieces.push(Piece::Variable(variable));
-                }
-                constant => {
-                    literal.push_str(&constant.const_text().unwrap_or_default());
-                    if !scope.spend(literal.len()) {
-                        return Err(too_large(place));
-                    }
-                }
-            },
+            Token::Dollar => {
+                literal.push('$');
+                continue;
+            }
+            Token::Call { name, arguments } => compile_call(name, arguments, place, scope)?,
+            Token::Variable(name) => resolve(name)?,
+        };
+        if let Expr::Variable(variable) = value {
+            if !literal.is_empty() {
+                pieces.push(Piece::Literal(std::mem::take(&mut literal).into()));
+            }
+            pieces.push(Piece::Variable(variable));
+        } else {
+            literal.push_str(&value.const_text().unwrap_or_default());
+            if !scope.spend(literal.len()) {
+                return Err(too_large(place));
+            }
         }
     }
     if pieces.is_empty() {
@@ -75,6 +85,50 @@ pub(crate) fn compile_text(text: &str, scan: Scan, place: Place, scope: &Scope) 
         pieces.push(Piece::Literal(literal.into()));
     }
     Ok(Expr::Text(pieces.into()))
+}
+
+/// A call (hrp spec 6.8): its value where that is known, else a slot that an operation of the step fills.
+fn compile_call(name: &str, arguments: &str, place: Place, scope: &Scope) -> Result<Expr, CompileError> {
+    let error = |kind| CompileError { kind, place };
+    let Some(function) = Function::find(name) else {
+        return Err(error(CompileErrorKind::UnknownFunction(name.into())));
+    };
+    let mut compiled = Vec::new();
+    if !arguments.trim().is_empty() {
+        for argument in arguments.split(',') {
+            compiled.push(compile_argument(argument.trim(), place, scope)?);
+        }
+    }
+    let failed = |failure| error(CompileErrorKind::Call { function: name.into(), failure });
+    let call = Call::new(function, compiled, scope.project.clone()).map_err(failed)?;
+    match call.fold(matches!(scope.calls, Calls::AtOnce)) {
+        Ok(Folded::Known(value)) if function.reads_files() || scope.spend_value(&value, MAX_VALUE_DEPTH) => {
+            Ok(Expr::Const(value))
+        }
+        Ok(Folded::EachTime { text_bytes }) if scope.spend(text_bytes) => {
+            let slot = scope.work(|work| work.add(|slot| Operation::Call { slot, call }));
+            Ok(Expr::Variable(Variable::Step { slot, missing: Arc::from(format!("function {name} gave no value")) }))
+        }
+        Ok(_) => Err(too_large(place)),
+        Err(CallProblem::Failed(failure)) => Err(failed(failure)),
+        Err(CallProblem::NotConstant) => Err(error(CompileErrorKind::NotConstant(name.into()))),
+    }
+}
+
+/// An argument: nothing is null, digits are a number, all else is text that may hold variables.
+fn compile_argument(text: &str, place: Place, scope: &Scope) -> Result<Expr, CompileError> {
+    if text.is_empty() {
+        return Ok(Expr::constant(Value::Null));
+    }
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return compile_text(text, Scan::Trimmed, place, scope);
+    }
+    let float = || text.parse().map_or(Value::Null, Value::Float);
+    let number = if unsigned.contains('.') { float() } else { text.parse().map_or_else(|_| float(), Value::Int) };
+    Ok(Expr::constant(number))
 }
 
 /// Compiles a tree: strings anywhere in it are templates, keys too.

@@ -1,14 +1,14 @@
 //! What a name stands for at one place of a case (hrp spec 7.1, 7.2, 7.10).
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
     rc::Rc,
     sync::Arc,
 };
 
-use super::{Expr, Variable};
-use crate::{project::Project, request::Uploads, value::Value};
+use super::{Calls, Expr, Phase, StepWork, Variable};
+use crate::{operation::Operation, project::Project, request::Uploads, value::Value};
 
 /// How much one case may grow by putting variables into others. A few lines that double each other could otherwise ask for more
 /// memory than there is.
@@ -34,6 +34,12 @@ pub(crate) struct Scope {
     pub(crate) budget: Budget,
     /// Files the uploads of the case send.
     pub(crate) uploads: Uploads,
+    /// What becomes of calls.
+    pub(crate) calls: Calls,
+    /// How far the step is at this place.
+    pub(crate) phase: Phase,
+    /// Names the step has extracted at this place: they stand above the special variables.
+    pub(crate) own_extracts: Vec<Box<str>>,
 }
 
 /// Bytes left, counted down by every clone of a scope together.
@@ -54,8 +60,32 @@ pub(crate) enum Binding {
 }
 
 impl Scope {
+    /// The names as a step begins to see them: what it calls from here on is its own work.
+    pub(crate) fn of_step(&self) -> Self {
+        let calls = Calls::OfStep(Rc::new(RefCell::new(StepWork::default())));
+        Scope { calls, phase: Phase::Building, own_extracts: Vec::new(), ..self.clone() }
+    }
+
+    /// Does something with the work of the step, where this is the scope of one.
+    pub(crate) fn work<R: Default>(&self, with: impl FnOnce(&mut StepWork) -> R) -> R {
+        match &self.calls {
+            Calls::AtOnce => R::default(),
+            Calls::OfStep(work) => with(&mut work.borrow_mut()),
+        }
+    }
+
+    /// The operations that have come up since the last time.
+    pub(crate) fn take_operations(&self) -> Vec<Operation> {
+        self.work(StepWork::take)
+    }
+
     /// The name as an expression; none where nothing can have defined it at this place.
     pub(crate) fn resolve(&self, name: &str) -> Option<Expr> {
+        if self.phase != Phase::Building && !self.own_extracts.iter().any(|own| **own == *name) {
+            if let Some(slot) = self.work(|work| work.special(name, self.phase)) {
+                return Some(Expr::Variable(Variable::Step { slot, missing: missing(name) }));
+            }
+        }
         match self.step.get(name) {
             Some(Binding::Const(value)) => Some(Expr::Const(value.clone())),
             Some(Binding::Slot(slot)) => Some(Expr::Variable(Variable::Step { slot: *slot, missing: missing(name) })),

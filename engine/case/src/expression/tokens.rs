@@ -8,10 +8,10 @@ pub(crate) enum Token<'a> {
     Dollar,
     /// `$name` or `${name}`.
     Variable(&'a str),
-    /// `${name(args)}`.
+    /// `${name(arguments)}`.
     Call {
         name: &'a str,
-        text: &'a str,
+        arguments: &'a str,
     },
 }
 
@@ -67,8 +67,7 @@ fn token_at(text: &str) -> Option<(Token<'_>, usize)> {
     let len = args.bytes().take_while(|b| is_argument_byte(*b)).count();
     args[len..].starts_with(")}").then(|| {
         // `${` + name + `(` + args + `)}`
-        let total = name.len() + len + 5;
-        (Token::Call { name, text: &text[..total] }, total)
+        (Token::Call { name, arguments: &args[..len] }, name.len() + len + 5)
     })
 }
 
@@ -106,8 +105,8 @@ mod tests {
 
     #[test]
     fn calls_are_told_from_text_that_looks_like_one() {
-        assert_eq!(tokens("${f( 1 , , 2 )}"), [Token::Call { name: "f", text: "${f( 1 , , 2 )}" }]);
-        assert_eq!(tokens("${_g1()}x"), [Token::Call { name: "_g1", text: "${_g1()}" }, Token::Literal("x")]);
+        assert_eq!(tokens("${f( 1 , , 2 )}"), [Token::Call { name: "f", arguments: " 1 , , 2 " }]);
+        assert_eq!(tokens("${_g1()}x"), [Token::Call { name: "_g1", arguments: "" }, Token::Literal("x")]);
         for text in [r#"${f("x")}"#, "${f(a:b)}", "${f(a@b)}", "${f(中)}", "${f(1)", "${1f(1)}", "${f(1) }"] {
             assert_eq!(tokens(text), [Token::Literal(text)], "{text}");
         }

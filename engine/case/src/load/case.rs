@@ -1,103 +1,152 @@
 //! One file's tree as a case.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, mem, path::Path, sync::Arc};
 
 use super::{
+    assembly::{Assembly, Level},
     config::Config,
+    context::Context,
     fields::{list, Fields},
+    parameters::read_parameters,
     report::{code, Report},
-    steps::compile_step,
-    LoadOptions,
+    setup::compile_setup,
+    steps::compile_steps,
+    UrlStyle,
 };
 use crate::{
     document::{Node, Place},
-    expression::Scope,
+    expression::{Expr, Scope},
     project::Project,
     think::ThinkTime,
     Case,
 };
 
-/// What is known while the steps of a case are compiled one after the other.
+/// What is known while the steps of one case are compiled one after the other. A referenced case has a builder of its own, which
+/// adds to the same assembly.
 pub(crate) struct CaseBuilder<'a> {
     pub(crate) config: Config<'a>,
+    pub(crate) url_style: UrlStyle,
     /// Names as the next step sees them.
     pub(crate) scope: Scope,
-    /// Every name any step extracts, with its slot.
+    /// Every name any step of this case extracts, with its slot.
     pub(crate) slots: HashMap<Box<str>, usize>,
     pub(crate) step_slots: usize,
-    pub(crate) transactions: Vec<Arc<str>>,
+    pub(crate) level: Level,
+    pub(crate) assembly: &'a mut Assembly,
+    pub(crate) context: &'a Context<'a>,
 }
 
-impl CaseBuilder<'_> {
+impl<'a> CaseBuilder<'a> {
+    pub(crate) fn new(config: Config<'a>, level: Level, assembly: &'a mut Assembly, context: &'a Context<'a>) -> Self {
+        let scope = config.scope.clone();
+        let url_style = context.options.url_style;
+        CaseBuilder { config, url_style, scope, slots: HashMap::new(), step_slots: 0, level, assembly, context }
+    }
+
     pub(crate) fn think(&self, time_s: f64) -> ThinkTime {
         self.config.think.apply(time_s)
     }
 
-    /// The slot of an extracted name, the same for all steps that extract it.
+    /// The slot of an extracted name, the same for all steps of the case that extract it.
     pub(crate) fn slot(&mut self, name: &str) -> usize {
-        let next = self.slots.len();
-        *self.slots.entry(name.into()).or_insert(next)
+        if let Some(slot) = self.slots.get(name) {
+            return *slot;
+        }
+        let slot = self.assembly.new_slot();
+        self.slots.insert(name.into(), slot);
+        slot
     }
 
-    /// The position of a transaction name among the distinct ones.
-    pub(crate) fn transaction(&mut self, name: &str) -> (Arc<str>, usize) {
-        let index = self.transactions.iter().position(|known| &**known == name).unwrap_or_else(|| {
-            self.transactions.push(Arc::from(name));
-            self.transactions.len() - 1
-        });
-        (self.transactions[index].clone(), index)
+    /// A name's value without those of the config: what a case can export (hrp spec section 2).
+    pub(crate) fn session_value(&self, name: &str) -> Option<Expr> {
+        let mut scope = self.scope.clone();
+        scope.config = Arc::default();
+        scope.resolve_below_step(name)
+    }
+}
+
+/// A case's tree, taken apart: its config evaluated, its steps as written.
+pub(crate) struct Opened<'a> {
+    pub(crate) config: Config<'a>,
+    pub(crate) steps: &'a Node,
+    pub(crate) step_nodes: &'a [Node],
+}
+
+impl<'a> Opened<'a> {
+    /// Reads the config and finds the steps; none where that is wrong.
+    pub(crate) fn read(root: &'a Node, context: &Context<'_>, base: &Scope, report: &mut Report) -> Option<Self> {
+        let errors_before = report.errors.len();
+        let fields = Fields::of(root, "a test case", report)?;
+        fields.warn_unknown(&["config", "teststeps"], "a test case", report);
+        let config = Config::read(fields.get("config"), context.options, base, report);
+        let Some(steps) = fields.get("teststeps") else {
+            let error = report.error(
+                Place { len: 0, ..root.place },
+                code::INVALID_CASE,
+                "invalid case format: teststeps is missing",
+            );
+            error.help = Some("a test case is a map with config and teststeps, a list of steps".into());
+            return None;
+        };
+        let step_nodes = list(steps, "teststeps", report)?;
+        // Without its variables every step would only repeat the same mistake.
+        (report.errors.len() == errors_before).then_some(Opened { config, steps, step_nodes })
+    }
+
+    /// The name its config gives, else its file's.
+    pub(crate) fn name(&mut self, path: &Path) -> Arc<str> {
+        let file_name = || path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        Arc::from(self.config.name.take().filter(|name| !name.is_empty()).unwrap_or_else(file_name))
     }
 }
 
 /// Compiles a case; none where the report holds errors.
-pub(crate) fn compile_case(root: &Node, path: PathBuf, options: &LoadOptions, report: &mut Report) -> Option<Case> {
-    let fields = Fields::of(root, "a test case", report)?;
-    fields.warn_unknown(&["config", "teststeps"], "a test case", report);
-    let config = Config::read(fields.get("config"), options, report);
-    let Some(steps_node) = fields.get("teststeps") else {
-        let error = report.error(
-            Place { len: 0, ..root.place },
-            code::INVALID_CASE,
-            "invalid case format: teststeps is missing",
-        );
-        error.help = Some("a test case is a map with config and teststeps, a list of steps".into());
-        return None;
-    };
-    let step_nodes = list(steps_node, "teststeps", report)?;
-    if !report.errors.is_empty() {
-        // Without its variables every step would only repeat the same mistake.
-        return None;
-    }
-    let mut scope = config.scope.clone();
-    scope.project =
-        Arc::new(Project { folder: path.parent().map(Into::into).unwrap_or_default(), ..Project::default() });
-    let mut builder = CaseBuilder { config, scope, slots: HashMap::new(), step_slots: 0, transactions: Vec::new() };
-    let steps: Vec<_> = step_nodes.iter().filter_map(|node| compile_step(node, &mut builder, report)).collect();
-    if steps.is_empty() && report.errors.is_empty() {
-        report.error(steps_node.place, code::INVALID_CASE, "the case has no step that does anything");
-    }
+pub(crate) fn compile_case(
+    root: &Node,
+    path: &Path,
+    project: &Arc<Project>,
+    context: &Context<'_>,
+    report: &mut Report,
+) -> Option<Case> {
+    let base = Scope { project: project.clone(), ..Scope::default() };
+    let mut opened = Opened::read(root, context, &base, report)?;
+    let name = opened.name(path);
+    let Opened { mut config, steps, step_nodes } = opened;
+    let (parameters, columns) = read_parameters(&config, report);
+    let mut assembly = Assembly::new(path);
+    let setup_slots = compile_setup(&mut config, &mut assembly, context, report);
+    let setup = mem::take(&mut assembly.steps);
+    let lasting_slots = assembly.slots;
+    config.scope.parameters = Arc::new(columns);
+
+    let mut builder = CaseBuilder::new(config, Level::default(), &mut assembly, context);
+    compile_steps(steps, step_nodes, &mut builder, report);
     if !report.errors.is_empty() {
         return None;
     }
-    let file_name = || path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = builder.config.name.take().filter(|name| !name.is_empty()).unwrap_or_else(file_name);
+    let exports = mem::take(&mut builder.config.exports);
+    let exports = exports.into_iter().map(|name| (name.into(), builder.session_value(name))).collect();
+    let CaseBuilder { config, step_slots, .. } = builder;
+    let Config { weight, request_timeout, case_timeout, scope, .. } = config;
     Some(Case {
-        name: Arc::from(name),
-        path: Some(path),
-        weight: builder.config.weight,
-        request_timeout: builder.config.request_timeout,
-        steps,
-        transactions: builder.transactions.into(),
-        setup: Vec::new(),
-        parameters: None,
-        case_timeout: None,
-        references: Box::default(),
-        rendezvous: 0,
-        loops: 0,
-        exports: Box::default(),
-        config_variables: Arc::default(),
-        kept_slots: builder.slots.len(),
-        lasting_slots: 0,
-        step_slots: builder.step_slots,
+        name,
+        path: Some(path.into()),
+        project_root: project.root.clone(),
+        plugin_file: project.plugin.clone(),
+        weight,
+        request_timeout,
+        case_timeout,
+        setup,
+        parameters,
+        references: assembly.references.into(),
+        transactions: assembly.transactions.into(),
+        rendezvous: assembly.rendezvous,
+        loops: assembly.loops,
+        exports,
+        config_variables: scope.config,
+        kept_slots: assembly.slots,
+        lasting_slots,
+        step_slots: step_slots.max(setup_slots),
+        steps: assembly.steps,
     })
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{
     case::CaseBuilder,
     fields::{list, map, text, Fields},
+    hooks::compile_hooks,
     names::did_you_mean,
     report::{code, Report},
 };
 use crate::{
     assertion::{compile_pattern, Assertion},
-    check::{Checks, Extract, GeneralValidator, Source, Validator},
+    check::{Action, Checks, Extract, GeneralValidator, Source, Validator, ValidatorKind, WrittenValidator},
     document::{Node, NodeKind, Place},
     expression::{compile_text, compile_value, CompileErrorKind, Expr, Scan, Scope, Variable},
     response::{repair_quotes, Search},
@@ -20,33 +21,39 @@ use crate::{
 /// The longest expectation that is repeated in an error text, which is also a label of the report.
 const MAX_SHOWN_EXPECT: usize = 80;
 
-/// Compiles both lists. Names the step extracts are known to its validators, and there stand above all others (hrp spec 7.10).
+/// Compiles what is done with a response, in the order in which it is done. Names the step extracts are known to its validators,
+/// and there stand above all others (hrp spec 7.10).
 pub(crate) fn compile_checks(
     fields: &Fields<'_>,
     step_scope: &Scope,
     builder: &mut CaseBuilder<'_>,
     report: &mut Report,
 ) -> Option<Checks> {
-    let mut extracts = Vec::new();
+    let teardown = compile_hooks(fields, "teardown_hooks", step_scope, report);
+    let mut actions: Vec<Action> = teardown.into_iter().map(Action::Teardown).collect();
     let mut scope = step_scope.clone();
     if let Some(node) = fields.get("extract") {
         for (key, value) in map(node, "extract", report)? {
             let Some(expression) = text(value, "an expression of extract", report) else { continue };
             let source = compile_source(expression, value.place, step_scope, report);
+            actions.extend(step_scope.take_operations().into_iter().map(Action::PrepareExtract));
             let slot = builder.slot(&key.text);
             scope.step.remove(&key.text);
             scope.extracted.insert(key.text.clone(), slot);
+            scope.own_extracts.push(key.text.clone());
             builder.scope.extracted.insert(key.text.clone(), slot);
-            extracts.extend(source.map(|source| Extract { slot, source }));
+            let (name, written) = (key.text.clone(), expression.trim().into());
+            actions.extend(source.map(|source| Action::Extract(Extract { name, written, slot, source })));
         }
     }
-    let mut validators = Vec::new();
     if let Some(node) = fields.get("validate") {
         for item in list(node, "validate", report)? {
-            validators.extend(compile_validator(item, &scope, report));
+            let validator = compile_validator(item, &scope, report);
+            actions.extend(scope.take_operations().into_iter().map(Action::Prepare));
+            actions.extend(validator.map(Action::Validate));
         }
     }
-    Some(Checks { extracts: extracts.into(), validators: validators.into() })
+    Some(Checks { actions: actions.into() })
 }
 
 /// The parts of a validator, from either form.
@@ -61,7 +68,8 @@ fn compile_validator(node: &Node, scope: &Scope, report: &mut Report) -> Option<
     let written = written(node, report)?;
     let (name, place) = written.assertion;
     let Some(assertion) = Assertion::from_name(name) else {
-        let error = report.error(place, code::INVALID_CASE, format!("unknown assert \"{name}\""));
+        let step_message = format!("unexpected assertMethod: {name}");
+        let error = report.step_error(place, code::INVALID_CASE, format!("unknown assert \"{name}\""), &step_message);
         error.label = Some("unknown assert".into());
         error.help = did_you_mean(name, Assertion::names());
         return None;
@@ -87,10 +95,12 @@ fn compile_validator(node: &Node, scope: &Scope, report: &mut Report) -> Option<
         None => "",
     };
     let message = message(check_text, name, written.expect, msg);
+    let written_text =
+        Box::new(WrittenValidator { check: check_text.into(), assertion: name.into(), message: msg.into() });
     if let (Source::Search(search), Assertion::Equal, Some(value)) = (&check, assertion, expect.as_const()) {
         if let (true, Value::Int(n)) = (search.is_status(), &**value) {
             if let Ok(expected) = u16::try_from(*n) {
-                return Some(Validator::Status { expected, message });
+                return Some(Validator { kind: ValidatorKind::Status(expected), message, written: written_text });
             }
         }
     }
@@ -105,7 +115,8 @@ fn compile_validator(node: &Node, scope: &Scope, report: &mut Report) -> Option<
         },
         _ => None,
     };
-    Some(Validator::General(Box::new(GeneralValidator { check, assertion, expect, regex, message })))
+    let general = GeneralValidator { check, assertion, expect, regex };
+    Some(Validator { kind: ValidatorKind::General(Box::new(general)), message, written: written_text })
 }
 
 /// Both forms of a validator; the one with three named keys is tried first (hrp spec 4).
@@ -204,18 +215,16 @@ fn compile_source(written: &str, place: Place, scope: &Scope, report: &mut Repor
         // Only what the author wrote can make it a search, not what a variable happens to hold.
         Ok(template) if Search::looks_like_one(&repaired) => Some(Source::Template(template)),
         Ok(text) => Some(Source::Value(text)),
-        Err(error) => match &error.kind {
-            CompileErrorKind::Call(_) | CompileErrorKind::TooLarge => {
+        Err(error) => {
+            let CompileErrorKind::Undefined(name) = &error.kind else {
                 report.expression(&error, scope, code::UNDEFINED);
-                None
-            }
+                return None;
+            };
             // hrp goes on with the text as it stands, so that JMESPath such as body."$ref" works.
-            CompileErrorKind::Undefined(name) => {
-                let message = format!("variable {name} is not defined here: the expression is used as written");
-                report.warn(place, message).help = did_you_mean(name, scope.names());
-                Some(search_or_text(&repaired, place, report))
-            }
-        },
+            let message = format!("variable {name} is not defined here: the expression is used as written");
+            report.warn(place, message).help = did_you_mean(name, scope.names());
+            Some(search_or_text(&repaired, place, report))
+        }
     }
 }
 

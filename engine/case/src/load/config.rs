@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    fields::{asks_nothing, boolean, integer, map, number, text, Fields},
+    fields::{asks_nothing, boolean, integer, list, map, number, text, Fields},
     report::{code, Report},
     think::ThinkSettings,
     variables::{in_order, text_of, Definition},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Keys that mean something here or to another engine that reads the same files.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 24] = [
     "name",
     "verify",
     "base_url",
@@ -29,6 +29,7 @@ const KEYS: [&str; 18] = [
     "variables",
     "parameters",
     "parameters_setting",
+    "setup_case",
     "think_time",
     "websocket",
     "request_timeout",
@@ -39,36 +40,85 @@ const KEYS: [&str; 18] = [
     "plugin",
     "ios",
     "android",
+    "setup_hooks",
+    "teardown_hooks",
+    "ai",
+    "llm_service",
+    "timeout",
 ];
 
-/// Keys of hrp that are not built yet; an empty value asks for nothing and passes.
-const NOT_BUILT: [&str; 4] = ["parameters", "parameters_setting", "case_timeout", "export"];
+/// Keys without effect, in hrp or here, with the reason and what to do instead.
+const IGNORED: [(&str, &str, &str); 9] = [
+    ("websocket", "nothing reads it, in hrp either", "set the timeout of each websocket step"),
+    ("plugin", "it is made by hrp for its own workers", "the project's debugtalk file is found by itself"),
+    ("ios", "there is no mobile testing here", "take it out"),
+    ("android", "there is no mobile testing here", "take it out"),
+    (
+        "setup_hooks",
+        "only HttpRunner's Python engine runs hooks of a config",
+        "put them on the first step, or use setup_case",
+    ),
+    ("teardown_hooks", "only HttpRunner's Python engine runs hooks of a config", "put them on the last step"),
+    ("ai", "no test case language of hrp 4.3 has it", "take it out"),
+    ("llm_service", "no test case language of hrp 4.3 has it", "take it out"),
+    ("timeout", "it is no key of hrp 4.3", "use request_timeout or case_timeout"),
+];
 
 /// The longest time limit of a request: a day. A longer one is a typing error.
 const MAX_TIMEOUT_S: f64 = 86_400.0;
 
 /// What the config says, evaluated.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Config<'a> {
     pub(crate) name: Option<String>,
     pub(crate) weight: u32,
     pub(crate) request_timeout: Option<Duration>,
+    pub(crate) case_timeout: Option<Duration>,
+    pub(crate) verify: Option<bool>,
     pub(crate) headers: &'a [(Key, Node)],
     pub(crate) think: ThinkSettings,
+    /// Names of `export`, as written.
+    pub(crate) exports: Vec<&'a str>,
+    /// Keys that only the case that is run itself can have, not one it refers to.
+    pub(crate) own: OwnKeys<'a>,
     /// The lowest layer of names, for every step.
     pub(crate) scope: Scope,
 }
 
+/// What is said once for a whole run of a case.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OwnKeys<'a> {
+    pub(crate) parameters: Option<(&'a Key, &'a Node)>,
+    pub(crate) parameters_setting: Option<(&'a Key, &'a Node)>,
+    pub(crate) setup_case: Option<(&'a Key, &'a Node)>,
+    pub(crate) case_timeout: Option<(&'a Key, &'a Node)>,
+}
+
+impl OwnKeys<'_> {
+    /// One warning for each that asks for something where it cannot have it.
+    pub(crate) fn warn_ignored(&self, report: &mut Report) {
+        for (key, node) in
+            [self.parameters, self.parameters_setting, self.setup_case, self.case_timeout].into_iter().flatten()
+        {
+            if !asks_nothing(node, 0) {
+                let message = format!("config.{} is ignored here: it counts in the case that is run itself", key.text);
+                report.warn(key.place, message);
+            }
+        }
+    }
+}
+
 impl<'a> Config<'a> {
-    /// Reads the config; mistakes go to the report.
-    pub(crate) fn read(node: Option<&'a Node>, options: &LoadOptions, report: &mut Report) -> Self {
-        let mut config = Config::default();
+    /// Reads the config; mistakes go to the report. `base` holds what does not come from the file: the project, and what is left
+    /// of the budget.
+    pub(crate) fn read(node: Option<&'a Node>, options: &LoadOptions, base: &Scope, report: &mut Report) -> Self {
+        let mut config = Config { scope: base.clone(), ..Config::default() };
         let fields = node.and_then(|node| Fields::of(node, "config", report));
         if let Some(fields) = &fields {
             fields.warn_unknown(&KEYS, "config", report);
             config.read_settings(fields, report);
         }
-        config.scope.config = Arc::new(variables(fields.as_ref(), options, report));
+        config.scope.config = Arc::new(variables(fields.as_ref(), options, base, report));
         if let Some(name) = fields.and_then(|fields| fields.get("name")) {
             config.name = case_name(name, &config.scope, report);
         }
@@ -76,22 +126,24 @@ impl<'a> Config<'a> {
     }
 
     fn read_settings(&mut self, fields: &Fields<'a>, report: &mut Report) {
-        for name in NOT_BUILT {
-            if let Some((key, node)) = fields.entry(name) {
-                if !asks_nothing(node, 0) {
-                    report.not_built(key.place, &format!("config.{name}"));
-                }
-            }
-        }
-        if let Some((key, node)) = fields.entry("verify") {
-            if boolean(node, "config.verify", report) == Some(true) {
-                report.not_built(key.place, "checking certificates (config.verify)");
-            }
-        }
-        for name in ["ios", "android"] {
+        self.verify = fields.get("verify").and_then(|node| boolean(node, "config.verify", report));
+        for (name, reason, help) in IGNORED {
             if let Some((key, _)) = fields.entry(name) {
-                report.warn(key.place, format!("config.{name} is ignored: there is no mobile testing here"));
+                report.warn(key.place, format!("config.{name} is ignored: {reason}")).help = Some(help.into());
             }
+        }
+        if let Some(node) = fields.get("export") {
+            let names = list(node, "config.export", report).unwrap_or_default();
+            self.exports = names.iter().filter_map(|name| text(name, "a name of config.export", report)).collect();
+        }
+        self.own = OwnKeys {
+            parameters: fields.entry("parameters"),
+            parameters_setting: fields.entry("parameters_setting"),
+            setup_case: fields.entry("setup_case"),
+            case_timeout: fields.entry("case_timeout"),
+        };
+        if let Some(node) = fields.get("case_timeout") {
+            self.case_timeout = timeout(node, "config.case_timeout", report);
         }
         if let Some(node) = fields.get("headers") {
             self.headers = map(node, "config.headers", report).unwrap_or_default();
@@ -128,18 +180,21 @@ struct Layered<'a> {
     declared_text: bool,
 }
 
-/// Config variables under `base_url` under environs, all evaluated once; options stand above them and are plain data.
+/// Config variables under `base_url` under environs, all evaluated once; the project's `.env` and options stand above them and are plain data.
 fn variables(
     fields: Option<&Fields<'_>>,
     options: &LoadOptions,
+    base: &Scope,
     report: &mut Report,
 ) -> BTreeMap<Box<str>, Arc<Value>> {
-    let base_url = options.base_url.iter().map(|url| ("base_url", url));
-    let variables = options.variables.iter().map(|(name, value)| (name.as_str(), value));
+    let base_url = options.base_url.iter().map(|url| ("base_url", url.as_str()));
+    // Those of the options stand in the project's environment too, above its `.env`.
+    let environment = base.project.environment.clone();
+    let variables = environment.iter().map(|(name, value)| (&**name, &**value));
     // An empty base_url hides none (hrp spec section 2).
     let given = variables.chain(base_url).filter(|(name, value)| *name != "base_url" || !value.is_empty());
     let given = given.map(|(name, value)| (Box::from(name), Arc::new(Value::text(value)))).collect();
-    let mut scope = Scope { config: Arc::new(given), ..Scope::default() };
+    let mut scope = Scope { config: Arc::new(given), ..base.clone() };
     let mut layers = fields.map(|fields| layers(fields, report)).unwrap_or_default();
     layers.retain(|name, _| !scope.config.contains_key(*name));
     let definitions: Vec<_> = layers.values().map(|layered| layered.definition).collect();
@@ -206,16 +261,11 @@ fn case_name(node: &Node, scope: &Scope, report: &mut Report) -> Option<String> 
     match compile_text(raw, Scan::Trimmed, node.place, scope) {
         Ok(name) => name.const_text(),
         Err(error) => {
-            match &error.kind {
-                CompileErrorKind::Call(_) | CompileErrorKind::TooLarge => {
-                    report.expression(&error, scope, code::UNDEFINED);
-                }
-                CompileErrorKind::Undefined(name) => {
-                    report.warn(
-                        node.place,
-                        format!("the case's name is used as written: config does not define the variable {name}"),
-                    );
-                }
+            if let CompileErrorKind::Undefined(name) = &error.kind {
+                let message = format!("the case's name is used as written: config does not define the variable {name}");
+                report.warn(node.place, message);
+            } else {
+                report.expression(&error, scope, code::UNDEFINED);
             }
             Some(raw.to_owned())
         }

@@ -35,6 +35,20 @@ pub(crate) struct SourcePlace {
 }
 
 impl Diagnostic {
+    /// An error about a file as a whole.
+    pub(crate) fn error(path: PathBuf, exit_code: u8, message: String) -> Self {
+        Diagnostic {
+            path,
+            message,
+            label: None,
+            help: None,
+            severity: Severity::Error,
+            exit_code,
+            place: None,
+            of_step: None,
+        }
+    }
+
     /// The file it is about.
     pub fn path(&self) -> &std::path::Path {
         &self.path
@@ -95,8 +109,9 @@ impl LoadError {
         &self.diagnostics
     }
 
-    /// The exit code of the first error (hrp spec 13.6): 10 a file that cannot be read, 11 JSON, 12 YAML, 15 an invalid case, 16 an
-    /// unknown extension, 21 an undefined variable, 24 variables that cannot be evaluated, 1 where no case was found.
+    /// The exit code of the first error (hrp spec 13.6): 10 a file that cannot be read, 11 JSON, 12 YAML, 13 a
+    /// `.env` file, 15 an invalid case, 16 an unknown extension, 17 a referenced file that is missing, 21 an undefined variable, 24
+    /// variables that cannot be evaluated, 1 where no case was found.
     pub fn exit_code(&self) -> u8 {
         self.diagnostics.first().map_or(1, Diagnostic::exit_code)
     }

@@ -1,6 +1,7 @@
 //! Files and folders given on a command line (hrp spec 1.1, 1.3, 1.9, 1.10).
 
 use std::{
+    collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -9,16 +10,14 @@ use miette::Severity;
 
 use super::{
     case::compile_case,
+    context::{format_of, line_of, parse, read, report_syntax, Context},
     diagnostic::{Diagnostic, LoadError},
     report::{code, Format, Report},
 };
 use crate::{
-    document::{parse_json, parse_yaml, FileId, Node, NodeKind},
+    document::{FileId, Node, NodeKind},
     Case,
 };
-
-/// The largest file that is read: no case comes near it, and a data file given by mistake should not fill the memory.
-const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How deep folders are searched.
 const MAX_FOLDER_DEPTH: usize = 32;
@@ -33,7 +32,7 @@ pub struct LoadOptions {
     pub variables: Vec<(String, String)>,
     /// `--project-dir`: the project's root, in place of the search for one (hrp spec 5.1).
     pub project_dir: Option<PathBuf>,
-    /// `--skip-broken`: a broken case found in a folder is a warning, and the others are loaded.
+    /// `--skip-broken`: a broken case found in a folder is left out with a warning, and the others are loaded.
     pub skip_broken: bool,
     /// How URLs are put together.
     pub url_style: UrlStyle,
@@ -66,10 +65,16 @@ pub struct Loaded {
 ///
 /// # Errors
 /// Everything that is wrong with any case, named or found in a folder: it is missing or broken, holds a key that is not built
-/// yet, an unknown assert, a variable that nothing defines; or that there is no case at all. A load that silently leaves out a
-/// case measures another load than the one that was meant.
+/// yet, an unknown assert, a variable that nothing defines, a reference to a file that is missing; or that there is no case at
+/// all. A load that silently leaves out a case measures another load than the one that was meant. Cases found in folders are left
+/// out where [`LoadOptions::skip_broken`] says so, each with a warning, as long as any case is left.
 pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadError> {
-    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new() };
+    let mut loader = Loader::new(options);
+    if let Some(root) = options.project_dir.as_ref().filter(|root| !root.is_dir()) {
+        let help = "--project-dir names the folder that references start from";
+        loader.fail(Origin::Named, root.clone(), code::FILE, "the project's root is no folder".into(), help);
+        return loader.finish();
+    }
     for path in paths {
         if path.is_dir() {
             loader.load_folder(path, 0);
@@ -79,43 +84,70 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Loaded, LoadErro
     }
     if loader.errors.is_empty() && loader.cases.is_empty() {
         let path = paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
-        let help = "a test case is a .yml, .yaml or .json file with config and teststeps";
-        loader.fail(path, code::GENERAL, "no test case found", help);
+        if loader.skipped.is_empty() {
+            let help = "a test case is a .yml, .yaml or .json file with config and teststeps";
+            loader.fail(Origin::Named, path, code::GENERAL, "no test case found".into(), help);
+        } else {
+            let help = "what is wrong with each follows";
+            loader.fail(Origin::Named, path, code::GENERAL, "no test case is left: all are broken".into(), help);
+            loader.errors.append(&mut loader.skipped);
+        }
     }
     loader.finish()
 }
 
-/// Loads one case whose text is at hand; `name` stands for a file's path, and its extension says which format it is.
+/// Loads one case whose text is at hand; `name` stands for a file's path, and its extension says which format it is. References
+/// in it start at the working directory, unless a project's folder is given.
 ///
 /// # Errors
 /// As [`load`], and for a name whose extension is none of a test case.
 pub fn load_text(name: &str, text: &str, options: &LoadOptions) -> Result<Loaded, LoadError> {
-    let mut loader = Loader { options, cases: Vec::new(), warnings: Vec::new(), errors: Vec::new() };
+    let mut loader = Loader::new(options);
     let path = Path::new(name);
     match format_of(path) {
-        Some(format) => loader.load_text(path, format, text, Origin::Named),
+        Some(format) => loader.load_text(path, format, text, Origin::Given),
         None => loader.fail_by_extension(path),
     }
     loader.finish()
 }
 
-/// How a file came to be read.
+/// How a case came to be read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// It was named: whatever is wrong with it is an error.
+    /// Its file was named: whatever is wrong with it is an error.
     Named,
-    /// It was found in a folder, where other files lie too.
+    /// Its file was found in a folder, where other files lie too.
     Found,
+    /// There is no file.
+    Given,
 }
 
+/// Line and column, where there are any.
+type Place = Option<(usize, usize)>;
+
 struct Loader<'a> {
-    options: &'a LoadOptions,
+    context: Context<'a>,
     cases: Vec<Case>,
     warnings: Vec<Diagnostic>,
     errors: Vec<Diagnostic>,
+    /// Errors of cases that are left out.
+    skipped: Vec<Diagnostic>,
+    /// What is said already: cases that refer to one file find the same mistakes in it.
+    said: HashSet<(PathBuf, Place, String)>,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(options: &'a LoadOptions) -> Self {
+        Loader {
+            context: Context::new(options),
+            cases: Vec::new(),
+            warnings: Vec::new(),
+            errors: Vec::new(),
+            skipped: Vec::new(),
+            said: HashSet::new(),
+        }
+    }
+
     fn finish(self) -> Result<Loaded, LoadError> {
         if self.errors.is_empty() {
             Ok(Loaded { cases: self.cases, warnings: self.warnings })
@@ -129,7 +161,8 @@ impl Loader<'_> {
             Ok(entries) => entries,
             Err(error) => {
                 let message = format!("the folder cannot be read: {error}");
-                return self.fail(folder.into(), code::FILE, &message, "check its path and permissions");
+                let help = "check its path and permissions";
+                return self.fail(Origin::Found, folder.into(), code::FILE, message, help);
             }
         };
         entries.sort_by_key(fs::DirEntry::file_name);
@@ -142,7 +175,7 @@ impl Loader<'_> {
                 if !hidden && depth < MAX_FOLDER_DEPTH {
                     self.load_folder(&path, depth + 1);
                 }
-            } else if format_of(&path).is_some() {
+            } else if format_of(&path).is_some() && path.is_file() {
                 self.load_file(&path, Origin::Found);
             }
         }
@@ -153,97 +186,85 @@ impl Loader<'_> {
             // A missing file is missing, whatever its name would be.
             return match fs::metadata(path) {
                 Ok(_) => self.fail_by_extension(path),
-                Err(error) => self.fail_to_read(path, &error),
+                Err(error) => self.fail_to_read(path, origin, &error),
             };
         };
         let bytes = match read(path) {
             Ok(bytes) => bytes,
             // Folders of cases hold data too, which may be large.
             Err(error) if origin == Origin::Found && error.kind() == io::ErrorKind::FileTooLarge => return,
-            Err(error) => return self.fail_to_read(path, &error),
+            Err(error) => return self.fail_to_read(path, origin, &error),
         };
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text.trim_start_matches('\u{feff}'),
             Err(_) if origin == Origin::Found && !mentions_teststeps(&bytes) => return,
             Err(error) => {
-                let line = bytes[..error.valid_up_to()].split(|b| *b == b'\n').count();
-                let code = if format == Format::Yaml { code::YAML } else { code::JSON };
-                let message = format!("line {line} is not UTF-8 text");
-                return self.fail(path.into(), code, &message, "save the file as UTF-8");
+                let message = format!("line {} is not UTF-8 text", line_of(&bytes, error));
+                return self.fail(origin, path.into(), format.syntax_code(), message, "save the file as UTF-8");
             }
         };
         self.load_text(path, format, text, origin);
     }
 
     fn load_text(&mut self, path: &Path, format: Format, text: &str, origin: Origin) {
-        let mut report = Report::new(path.into(), format, text);
+        let mut report = Report::new(path.into(), format, text, self.context.files.clone());
         let case = match parse(text, format, FileId::default()) {
             Ok(root) if origin == Origin::Found && !has_teststeps(&root) => return,
-            Ok(root) => compile_case(&root, path.into(), self.options, &mut report),
+            Ok(root) => {
+                let project = self.context.project((origin != Origin::Given).then_some(path), &mut report);
+                compile_case(&root, path, &project, &self.context, &mut report)
+            }
             Err(_) if origin == Origin::Found && !mentions_teststeps(text.as_bytes()) => return,
             Err(error) => {
-                let code = report.syntax_code(error.place);
-                let name = if format == Format::Yaml { "YAML" } else { "JSON" };
-                report.error(error.place, code, format!("broken {name}: {}", error.message)).label =
-                    Some("here".into());
+                report_syntax(&error, &mut report);
                 None
             }
         };
         self.cases.extend(case);
-        self.warnings.append(&mut report.warnings);
-        self.errors.append(&mut report.errors);
+        for warning in report.warnings {
+            if self.is_new(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+        for error in report.errors {
+            self.add_error(error, origin);
+        }
     }
 
     fn fail_by_extension(&mut self, path: &Path) {
         let help = "test cases end in .yml, .yaml or .json";
-        self.fail(path.into(), code::EXTENSION, "the extension is not one of a test case", help);
+        self.fail(Origin::Named, path.into(), code::EXTENSION, "the extension is not one of a test case".into(), help);
     }
 
-    fn fail_to_read(&mut self, path: &Path, error: &io::Error) {
+    fn fail_to_read(&mut self, path: &Path, origin: Origin, error: &io::Error) {
         let message = match error.kind() {
             io::ErrorKind::NotFound => "the file does not exist".to_owned(),
             _ => format!("the file cannot be read: {error}"),
         };
-        self.fail(path.into(), code::FILE, &message, "check its path and permissions");
+        self.fail(origin, path.into(), code::FILE, message, "check its path and permissions");
     }
 
-    fn fail(&mut self, path: PathBuf, exit_code: u8, message: &str, help: &str) {
-        self.errors.push(Diagnostic {
-            path,
-            message: message.into(),
-            label: None,
-            help: Some(help.into()),
-            severity: Severity::Error,
-            exit_code,
-            place: None,
-            of_step: None,
-        });
+    fn fail(&mut self, origin: Origin, path: PathBuf, exit_code: u8, message: String, help: &str) {
+        let error = Diagnostic { help: Some(help.into()), ..Diagnostic::error(path, exit_code, message) };
+        self.add_error(error, origin);
     }
-}
 
-/// The file's bytes, if they are not too many. What is no regular file, a pipe for example, is read up to the limit.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, MAX_FILE_BYTES + 1), &mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        let message = format!("it is larger than {} MiB", MAX_FILE_BYTES >> 20);
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    /// A broken case is an error, or a warning where it was found in a folder and may be left out.
+    fn add_error(&mut self, error: Diagnostic, origin: Origin) {
+        if !self.is_new(&error) {
+            return;
+        }
+        if origin == Origin::Found && self.context.options.skip_broken {
+            let message = format!("this case is left out: {}", error.message);
+            self.warnings.push(Diagnostic { message, severity: Severity::Warning, exit_code: 0, ..error.clone() });
+            self.skipped.push(error);
+        } else {
+            self.errors.push(error);
+        }
     }
-    Ok(bytes)
-}
 
-fn format_of(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "yml" | "yaml" => Some(Format::Yaml),
-        "json" => Some(Format::Json),
-        _ => None,
-    }
-}
-
-fn parse(text: &str, format: Format, file: FileId) -> Result<Node, crate::document::SyntaxError> {
-    match format {
-        Format::Yaml => parse_yaml(text, file),
-        Format::Json => parse_json(text, file),
+    fn is_new(&mut self, diagnostic: &Diagnostic) -> bool {
+        self.said.insert((diagnostic.path.clone(), diagnostic.line_column(), diagnostic.message.clone()))
     }
 }
 

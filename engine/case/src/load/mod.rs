@@ -1,20 +1,30 @@
 //! From files to compiled cases.
 //!
-//! `files` finds and reads them, `case`, `config`, `steps`, `request`, `upload` and `checks` compile what they hold, each reporting to a
+//! `files` finds them, `context` reads what they refer to, `project` is what lies around them. `case`, `config`, `parameters`,
+//! `setup`, `steps` (`request`, `upload`, `checks`, `api`, `testcase`, `marks`) compile what they hold into an `assembly`, each reporting to a
 //! `Report` and going on, so that one run shows every mistake of a file. `fields` reads declared keys, `diagnostic` is what a
 //! person sees.
 
+mod api;
+mod assembly;
 mod case;
 mod checks;
 mod config;
+mod context;
 mod diagnostic;
 mod env_file;
 mod fields;
 mod files;
+mod hooks;
+mod marks;
 mod names;
+mod parameters;
+mod project;
 mod report;
 mod request;
+mod setup;
 mod steps;
+mod testcase;
 mod think;
 mod upload;
 mod variables;

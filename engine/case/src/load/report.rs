@@ -1,6 +1,6 @@
 //! Collects what is wrong with one file.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{cell::RefCell, path::PathBuf, rc::Rc, sync::Arc};
 
 use miette::{NamedSource, Severity, SourceSpan};
 
@@ -11,6 +11,7 @@ use super::{
 use crate::{
     document::{FileId, Place},
     expression::{CompileError, CompileErrorKind, Scope},
+    function::Function,
     StepError, StepErrorKind,
 };
 
@@ -20,8 +21,11 @@ pub(crate) mod code {
     pub(crate) const FILE: u8 = 10;
     pub(crate) const JSON: u8 = 11;
     pub(crate) const YAML: u8 = 12;
+    pub(crate) const ENV_FILE: u8 = 13;
+    pub(crate) const CSV: u8 = 14;
     pub(crate) const INVALID_CASE: u8 = 15;
     pub(crate) const EXTENSION: u8 = 16;
+    pub(crate) const REFERENCE: u8 = 17;
     pub(crate) const UNDEFINED: u8 = 21;
     pub(crate) const FUNCTION_ARGUMENTS: u8 = 22;
     pub(crate) const FUNCTION: u8 = 23;
@@ -39,10 +43,35 @@ pub(crate) enum Format {
     Json,
 }
 
+impl Format {
+    /// The exit code of a file that is not of this form.
+    pub(crate) fn syntax_code(self) -> u8 {
+        match self {
+            Format::Yaml => code::YAML,
+            Format::Json => code::JSON,
+        }
+    }
+}
+
+/// Files that cases refer to, shared by the reports of all cases of a load. Nothing is ever taken out of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedFiles(Rc<RefCell<Vec<SourceFile>>>);
+
+impl SharedFiles {
+    /// Takes in a file. Its id is the same for every case.
+    pub(crate) fn add(&self, path: PathBuf, format: Format, text: &str) -> FileId {
+        let mut files = self.0.borrow_mut();
+        files.push(SourceFile::new(path, format, text));
+        // As many files as a u32 counts cannot be read in a lifetime.
+        FileId(u32::try_from(files.len()).unwrap_or(u32::MAX))
+    }
+}
+
 /// Errors and warnings of a case and the files it refers to, and what is needed to show them.
 pub(crate) struct Report {
-    /// By [`FileId`]; the case's own first.
-    files: Vec<SourceFile>,
+    /// The case's own file, [`FileId`] 0.
+    own: SourceFile,
+    referenced: SharedFiles,
     pub(crate) errors: Vec<Diagnostic>,
     pub(crate) warnings: Vec<Diagnostic>,
     /// What callers fill in once enough is reported; never shown.
@@ -50,53 +79,43 @@ pub(crate) struct Report {
 }
 
 /// A file that places point into.
+#[derive(Debug, Clone)]
 struct SourceFile {
     path: PathBuf,
     format: Format,
     source: Arc<NamedSource<String>>,
 }
 
-impl Report {
-    /// A report on a case, whose own file is the first.
-    pub(crate) fn new(path: PathBuf, format: Format, text: &str) -> Self {
-        let beyond = Diagnostic {
-            path: path.clone(),
-            message: String::new(),
-            label: None,
-            help: None,
-            severity: Severity::Error,
-            exit_code: 0,
-            place: None,
-            of_step: None,
-        };
-        let mut report = Report { files: Vec::new(), errors: Vec::new(), warnings: Vec::new(), beyond };
-        report.add_file(path, format, text);
-        report
-    }
-
-    /// Takes in a file the case refers to; none when there are too many.
-    pub(crate) fn add_file(&mut self, path: PathBuf, format: Format, text: &str) -> Option<FileId> {
-        let id = FileId(u16::try_from(self.files.len()).ok()?);
+impl SourceFile {
+    fn new(path: PathBuf, format: Format, text: &str) -> Self {
         let source = Arc::new(NamedSource::new(path.display().to_string(), text.to_owned()));
-        self.files.push(SourceFile { path, format, source });
-        Some(id)
+        SourceFile { path, format, source }
+    }
+}
+
+impl Report {
+    /// A report on a case.
+    pub(crate) fn new(path: PathBuf, format: Format, text: &str, referenced: SharedFiles) -> Self {
+        let own = SourceFile::new(path, format, text);
+        let beyond = Diagnostic::error(own.path.clone(), 0, String::new());
+        Report { own, referenced, errors: Vec::new(), warnings: Vec::new(), beyond }
     }
 
     /// The form of the file a place lies in.
     pub(crate) fn format_of(&self, place: Place) -> Format {
-        self.file(place).format
+        self.with_file(place, |file| file.format)
     }
 
-    fn file(&self, place: Place) -> &SourceFile {
-        &self.files[usize::from(place.file.0)]
+    fn with_file<T>(&self, place: Place, read: impl FnOnce(&SourceFile) -> T) -> T {
+        match (place.file.0 as usize).checked_sub(1) {
+            None => read(&self.own),
+            Some(index) => read(self.referenced.0.borrow().get(index).unwrap_or(&self.own)),
+        }
     }
 
     /// The exit code of a file that is not what its format, or a declared type, asks for.
     pub(crate) fn syntax_code(&self, place: Place) -> u8 {
-        match self.format_of(place) {
-            Format::Yaml => code::YAML,
-            Format::Json => code::JSON,
-        }
+        self.format_of(place).syntax_code()
     }
 
     pub(crate) fn error(&mut self, place: Place, exit_code: u8, message: impl Into<String>) -> &mut Diagnostic {
@@ -115,7 +134,7 @@ impl Report {
     ) -> &mut Diagnostic {
         let (kind, step_code) = match exit_code {
             code::UNDEFINED | code::VARIABLES => (StepErrorKind::Variable, exit_code),
-            code::FUNCTION_ARGUMENTS | code::FUNCTION => (StepErrorKind::Function, exit_code),
+            code::CSV | code::FUNCTION_ARGUMENTS | code::FUNCTION => (StepErrorKind::Function, exit_code),
             // To a functional run a request or an assert that cannot be made is a step that failed.
             _ => (StepErrorKind::Request, code::GENERAL),
         };
@@ -139,7 +158,32 @@ impl Report {
     /// An expression that cannot be compiled.
     pub(crate) fn expression(&mut self, error: &CompileError, scope: &Scope, undefined_code: u8) {
         match &error.kind {
-            CompileErrorKind::Call(name) => self.not_built(error.place, &format!("the function call ${{{name}(...)}}")),
+            CompileErrorKind::UnknownFunction(name) => {
+                let message = format!("function {name} is not found");
+                let plugin = scope.project.plugin.as_ref().and_then(|plugin| plugin.file_name());
+                let help = match plugin {
+                    Some(plugin) => format!("the functions of {} cannot be called yet", plugin.to_string_lossy()),
+                    None => did_you_mean(name, Function::names()).unwrap_or_else(|| {
+                        format!("the functions are {}", Function::names().collect::<Vec<_>>().join(", "))
+                    }),
+                };
+                let step_message = format!("{message}: call function failed");
+                let diagnostic = self.step_error(error.place, code::FUNCTION, message, &step_message);
+                diagnostic.label = Some("unknown function".into());
+                diagnostic.help = Some(help);
+            }
+            CompileErrorKind::Call { function, failure } => {
+                let message = format!("call function {function} failed: {}", failure.reason);
+                let shown = match &failure.file {
+                    Some(file) => format!("{message} ({})", file.display()),
+                    None => message.clone(),
+                };
+                self.step_error(error.place, failure.exit_code, shown, &message);
+            }
+            CompileErrorKind::NotConstant(name) => {
+                let message = format!("function {name} is called once, at load, with a value that is known only later");
+                self.error(error.place, code::FUNCTION_ARGUMENTS, message);
+            }
             CompileErrorKind::TooLarge => {
                 let message = "variables put into each other grow too large here, or nest too deep";
                 self.error(error.place, code::VARIABLES, message);
@@ -158,29 +202,38 @@ impl Report {
         }
     }
 
-    fn diagnostic(&self, place: Place, severity: Severity, exit_code: u8, message: String) -> Diagnostic {
-        let file = self.file(place);
-        let text = file.source.inner();
-        // What is missing at the end is missing behind the last thing that stands there.
-        let offset = place.offset.min(text.trim_end().len());
-        let before = text.get(..offset).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let place = SourcePlace {
-            source: file.source.clone(),
-            span: SourceSpan::from((offset, shown_len(text.get(offset..).unwrap_or_default(), place.len))),
-            line: before.bytes().filter(|b| *b == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        };
-        Diagnostic {
-            path: file.path.clone(),
-            message,
-            label: None,
-            help: None,
-            severity,
-            exit_code,
-            place: Some(place),
-            of_step: None,
+    /// Turns errors from number `first` on into warnings, and gives what a functional run says of the first of them; none, and
+    /// nothing is changed, where there are none or one concerns more than its step.
+    pub(crate) fn take_broken_step(&mut self, first: usize) -> Option<StepError> {
+        let errors = self.errors.get(first..)?;
+        let error = errors.first()?.of_step.clone()?;
+        if errors.iter().any(|error| error.of_step.is_none()) {
+            return None;
         }
+        for mut warning in self.errors.split_off(first) {
+            warning.severity = Severity::Warning;
+            warning.exit_code = 0;
+            add(&mut self.warnings, warning);
+        }
+        Some(error)
+    }
+
+    fn diagnostic(&self, place: Place, severity: Severity, exit_code: u8, message: String) -> Diagnostic {
+        self.with_file(place, |file| {
+            let text = file.source.inner();
+            // What is missing at the end is missing behind the last thing that stands there.
+            let offset = place.offset.min(text.trim_end().len());
+            let before = text.get(..offset).unwrap_or_default();
+            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+            let place = SourcePlace {
+                source: file.source.clone(),
+                span: SourceSpan::from((offset, shown_len(text.get(offset..).unwrap_or_default(), place.len))),
+                line: before.bytes().filter(|b| *b == b'\n').count() + 1,
+                column: before[line_start..].chars().count() + 1,
+            };
+            let error = Diagnostic::error(file.path.clone(), exit_code, message);
+            Diagnostic { severity, place: Some(place), ..error }
+        })
     }
 }
 

@@ -7,22 +7,24 @@ use super::{
     checks::compile_checks,
     config::timeout,
     fields::{boolean, map, text, Fields},
+    hooks::compile_hooks,
     report::{code, Report},
-    steps::step_name,
+    steps::{name_template, step_name},
     upload::{compile_upload, is_content_type_call, is_encoder_variable, upload_fields},
     variables::{in_order, text_of, Definition},
 };
 use crate::{
     document::{Key, Node, Place},
-    expression::{compile_text, compile_value, sole_variable, Binding, Expr, Scan, Scope},
-    operation::{Operation, SlotPlace},
+    expression::{compile_text, compile_value, sole_variable, Binding, Expr, Phase, Scan, Scope, StepWork, Variable},
+    operation::Operation,
     request::{
         build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map, BodyProgram,
-        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, TargetProgram, FORM_TYPE, JSON_TYPE,
+        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, TargetProgram, TargetStyle, FORM_TYPE,
+        JSON_TYPE,
     },
     step::Program,
     value::Value,
-    Progress, RenderedRequest, RequestStep, Session, Step,
+    Progress, RenderedRequest, RequestStep, Session, Step, UrlStyle,
 };
 
 const KEYS: [&str; 13] = [
@@ -57,19 +59,29 @@ pub(crate) fn compile_request(
         Some(url) => text(url, "request.url", report)?,
         None => "",
     };
-    let name = step_name(step, builder, report);
-    let (scope, variables) = step_variables(step, builder, report);
+    let template = name_template(step, builder, report);
+    let written_name = match template.as_ref().and_then(Expr::const_text) {
+        Some(name) => name,
+        None => step_name(step, builder, report)?,
+    };
+    let name_template = template.filter(|template| template.as_const().is_none());
+    let name: Arc<str> = match &method {
+        Some(method) if written_name.is_empty() => Arc::from(format!("{method} {url}")),
+        _ => Arc::from(written_name),
+    };
+    let (mut scope, mut operations) = step_variables(step, builder, report);
     let url_place = request.get("url").map_or(node.place, |url| url.place);
-    let mut compiler = Compiler { scope: &scope, report };
-    let target = compiler.target(url, url_place);
-    let params = compiler.params(&request);
+    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style };
+    let params = compiler.params_written(&request);
+    let target = compiler.target(url, url_place, !params.is_empty());
+    let params = compiler.params(params);
     let headers = compiler.headers(builder.config.headers, &request);
     let cookies = compiler.cookies(&request);
     let (headers, body) = match headers {
         Some(mut headers) => {
             let body = match upload_fields(step, &request, compiler.report) {
                 Some(upload) => {
-                    let compiled = compile_upload(upload, &scope, &variables, compiler.report);
+                    let compiled = compile_upload(upload, &scope, &operations, compiler.report);
                     compiled.map(|(body, content_type)| {
                         if let Some(kind) = content_type {
                             put_header(&mut headers, content_type_header(&kind));
@@ -83,30 +95,39 @@ pub(crate) fn compile_request(
         }
         None => (None, None),
     };
+    operations.append(&mut scope.take_operations());
+    scope.work(|work| work.name_step(name_template.clone(), name.clone()));
+    scope.phase = Phase::Built;
+    let mut setup = compile_hooks(step, "setup_hooks", &scope, report);
+    scope.phase = Phase::Answered;
     let checks = compile_checks(step, &scope, builder, report);
+    setup.append(&mut scope.work(StepWork::take_late_setup));
+    builder.step_slots = builder.step_slots.max(scope.work(|work| work.slots()));
+    let timeout = request.get("timeout").and_then(|node| timeout(node, "request.timeout", report));
+    let mut flag = |name: &str| request.get(name).and_then(|node| boolean(node, &format!("request.{name}"), report));
+    let (allow_redirects, verify) = (flag("allow_redirects"), flag("verify"));
     if report.errors.len() > errors_before {
         return None;
     }
     let program = RequestProgram {
-        operations: variables.into(),
+        operations: operations.into(),
         target: target?,
         params: params?.into(),
         headers: headers?.into(),
         cookies: cookies?.into(),
         body: body?,
     };
-    let (method, name, checks) = (method?, name?, checks?);
-    let timeout = request.get("timeout").and_then(|node| timeout(node, "request.timeout", report));
+    let (method, checks) = (method?, checks?);
     Some(Step::Request(Box::new(RequestStep {
-        name: Arc::from(if name.is_empty() { format!("{method} {url}") } else { name }),
+        name,
         label: Arc::from(format!("request-{method}")),
         method: Arc::from(method.to_ascii_uppercase()),
         timeout,
-        allow_redirects: None,
-        verify: None,
+        allow_redirects,
+        verify,
         needs: checks.needs(),
-        name_template: None,
-        setup: Box::default(),
+        name_template,
+        setup: setup.into(),
         request: settle(program, node.place, report)?,
         checks,
     })))
@@ -121,7 +142,7 @@ fn settle(program: RequestProgram, place: Place, report: &mut Report) -> Option<
     match program.render(&mut Session::new(), &mut rendered, &mut Progress::default()) {
         Ok(_) => Some(Program::Constant(Box::new(rendered))),
         Err(error) => {
-            report.error(place, code::INVALID_CASE, error.message.to_string());
+            report.step_error(place, code::INVALID_CASE, error.message.to_string(), &error.message);
             None
         }
     }
@@ -137,29 +158,26 @@ fn method(request: &Fields<'_>, node: &Node, report: &mut Report) -> Option<Stri
     }
     let place = request.get("method").map_or(node.place, |method| method.place);
     let message = if written.is_empty() { "the request has no method" } else { "the method is not a single word" };
-    report.error(place, code::INVALID_CASE, message).help = Some("for example method: GET".into());
+    report.step_error(place, code::INVALID_CASE, message, message).help = Some("for example method: GET".into());
     None
 }
 
 /// Fields of hrp that are not built yet, unless they ask for what happens anyway.
 fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
-    for (name, what) in [
-        ("http2", "HTTP/2 (http2)"),
-        ("allow_redirects", "following redirects (allow_redirects)"),
-        ("verify", "checking certificates (verify)"),
-    ] {
-        if let Some((key, node)) = request.entry(name) {
-            if boolean(node, &format!("request.{name}"), report) == Some(true) {
-                report.not_built(key.place, what);
-            }
+    if let Some((key, node)) = request.entry("http2") {
+        if boolean(node, "request.http2", report) == Some(true) {
+            report.not_built(key.place, "HTTP/2 (http2)");
         }
     }
 }
 
 /// The step's own variables, as names for the rest of the step and as work to do before it (hrp spec 7.1, 7.2, 7.4).
-fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut Report) -> (Scope, Vec<Operation>) {
-    let mut scope = builder.scope.clone();
-    let mut work = Vec::new();
+pub(crate) fn step_variables(
+    step: &Fields<'_>,
+    builder: &mut CaseBuilder<'_>,
+    report: &mut Report,
+) -> (Scope, Vec<Operation>) {
+    let mut scope = builder.scope.of_step();
     let entries = match step.get("variables") {
         Some(node) => map(node, "variables", report).unwrap_or_default(),
         None => &[],
@@ -176,11 +194,9 @@ fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut
     for Definition { name, node, .. } in in_order(&definitions, report) {
         let binding = match compile_value(node, &scope) {
             Ok(Expr::Const(value)) => Binding::Const(value),
-            Ok(value) => {
-                let slot = work.len();
-                work.push(Operation::Set { slot: SlotPlace::Step(slot), value });
-                Binding::Slot(slot)
-            }
+            // The result of a call stands in a slot already.
+            Ok(Expr::Variable(Variable::Step { slot, .. })) => Binding::Slot(slot),
+            Ok(value) => Binding::Slot(scope.work(|work| work.add(|slot| Operation::Set { slot, value }))),
             Err(error) => {
                 report.expression(&error, &scope, code::VARIABLES);
                 continue;
@@ -188,14 +204,16 @@ fn step_variables(step: &Fields<'_>, builder: &mut CaseBuilder<'_>, report: &mut
         };
         scope.step.insert(name.into(), binding);
     }
-    builder.step_slots = builder.step_slots.max(work.len());
-    (scope, work)
+    builder.step_slots = builder.step_slots.max(scope.work(|work| work.slots()));
+    let operations = scope.take_operations();
+    (scope, operations)
 }
 
 /// Compiles the parts of one request; each is none where it reported an error.
 struct Compiler<'a> {
     scope: &'a Scope,
     report: &'a mut Report,
+    url_style: UrlStyle,
 }
 
 impl Compiler<'_> {
@@ -219,8 +237,9 @@ impl Compiler<'_> {
         }
     }
 
-    fn target(&mut self, url: &str, place: Place) -> Option<TargetProgram> {
+    fn target(&mut self, url: &str, place: Place, has_params: bool) -> Option<TargetProgram> {
         let url = self.text(url, Scan::Verbatim, place)?;
+        let style = TargetStyle { style: self.url_style, has_params };
         let base = self.scope.resolve("base_url").unwrap_or_else(|| Expr::constant(Value::text("")));
         let known = TargetProgram::known_origin(&base, &url);
         if known.as_ref().is_some_and(|origin| origin.https) {
@@ -228,22 +247,27 @@ impl Compiler<'_> {
             return None;
         }
         let (Some(base_text), Some(url_text)) = (base.const_text(), url.const_text()) else {
-            return Some(TargetProgram::Rendered { base, url, known });
+            return Some(TargetProgram::Rendered { base, url, known, style });
         };
         let mut target = String::new();
-        match build_target(&base_text, &url_text, &mut target).and_then(crate::request::OriginParts::to_origin) {
+        match build_target(&base_text, &url_text, style, &mut target).and_then(crate::request::OriginParts::to_origin) {
             Ok(origin) => Some(TargetProgram::Fixed { origin, target: target.into() }),
             Err(reason) => {
-                self.report.error(place, code::INVALID_CASE, format!("request url: {reason}"));
+                let message = format!("request url: {reason}");
+                self.report.step_error(place, code::INVALID_CASE, message.clone(), &message);
                 None
             }
         }
     }
 
-    fn params(&mut self, request: &Fields<'_>) -> Option<Vec<ParamProgram>> {
-        let Some(node) = request.get("params") else { return Some(Vec::new()) };
+    fn params_written<'n>(&mut self, request: &Fields<'n>) -> &'n [(Key, Node)] {
+        let params = request.get("params").and_then(|node| map(node, "request.params", self.report));
+        params.unwrap_or_default()
+    }
+
+    fn params(&mut self, written: &[(Key, Node)]) -> Option<Vec<ParamProgram>> {
         let mut params = Vec::new();
-        for (key, value) in map(node, "request.params", self.report)? {
+        for (key, value) in written {
             params.push(ParamProgram {
                 key: self.text(&key.text, Scan::Verbatim, key.place)?,
                 value: self.value(value)?,
@@ -269,7 +293,8 @@ impl Compiler<'_> {
             let Some(name) = self.header_name(key)? else { continue };
             let value_expr = self.text(value_text, Scan::Trimmed, value.place)?;
             if value_expr.const_text().is_some_and(|value| !is_header_value(&value)) {
-                self.report.error(value.place, code::INVALID_CASE, "the header's value holds a control character");
+                let message = "the header's value holds a control character";
+                self.report.step_error(value.place, code::INVALID_CASE, message, message);
                 return None;
             }
             put_header(&mut headers, HeaderProgram { name, value: value_expr });
@@ -295,7 +320,7 @@ impl Compiler<'_> {
         }
         if !is_header_name(&canonical) {
             let message = format!("\"{written}\" is no header name: it holds a character that none has");
-            self.report.error(key.place, code::INVALID_CASE, message);
+            self.report.step_error(key.place, code::INVALID_CASE, message.clone(), &message);
             return None;
         }
         Some(Some(HeaderName::Known(canonical.into())))
@@ -340,6 +365,7 @@ impl Compiler<'_> {
         Some(match expr {
             Expr::Const(value) => match &*value {
                 Value::Text(text) => BodyProgram::Fixed(text.as_bytes().into()),
+                Value::Bytes(bytes) => BodyProgram::Fixed(bytes.clone()),
                 Value::Map(map) if is_form == Some(true) => {
                     let mut bytes = Vec::new();
                     push_form_map(map, &mut bytes);

@@ -8,6 +8,9 @@ use crate::{
     expression::{tokens, Token},
 };
 
+/// How many names of a circle are shown.
+const MAX_CHAIN: usize = 20;
+
 /// A variable as the file defines it.
 #[derive(Clone, Copy)]
 pub(crate) struct Definition<'a> {
@@ -23,17 +26,17 @@ pub(crate) fn in_order<'a>(definitions: &[Definition<'a>], report: &mut Report) 
     let positions: HashMap<&str, usize> =
         definitions.iter().enumerate().map(|(n, definition)| (definition.name, n)).collect();
     let mut waits_for = vec![0_usize; definitions.len()];
+    let mut needs: Vec<Vec<usize>> = Vec::with_capacity(definitions.len());
     let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); definitions.len()];
     for (n, definition) in definitions.iter().enumerate() {
         let mut names = Vec::new();
         collect_names(definition.node, &mut names);
         names.sort_unstable();
         names.dedup();
-        for name in names {
-            if let Some(&other) = positions.get(name) {
-                waits_for[n] += 1;
-                needed_by[other].push(n);
-            }
+        needs.push(names.into_iter().filter_map(|name| positions.get(name).copied()).collect());
+        for &other in &needs[n] {
+            waits_for[n] += 1;
+            needed_by[other].push(n);
         }
     }
     let mut ready: VecDeque<usize> = (0..definitions.len()).filter(|n| waits_for[*n] == 0).collect();
@@ -48,15 +51,42 @@ pub(crate) fn in_order<'a>(definitions: &[Definition<'a>], report: &mut Report) 
         }
     }
     if let Some(n) = waits_for.iter().position(|waits| *waits > 0) {
-        let name = definitions[n].name;
-        let message = if needed_by[n].contains(&n) {
+        let open: Vec<bool> = waits_for.iter().map(|waits| *waits > 0).collect();
+        let (start, chain) = chain(definitions, &needs, &open, n);
+        let name = definitions[start].name;
+        let message = if needs[start].contains(&start) {
             format!("variable {name} refers to itself")
         } else {
-            format!("variable {name} is part of, or needs, a circle of references")
+            format!("variables refer to each other in a circle: {chain}")
         };
-        report.error(definitions[n].key.place, code::VARIABLES, message);
+        let step_message = format!("parse step variables failed: {message}");
+        report.step_error(definitions[start].key.place, code::VARIABLES, message, &step_message);
     }
     ordered
+}
+
+fn variable(token: Token<'_>) -> Option<&str> {
+    match token {
+        Token::Variable(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// The first circle one gets into by following references from `from`, as a chain of names that ends where it begins.
+fn chain(definitions: &[Definition<'_>], needs: &[Vec<usize>], open: &[bool], from: usize) -> (usize, String) {
+    let mut path = vec![from];
+    loop {
+        let here = path[path.len() - 1];
+        // What is left over needs something that is left over too.
+        let Some(next) = needs[here].iter().copied().find(|next| open[*next]) else { break };
+        if let Some(start) = path.iter().position(|step| *step == next) {
+            let circle = path[start..].iter().chain([&next]);
+            let names: Vec<&str> = circle.take(MAX_CHAIN).map(|step| definitions[*step].name).collect();
+            return (next, names.join(" -> "));
+        }
+        path.push(next);
+    }
+    (from, definitions[from].name.to_owned())
 }
 
 /// The value's text, where it is one string.
@@ -69,10 +99,13 @@ pub(crate) fn text_of(node: &Node) -> Option<&str> {
 
 fn collect_names<'a>(node: &'a Node, names: &mut Vec<&'a str>) {
     let of_text = |text: &'a str, names: &mut Vec<&'a str>| {
-        names.extend(tokens(text).into_iter().filter_map(|token| match token {
-            Token::Variable(name) => Some(name),
-            _ => None,
-        }));
+        for token in tokens(text) {
+            match token {
+                Token::Variable(name) => names.push(name),
+                Token::Call { arguments, .. } => names.extend(tokens(arguments).into_iter().filter_map(variable)),
+                Token::Literal(_) | Token::Dollar => {}
+            }
+        }
     };
     match &node.kind {
         NodeKind::Scalar(scalar) => of_text(&scalar.text, names),

@@ -65,6 +65,7 @@ impl BodyProgram {
 fn render_value(value: Operand<'_>, out: &mut RenderedRequest) -> Result<(), StepError> {
     match value {
         Operand::Text(text) => Sink::push_str(&mut out.body, text),
+        Operand::Bytes(bytes) => out.body.extend_from_slice(bytes),
         Operand::Map(map) if out.header("Content-Type").is_some_and(|kind| kind.starts_with(FORM_TYPE)) => {
             push_form_map(map, &mut out.body);
         }

@@ -8,10 +8,13 @@ mod cookies;
 mod escape;
 mod form;
 mod headers;
+mod hrp_path;
 mod media_type;
 mod multipart;
+mod object;
 mod origin;
 mod program;
+mod redirect;
 mod rendered;
 mod target;
 mod upload_files;
@@ -24,10 +27,11 @@ pub(crate) use headers::{
     canonical_name, is_header_name, is_header_value, is_ignored_header, HeaderName, HeaderProgram,
 };
 pub(crate) use multipart::{fixed_body, FieldError, FieldValue, FixedPart, MultipartProgram, Part, MAX_UPLOAD_BYTES};
+pub(crate) use object::request_value;
 pub use origin::Origin;
 pub(crate) use origin::OriginParts;
 pub(crate) use program::{ParamProgram, RequestProgram, TargetProgram};
 pub use rendered::RenderedRequest;
-pub(crate) use target::build_target;
+pub(crate) use target::{build_target, TargetStyle};
 pub(crate) use upload_files::FileError;
 pub(crate) use uploads::{Uploads, MAX_CASE_BYTES};

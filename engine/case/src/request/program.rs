@@ -7,7 +7,7 @@ use super::{
     headers::render_headers,
     origin::OriginParts,
     rendered::RenderedRequest,
-    target::{push_query_separator, UrlParts},
+    target::{push_query_separator, TargetStyle, UrlParts},
     BodyProgram, CookieProgram, HeaderProgram, Origin,
 };
 use crate::{
@@ -42,6 +42,7 @@ pub(crate) enum TargetProgram {
         url: Expr,
         /// Where it goes unless a variable says otherwise; a request that goes there needs no origin of its own.
         known: Option<Origin>,
+        style: TargetStyle,
     },
 }
 
@@ -131,14 +132,14 @@ impl RequestProgram {
                 out.target.push_str(target);
                 Ok(())
             }
-            TargetProgram::Rendered { base, url, known } => {
+            TargetProgram::Rendered { base, url, known, style } => {
                 let mut text = std::mem::take(&mut out.scratch);
                 text.clear();
                 let rendered = base.push_text(session, &mut text).and_then(|()| {
                     let base_len = text.len();
                     url.push_text(session, &mut text)?;
                     let (base, url) = text.split_at(base_len);
-                    set_target(base, url, known.as_ref(), out)
+                    set_target(base, url, known.as_ref(), *style, out)
                 });
                 out.scratch = text;
                 rendered
@@ -147,9 +148,15 @@ impl RequestProgram {
     }
 }
 
-fn set_target(base: &str, url: &str, known: Option<&Origin>, out: &mut RenderedRequest) -> Result<(), StepError> {
+fn set_target(
+    base: &str,
+    url: &str,
+    known: Option<&Origin>,
+    style: TargetStyle,
+    out: &mut RenderedRequest,
+) -> Result<(), StepError> {
     let error = |reason| StepError::request("request url", reason);
-    let parts = build_target(base, url, &mut out.target).map_err(error)?;
+    let parts = build_target(base, url, style, &mut out.target).map_err(error)?;
     if parts.https {
         return Err(error("https is not built yet"));
     }

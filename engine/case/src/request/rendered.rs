@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::origin::Origin;
+use super::{origin::Origin, redirect::Redirected};
 
 /// A request as text and bytes, complete but for what the connection adds (`Host`, `Content-Length`, `User-Agent`).
 ///
@@ -17,6 +17,8 @@ pub struct RenderedRequest {
     pub(crate) has_body: bool,
     /// For text that is rendered on the way to its final form (URL before encoding, names before sorting).
     pub(crate) scratch: String,
+    /// Set once it has been redirected.
+    pub(crate) redirected: Option<Redirected>,
 }
 
 /// Where a header's name and value stand in the arena.
@@ -72,6 +74,7 @@ impl RenderedRequest {
         self.headers.clear();
         self.body.clear();
         self.has_body = false;
+        self.redirected = None;
     }
 
     /// Appends a header as it is; the caller keeps names canonical and the list sorted.

@@ -1,9 +1,19 @@
-//! From `base_url` and a step's `url` to origin and request target (hrp spec 11.3, engine column).
+//! From `base_url` and a step's `url` to origin and request target (hrp spec 11.3).
 
 use super::{
     escape::{push_url, UrlPart},
+    hrp_path::push_hrp_path,
     origin::OriginParts,
 };
+use crate::UrlStyle;
+
+/// How a target is put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct TargetStyle {
+    pub(crate) style: UrlStyle,
+    /// Parameters are added to the query afterwards, so that it is not empty.
+    pub(crate) has_params: bool,
+}
 
 /// A URL cut at its own punctuation (RFC 3986 appendix B); the fragment is left out, it is never sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,20 +49,28 @@ impl<'a> UrlParts<'a> {
 /// Joins `base` and `url`, writes the request target (path and the URL's own query) and gives the origin.
 ///
 /// A URL with a host stands alone; otherwise scheme and host are the base's and the paths are joined and cleaned, the base's
-/// query is dropped, and the author's trailing slash, or its absence, is kept.
+/// query is dropped, and the author's trailing slash, or its absence, is kept; in hrp's style one is forced where there is no
+/// query.
 ///
 /// # Errors
 /// In one sentence, without the URL: the text also serves as an error label and must not hold data.
 pub(crate) fn build_target<'a>(
     base: &'a str,
     url: &'a str,
+    style: TargetStyle,
     target: &mut String,
 ) -> Result<OriginParts<'a>, &'static str> {
     target.clear();
     let own = UrlParts::split(url);
+    let hrp = style.style == UrlStyle::Hrp436;
+    let has_query = style.has_params || own.query.is_some_and(|query| !query.is_empty());
     let origin = match (own.scheme, own.authority) {
         (Some(scheme), Some(authority)) => {
-            push_url(own.path, UrlPart::Path, target)?;
+            if hrp {
+                push_hrp_path(None, own.path, has_query, target)?;
+            } else {
+                push_url(own.path, UrlPart::Path, target)?;
+            }
             OriginParts::parse(scheme, authority)?
         }
         (None, Some(_)) => return Err("the URL begins with // and has no scheme; write http:// before the host"),
@@ -68,7 +86,11 @@ pub(crate) fn build_target<'a>(
                     "base_url must begin with http:// and a host"
                 });
             };
-            push_joined(base.path, own.path, target)?;
+            if hrp {
+                push_hrp_path(Some(base.path), own.path, has_query, target)?;
+            } else {
+                push_joined(base.path, own.path, target)?;
+            }
             OriginParts::parse(scheme, authority)?
         }
     };
@@ -122,7 +144,7 @@ mod tests {
 
     fn target(base: &str, url: &str) -> Result<String, &'static str> {
         let mut out = String::new();
-        let origin = build_target(base, url, &mut out)?;
+        let origin = build_target(base, url, TargetStyle::default(), &mut out)?;
         Ok(format!("{}:{} {out}", origin.host, origin.port))
     }
 
@@ -139,6 +161,43 @@ mod tests {
             ("http://h", "/中 文", "/%E4%B8%AD%20%E6%96%87"),
         ] {
             assert_eq!(target(base, url), Ok(format!("h:80 {want}")), "{base} + {url}");
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table_as_hrp_sends_it() {
+        for (base, url, has_params, want) in [
+            ("http://h", "/get", false, "/get/"),
+            ("http://h/x", "a/b", false, "/x/a/b/"),
+            ("http://h/x/", "/a/", false, "/x/a/"),
+            ("http://h/abc?x=6", "/get?a=1", false, "/abc/get?a=1"),
+            ("", "http://h/a?", false, "/a/?"),
+            ("http://h", "/a/../b", false, "/b/"),
+            ("http://h/x", "../b", false, "/b/"),
+            ("http://h", "/中 文", false, "/%E4%B8%AD%20%E6%96%87/"),
+            // What the rules above the table say.
+            ("http://h", "/a.json", false, "/a.json/"),
+            ("http://h", "/a#f", false, "/a/"),
+            ("", "http://h/a//", false, "/a/"),
+            ("http://h", "/get/", true, "/get"),
+            ("", "http://h/get/", true, "/get/"),
+            ("http://h", "/get/?a=1", false, "/get?a=1"),
+            ("http://h", "/a%2Fb", false, "/a/b/"),
+            ("http://h", "/a%2Fb?x=1", false, "/a%2Fb?x=1"),
+            ("http://h", "post/", false, "/post/"),
+            ("http://h", "", false, "/"),
+            ("", "http://h", true, "/"),
+            ("http://h", "/a!b", false, "/a%21b/"),
+            ("http://h", "/a!b?x=1", false, "/a!b?x=1"),
+        ] {
+            let mut out = String::new();
+            let style = TargetStyle { style: UrlStyle::Hrp436, has_params };
+            build_target(base, url, style, &mut out).unwrap();
+            assert_eq!(out, want, "{base} + {url}");
+        }
+        let style = TargetStyle { style: UrlStyle::Hrp436, has_params: false };
+        for url in ["/%zz", "/a\rb", "/%", "/%ff"] {
+            assert!(build_target("http://h", url, style, &mut String::new()).is_err(), "{url}");
         }
     }
 

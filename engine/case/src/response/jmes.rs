@@ -157,7 +157,7 @@ fn variable(tape: TapeRef<'_>, depth: usize) -> Variable {
             (_, Ok(n)) => Variable::Number(n.into()),
             _ => Variable::Null,
         },
-        Operand::Null | Operand::List(_) | Operand::Map(_) => Variable::Null,
+        Operand::Null | Operand::Bytes(_) | Operand::List(_) | Operand::Map(_) => Variable::Null,
     }
 }
 

@@ -6,10 +6,12 @@
 mod body;
 mod cookies;
 mod jmes;
+mod object;
 mod path;
 mod search;
 mod view;
 
 pub(crate) use body::{with_scratch, ParsedBody, ResponseParts};
+pub(crate) use object::response_value;
 pub(crate) use search::{repair_quotes, Search};
 pub use view::{Headers, ResponseView};

@@ -261,7 +261,7 @@ mod tests {
             let fields: &[(&str, &[u8])] = &[];
             let view = ResponseView { status: 200, version: "HTTP/1.1", headers: &fields, body: &mut bytes };
             with_scratch(body.to_string().as_bytes(), |parsed| {
-                let own = path.find(parsed).into_value();
+                let own = path.find(parsed).operand().to_value();
                 let theirs = crates.find(&ResponseParts::new(&view, parsed)).unwrap();
                 prop_assert_eq!(own, theirs, "{} on {}", text, body);
                 Ok(())

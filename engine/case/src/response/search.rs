@@ -234,7 +234,9 @@ mod tests {
             &[("content-type", b"application/json"), ("Set-Cookie", b"sid=42; Path=/"), ("X-Id", b"7"), ("X-Id", b"8")];
         let mut bytes = body.as_bytes().to_vec();
         let view = ResponseView { status: 201, version: "HTTP/1.1", headers: &fields, body: &mut bytes };
-        Some(with_scratch(body.as_bytes(), |parsed| search.find(&ResponseParts::new(&view, parsed)).into_value()))
+        Some(with_scratch(body.as_bytes(), |parsed| {
+            search.find(&ResponseParts::new(&view, parsed)).operand().to_value()
+        }))
     }
 
     const BODY: &str = r#"{"l":[1,2,3],"s":["a","b"],"o":{"k":1},"arr":[{"n":"p","age":5},{"n":"q","age":30}],"f":1.5,"i":7,

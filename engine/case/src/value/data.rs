@@ -16,6 +16,8 @@ pub(crate) enum Value {
     Int(i128),
     Float(f64),
     Text(Box<str>),
+    /// The contents of a file that may be no text.
+    Bytes(Box<[u8]>),
     List(Vec<Value>),
     Map(Map),
 }
@@ -29,6 +31,7 @@ impl Value {
             Value::Int(n) => Operand::Int(*n),
             Value::Float(n) => Operand::Float(*n),
             Value::Text(text) => Operand::Text(text),
+            Value::Bytes(bytes) => Operand::Bytes(bytes),
             Value::List(list) => Operand::List(list),
             Value::Map(map) => Operand::Map(map),
         }
@@ -39,6 +42,7 @@ impl Value {
     pub(crate) fn fits(&self, budget: &mut usize, levels: usize) -> bool {
         let own = match self {
             Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
             Value::Map(map) => map.keys().map(|key| key.len()).sum(),
             _ => 0,
         };
@@ -63,6 +67,7 @@ impl Value {
             },
             Value::Float(n) => (*n).into(),
             Value::Text(text) => (&**text).into(),
+            Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into(),
             Value::List(list) => list.iter().map(Value::to_json).collect(),
             Value::Map(map) => map.iter().map(|(key, value)| (key.to_string(), value.to_json())).collect(),
         }

@@ -23,6 +23,8 @@ pub(crate) enum Operand<'a> {
     Int(i128),
     Float(f64),
     Text(&'a str),
+    /// What may be no text; where text is needed, what is not UTF-8 is replaced.
+    Bytes(&'a [u8]),
     List(&'a [Value]),
     Map(&'a Map),
     /// A list or map that has not left the response's tape.
@@ -41,13 +43,6 @@ impl Evaluated<'_> {
         match self {
             Evaluated::Ref(operand) => *operand,
             Evaluated::Owned(value) => value.operand(),
-        }
-    }
-
-    pub(crate) fn into_value(self) -> Value {
-        match self {
-            Evaluated::Ref(operand) => operand.to_value(),
-            Evaluated::Owned(value) => value,
         }
     }
 }
@@ -269,6 +264,7 @@ impl<'a> Operand<'a> {
             Operand::Int(n) => Value::Int(n),
             Operand::Float(n) => Value::Float(n),
             Operand::Text(text) => Value::text(text),
+            Operand::Bytes(bytes) => Value::Bytes(bytes.into()),
             Operand::List(list) => Value::List(list.to_vec()),
             Operand::Map(map) => Value::Map(map.clone()),
             Operand::Tape(tape) => tape.to_value(),
@@ -283,6 +279,7 @@ impl<'a> Operand<'a> {
             Operand::Int(n) => push_int(n, out),
             Operand::Float(n) => push_float_text(n, out),
             Operand::Text(text) => out.push_str(text),
+            Operand::Bytes(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
             Operand::List(_) | Operand::Map(_) | Operand::Tape(_) => self.push_json(out),
         }
     }
@@ -293,6 +290,7 @@ impl<'a> Operand<'a> {
             Operand::Null => out.push_str("null"),
             Operand::Float(n) => push_json_float(n, out),
             Operand::Text(text) => push_json_string(text, out),
+            Operand::Bytes(bytes) => push_json_string(&String::from_utf8_lossy(bytes), out),
             Operand::List(list) => {
                 out.push('[');
                 for (n, item) in list.iter().enumerate() {

@@ -82,6 +82,7 @@ pub(crate) fn references(data: &[u8]) {
     folder.write("inner.yml", INNER);
     folder.write("data.csv", b"a,b\n1,2\n");
     folder.write("other.yml", second.as_bytes());
+    folder.write("case.yml", first.as_bytes());
     let options = LoadOptions { project_dir: Some(folder.0.clone()), ..LoadOptions::default() };
     let broken = LoadOptions { broken_steps: true, ..options.clone() };
     for options in [options, broken] {

@@ -6,8 +6,8 @@ mod language;
 
 pub(crate) use language::{csv, expression, references};
 use pummel_case::{
-    load_text, Case, Diagnostic, Headers, LoadOptions, RenderedRequest, RequestStep, ResponseView, Session, Step,
-    StepError,
+    load_text, Case, Diagnostic, Headers, Journal, LoadOptions, Prepared, Progress, RenderedRequest, RequestStep,
+    ResponseView, Session, Step, StepError,
 };
 use serde_json::{json, Value};
 
@@ -30,7 +30,7 @@ pub(crate) fn jmespath_body(data: &[u8]) {
         {"request": {"method": "GET", "url": "http://h/"}, "extract": {"v": expression}},
         {"request": {"method": "POST", "url": "http://h/", "body": {"v": "$v"}}},
     ]});
-    // An expression with a `$` in it may be a call, which is not built yet.
+    // An expression with a `$` in it may be a call of a function there is not.
     let Ok(mut loaded) = load_text("case.json", &case.to_string(), &LoadOptions::default()) else { return };
     let case = loaded.cases.remove(0);
     let [Step::Request(first), Step::Request(second)] = &case.steps[..] else { panic!("two requests") };
@@ -38,9 +38,7 @@ pub(crate) fn jmespath_body(data: &[u8]) {
     session.begin(&case);
     answer(first, &mut session, body).expect("extraction never fails a step");
     let mut request = RenderedRequest::default();
-    let _ = second
-        .render(&mut session, &mut request, &mut pummel_case::Progress::default())
-        .expect("an extracted value can be sent");
+    complete(|progress| second.render(&mut session, &mut request, progress)).expect("an extracted value can be sent");
     let sent = match serde_json::from_slice::<Value>(request.body().expect("a body")) {
         Ok(sent) => sent,
         // Its limit and ours differ by the map around the value.
@@ -65,9 +63,16 @@ fn case_file(name: &str, text: &str) {
             show(&loaded.warnings, text);
             assert!(loaded.warnings.iter().all(|warning| warning.exit_code() == 0));
             let case = &loaded.cases[0];
+            well_formed(&case.steps, case);
+            well_formed(&case.setup, case);
             let mut session = Session::new();
+            session.begin(case);
+            walk(&case.setup, &mut session);
             let first = iterate(case, &mut session);
-            assert_eq!(first, iterate(case, &mut session), "an iteration leaves nothing behind for the next");
+            let again = iterate(case, &mut session);
+            if !text.contains("random") && !text.contains("timestamp") {
+                assert_eq!(first, again, "an iteration leaves nothing behind for the next");
+            }
         }
         Err(error) => {
             show(error.diagnostics(), text);
@@ -91,15 +96,66 @@ fn show_within(diagnostics: &[Diagnostic], lines: usize) {
     }
 }
 
+/// Referenced cases end in the order they began in, loops lie inside one of them, and every number names something.
+fn well_formed(steps: &[Step], case: &Case) {
+    let mut around = Vec::new();
+    let mut last_end = 0;
+    for (at, step) in steps.iter().enumerate() {
+        match step {
+            Step::Enter(enter) => {
+                assert_eq!(*case.reference_names()[enter.index], *enter.name);
+                around.push((at, enter.index));
+            }
+            Step::Leave(leave) => {
+                let (begin, index) = around.pop().expect("it began");
+                assert_eq!(index, leave.index);
+                last_end = begin;
+            }
+            Step::Repeat(repeat) => {
+                assert!(repeat.times >= 2 && repeat.index < case.loops());
+                let whole_reference = matches!(steps[at - 1], Step::Leave(_));
+                assert_eq!(repeat.first, if whole_reference { last_end } else { at - 1 });
+            }
+            Step::Transaction(mark) => assert_eq!(*case.transaction_names()[mark.index], *mark.name),
+            Step::Rendezvous(rendezvous) => assert!(rendezvous.index < case.rendezvous()),
+            Step::Request(_) | Step::ThinkTime(_) => {}
+            Step::Broken(_) => panic!("nobody asked for broken steps"),
+        }
+    }
+    assert!(around.is_empty());
+}
+
 /// Everything an iteration sends and finds wrong, one step after the other and going on after failures.
 fn iterate(case: &Case, session: &mut Session) -> Vec<String> {
     session.begin(case);
+    if let Some(parameters) = &case.parameters {
+        assert!(parameters.product() > 0 && parameters.runs() > 0);
+        parameters.pick(0, &mut fastrand::Rng::with_seed(1), session.rows());
+    }
+    let seen = walk(&case.steps, session);
+    case.exported(session);
+    seen
+}
+
+/// The same of a list of steps, each once.
+fn walk(steps: &[Step], session: &mut Session) -> Vec<String> {
     let mut seen = Vec::new();
     let mut out = RenderedRequest::default();
-    for step in &case.steps {
-        let Step::Request(step) = step else { continue };
-        match step.render(session, &mut out, &mut pummel_case::Progress::default()) {
-            Ok(_) => {
+    for step in steps {
+        let step = match step {
+            Step::Request(step) => step,
+            Step::Enter(enter) => {
+                seen.extend(complete(|progress| enter.enter(session, progress)).err().map(|error| error.to_string()));
+                continue;
+            }
+            Step::Leave(leave) => {
+                leave.leave(session);
+                continue;
+            }
+            _ => continue,
+        };
+        match complete(|progress| step.render(session, &mut out, progress)) {
+            Ok(()) => {
                 assert!(out
                     .headers()
                     .all(|(name, value)| !name.contains(['\r', '\n']) && !value.contains(['\r', '\n'])));
@@ -132,7 +188,18 @@ fn answer(step: &RequestStep, session: &mut Session, body: &[u8]) -> Result<(), 
     let fields: &[(&str, &[u8])] = &[("Content-Type", b"application/json"), ("Set-Cookie", b"a=\"1\"; Path=/")];
     let headers: &dyn Headers = &fields;
     let view = &mut ResponseView { status: 200, version: "HTTP/1.1", headers, body: &mut body.to_vec() };
-    step.check(session, view, &mut pummel_case::Progress::default(), None).map(drop)
+    let mut journal = Journal::default();
+    let checked = complete(|progress| step.check(session, view, progress, Some(&mut journal)));
+    let failed = journal.validators.iter().position(|validator| !validator.passed);
+    assert!(failed.is_none_or(|failed| failed + 1 == journal.validators.len() && checked.is_err()));
+    checked
+}
+
+/// Does all of a step's work, without waiting where a function asks for it.
+fn complete(mut work: impl FnMut(&mut Progress) -> Result<Prepared, StepError>) -> Result<(), StepError> {
+    let mut progress = Progress::default();
+    while work(&mut progress)? != Prepared::Done {}
+    Ok(())
 }
 
 /// The same value; the two parsers may round the last digit of a float apart.

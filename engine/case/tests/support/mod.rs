@@ -1,6 +1,10 @@
 //! An echo server without a network: it answers a rendered request as the sample cases expect.
 
-use pummel_case::{load, Case, Headers, LoadOptions, RenderedRequest, RequestStep, ResponseView, Session, Step};
+#![allow(dead_code)] // Each test uses its part.
+
+use pummel_case::{
+    load, load_text, Case, Headers, LoadOptions, RenderedRequest, RequestStep, ResponseView, Session, Step,
+};
 use serde_json::{json, Map, Value};
 
 /// A case of `tests/cases`.
@@ -33,9 +37,12 @@ pub(crate) fn failures(case: &Case) -> Vec<(String, String)> {
     run(case).into_iter().filter_map(|(name, error)| Some((name, error?))).collect()
 }
 
-fn run_step(step: &RequestStep, session: &mut Session) -> Result<(), String> {
+/// Renders and checks one step against the echo server.
+pub(crate) fn run_step(step: &RequestStep, session: &mut Session) -> Result<(), String> {
     let mut request = RenderedRequest::default();
-    step.render(session, &mut request, &mut pummel_case::Progress::default()).map_err(|error| error.to_string())?;
+    step.render(session, &mut request, &mut pummel_case::Progress::default())
+        .map(drop)
+        .map_err(|error| error.to_string())?;
     let mut answer = answer(&step.method, &request);
     let fields: Vec<(&str, &[u8])> = answer.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
     let fields = &fields[..];
@@ -87,8 +94,29 @@ fn answer(method: &str, request: &RenderedRequest) -> Answer {
             .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
             .collect();
         let text = String::from_utf8_lossy(request.body().unwrap_or_default()).into_owned();
-        json!({"method": method, "path": request.target(), "args": args, "headers": sent, "cookies": cookies, "text": text})
+        let parsed: Value = serde_json::from_str(&text).unwrap_or_default();
+        json!({"method": method, "path": request.target(), "args": args, "headers": sent, "cookies": cookies, "text": text,
+            "json": parsed})
             .to_string()
     };
     Answer { status, headers, body: body.into_bytes() }
+}
+
+/// A case of this text, which gives no warnings.
+pub(crate) fn load_yaml(text: &str) -> Case {
+    let mut loaded = load_text("case.yml", text, &LoadOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings[0]);
+    loaded.cases.remove(0)
+}
+
+/// What is said of a text, without its places, and the exit code.
+pub(crate) fn messages(text: &str) -> (Vec<String>, u8) {
+    let (diagnostics, code) = match load_text("case.yml", text, &LoadOptions::default()) {
+        Ok(loaded) => (loaded.warnings, 0),
+        Err(error) => (error.diagnostics().to_vec(), error.exit_code()),
+    };
+    let message = |one: &pummel_case::Diagnostic| {
+        one.to_string().split_once(' ').map(|(_, text)| text.to_owned()).unwrap_or_default()
+    };
+    (diagnostics.iter().map(message).collect(), code)
 }

@@ -1,0 +1,127 @@
+//! Where a case's project begins, and its `.env` (hrp spec 5.1, 5.2).
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    context::{read, Context},
+    env_file::parse_env_file,
+    report::{code, Format, Report},
+};
+use crate::{document::Place, project::Project};
+
+/// Plugins that mark a root, the first found in a folder counts; behind them what marks one without a plugin.
+const PLUGINS: [&str; 3] = ["debugtalk.bin", "debugtalk.py", "debugtalk.so"];
+const PROJECT_FILE: &str = "proj.json";
+
+/// What a folder's `.env` holds, or where and how it is wrong.
+pub(crate) type Environment = Result<Arc<BTreeMap<Box<str>, Box<str>>>, (Place, String)>;
+
+impl Context<'_> {
+    /// The project around a case file; for a case without a file that of the working directory, without its `.env`.
+    pub(crate) fn project(&self, file: Option<&Path>, report: &mut Report) -> Arc<Project> {
+        let given = self.options.project_dir.as_deref().map(absolute);
+        let Some(file) = file else {
+            let folder = absolute(Path::new("."));
+            return match given {
+                Some(root) => self.open_project(root, folder, report),
+                None => Arc::new(Project {
+                    environment: self.given_variables(None),
+                    root: folder.clone(),
+                    folder,
+                    plugin: None,
+                }),
+            };
+        };
+        let folder = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
+        let root = given.or_else(|| self.root_of(&folder)).unwrap_or_else(|| absolute(Path::new(".")));
+        self.open_project(root, folder, report)
+    }
+
+    fn open_project(&self, root: PathBuf, folder: PathBuf, report: &mut Report) -> Arc<Project> {
+        let found = self.environments.borrow().get(&root).cloned();
+        let environment = found.unwrap_or_else(|| {
+            let environment = self.read_environment(&root);
+            self.environments.borrow_mut().insert(root.clone(), environment.clone());
+            environment
+        });
+        let of_file = environment.map_err(|(place, message)| {
+            report.error(place, code::ENV_FILE, message).help =
+                Some("a line is NAME=value, NAME: value, a # comment, or empty".into());
+        });
+        let plugin = PLUGINS.iter().map(|name| root.join(name)).find(|path| path.is_file());
+        Arc::new(Project { environment: self.given_variables(of_file.ok()), root, folder, plugin })
+    }
+
+    /// The nearest folder upwards that holds any of the files that mark a project.
+    fn root_of(&self, folder: &Path) -> Option<PathBuf> {
+        if let Some(root) = self.roots.borrow().get(folder) {
+            return root.clone();
+        }
+        let is_root = |folder: &&Path| PLUGINS.iter().chain([&PROJECT_FILE]).any(|name| folder.join(name).is_file());
+        let root = folder.ancestors().find(is_root).map(Path::to_owned);
+        self.roots.borrow_mut().insert(folder.to_owned(), root.clone());
+        root
+    }
+
+    fn read_environment(&self, root: &Path) -> Environment {
+        let path = root.join(".env");
+        // A folder of this name is someone's Python environment, and a pipe could let the load wait for ever.
+        if !path.is_file() {
+            return Ok(Arc::default());
+        }
+        let text = match read(&path) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|_| "the file is not UTF-8 text".to_owned()),
+            Err(error) => Err(format!("the file cannot be read: {error}")),
+        };
+        let known = text.as_deref().unwrap_or_default();
+        let file = self.files.add(shown(&path), Format::Yaml, known);
+        let text = text.map_err(|message| (Place { file, ..Place::default() }, message))?;
+        let pairs = parse_env_file(&text).map_err(|error| {
+            let line: usize = text.split_inclusive('\n').take(error.line - 1).map(str::len).sum();
+            let offset = line + text[line..].find(&error.text).unwrap_or_default();
+            (
+                Place { file, offset, len: error.text.len() },
+                format!("{:?} is neither NAME=value nor NAME: value", error.text),
+            )
+        })?;
+        Ok(Arc::new(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
+    }
+
+    /// Variables given to the program, over those of a `.env`.
+    fn given_variables(&self, of_file: Option<Arc<BTreeMap<Box<str>, Box<str>>>>) -> Arc<BTreeMap<Box<str>, Box<str>>> {
+        let mut environment = of_file.unwrap_or_default();
+        if !self.options.variables.is_empty() {
+            let given =
+                self.options.variables.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+            Arc::make_mut(&mut environment).extend(given);
+        }
+        environment
+    }
+}
+
+/// The path from `/`, `.` and `..` resolved by text as Go's `filepath.Abs` does: a link stays a link.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    let whole = env::current_dir().unwrap_or_default().join(path);
+    let mut clean = PathBuf::new();
+    for component in whole.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+/// The path as messages show it: from the working directory where it lies in it.
+pub(crate) fn shown(path: &Path) -> PathBuf {
+    let here = env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).to_owned()
+}
