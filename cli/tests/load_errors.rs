@@ -128,15 +128,14 @@ fn an_unknown_key_is_a_warning_and_the_run_goes_on() {
 
 #[test]
 fn a_key_that_is_not_built_yet() {
-    assert_snapshot!(yaml(&format!("config:\n  name: x\n  parameters: {{user: [a, b]}}\n{STEP}")), @r#"
+    assert_snapshot!(yaml("config:\n  name: x\nteststeps:\n- {name: open, websocket: {type: open, url: \"ws://h/\"}}\n"), @r#"
     exit 15
-      x case.yml:3:3: config.parameters is not built yet
-       ,-[case.yml:3:3]
-     2 |   name: x
-     3 |   parameters: {user: [a, b]}
-       :   ^^^^^|^^^^
-       :        `-- not built yet
-     4 | teststeps:
+      x case.yml:4:16: the step kind "websocket" is not built yet
+       ,-[case.yml:4:16]
+     3 | teststeps:
+     4 | - {name: open, websocket: {type: open, url: "ws://h/"}}
+       :                ^^^^|^^^^
+       :                    `-- not built yet
        `----
       help: take it out to run the rest of the case
     "#);
@@ -177,16 +176,16 @@ fn several_mistakes_are_shown_at_once() {
     assert_snapshot!(yaml(
         "teststeps:\n- {name: r, testcase: other.yml}\n- {name: b, request: {method: GET, url: /relative}}\n- {name: c, request: {method: GET, url: \"http://h/\"}, extract: [ {a: body.i} ]}\n"
     ), @r#"
-    exit 15
-      x case.yml:2:13: the step kind "testcase" is not built yet
-       ,-[case.yml:2:13]
+    exit 17
+      x case.yml:2:23: the referenced file "other.yml" does not exist
+       ,-[case.yml:2:23]
      1 | teststeps:
      2 | - {name: r, testcase: other.yml}
-       :             ^^^^|^^^
-       :                 `-- not built yet
+       :                       ^^^^|^^^^
+       :                           `-- referenced here
      3 | - {name: b, request: {method: GET, url: /relative}}
        `----
-      help: take it out to run the rest of the case
+      help: paths of referenced files start at the project's root, /tmp/pummel-e2e-31612-11
       x case.yml:3:41: request url: the URL has no host and there is no base_url
        ,-[case.yml:3:41]
      2 | - {name: r, testcase: other.yml}

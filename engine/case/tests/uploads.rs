@@ -23,9 +23,14 @@ impl Folder {
         Folder(path)
     }
 
-    /// Loads a case that lies in the folder.
+    /// Loads a case of the folder.
     fn load(&self, text: &str) -> Result<Loaded, LoadError> {
-        load_text(self.0.join("case.yml").to_str().unwrap(), text, &LoadOptions::default())
+        load_text("case.yml", text, &self.options())
+    }
+
+    /// The folder is the project.
+    fn options(&self) -> LoadOptions {
+        LoadOptions { project_dir: Some(self.0.clone()), ..LoadOptions::default() }
     }
 
     fn case(&self, text: &str) -> Case {
@@ -400,8 +405,7 @@ proptest! {
             {"request": {"method": "GET", "url": "http://h/"}, "extract": {"v": "body.v"}},
             {"request": {"method": "POST", "url": "http://h/", "upload": {"first": "$v", (&name): value, "f": format!("{value}$v")}}},
         ]});
-        let path = folder.0.join("case.json");
-        if let Ok(mut loaded) = load_text(path.to_str().unwrap(), &case.to_string(), &LoadOptions::default()) {
+        if let Ok(mut loaded) = load_text("case.json", &case.to_string(), &folder.options()) {
             let case = loaded.cases.remove(0);
             if let Some(Ok(request)) = sent_with(&case, &text).pop() {
                 let parts = read_multipart(request.body().unwrap(), &boundary(&request));

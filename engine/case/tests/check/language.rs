@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use pummel_case::{load_text, LoadOptions, Session};
-use serde_json::json;
+use serde_json::{json, Value};
 
 use super::{iterate, show_within};
 
@@ -18,8 +18,22 @@ const INNER: &[u8] = b"config: {name: inner, base_url: http://h, variables: {a: 
 /// Any text wherever an expression may stand. What does not compile is shown; what does is rendered and checked.
 pub(crate) fn expression(data: &[u8]) {
     let text = &*String::from_utf8_lossy(data);
+    for case in expression_cases(text) {
+        run_json(&case);
+    }
+}
+
+/// The same in one of the places, which the text decides: a fuzzer gets further by many texts than by many places.
+pub(crate) fn expression_in_one_place(data: &[u8]) {
+    let text = &*String::from_utf8_lossy(data);
+    let cases = expression_cases(text);
+    let sum: usize = data.iter().map(|byte| usize::from(*byte)).sum();
+    run_json(&cases[sum % cases.len()]);
+}
+
+/// Cases that hold a text in one place each: a text that is wrong in one may be right in the next.
+fn expression_cases(text: &str) -> Vec<Value> {
     let variables = json!({"a": 1, "b": "BB", "c": 1.5, "l": [1, {"k": "v"}], "m": {"k": null}, "path": "none.txt"});
-    // Each by itself: a text that is wrong in one place may be right in the next.
     let places = [
         json!({"url": text}),
         json!({"params": {"p": text, (text): "v"}}),
@@ -30,28 +44,24 @@ pub(crate) fn expression(data: &[u8]) {
         json!({"headers": {"Content-Type": "application/x-www-form-urlencoded"}, "data": {"k": text, (text): "v"}}),
         json!({"upload": {"f": text, "g": format!("$v{text}"), (text): "v"}}),
     ];
-    for place in places {
+    let in_request = places.into_iter().map(|place| {
         let mut request = json!({"method": "POST", "url": "http://h/p?q=1"});
         for (key, value) in place.as_object().expect("a map") {
             request[key] = value.clone();
         }
-        case(&json!({
-            "config": {"base_url": "http://h/v1", "variables": variables},
-            "teststeps": [
-                {"request": {"method": "GET", "url": "/"}, "extract": {"v": "body.a"}},
-                {"variables": {"own": text}, "request": request},
-            ],
-        }));
-    }
-    let step = json!({"method": "GET", "url": "/"});
-    case(
-        &json!({"config": {"base_url": "http://h", "name": text, "variables": {"a": "$b", "b": text}}, "teststeps": [{"request": step}]}),
-    );
-    case(&json!({"config": {"base_url": "http://h", "variables": variables}, "teststeps": [
-        {"name": text, "request": step, "extract": {"v": text},
+        let login = json!({"request": {"method": "GET", "url": "/"}, "extract": {"v": "body.a"}});
+        json!({"config": {"base_url": "http://h/v1", "variables": variables},
+            "teststeps": [login, {"variables": {"own": text}, "request": request}]})
+    });
+    let get = json!({"method": "GET", "url": "/"});
+    let in_config = json!({"config": {"base_url": "http://h", "name": text, "variables": {"a": "$b", "b": text}},
+        "teststeps": [{"request": get}]});
+    let in_checks = json!({"config": {"base_url": "http://h", "variables": variables}, "teststeps": [
+        {"name": text, "request": get, "extract": {"v": text},
          "validate": [{"eq": [text, text]}, {"contains": ["body", text]}, {"regex_match": ["body.a.b[2]", text]}]},
-        {"name": "$v", "request": step, "setup_hooks": [text], "teardown_hooks": [text], "validate": [{text: ["$v", 1]}]},
-    ]}));
+        {"name": "$v", "request": get, "setup_hooks": [text], "teardown_hooks": [text], "validate": [{text: ["$v", 1]}]},
+    ]});
+    in_request.chain([in_config, in_checks]).collect()
 }
 
 /// A CSV file of any contents, as variables and as parameters.
@@ -61,11 +71,11 @@ pub(crate) fn csv(data: &[u8]) {
     let call = format!("${{parameterize({})}}", path.display());
     let request = json!({"method": "POST", "url": "/", "json": {"rows": "$rows"}});
     let config = json!({"base_url": "http://h", "variables": {"rows": call}});
-    case(&json!({"config": config, "teststeps": [{"request": request}]}));
+    run_json(&json!({"config": config, "teststeps": [{"request": request}]}));
     // Its columns have any names; those of the first line are tried, and two that are mostly not there.
     let heading = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
     for columns in [String::from_utf8_lossy(heading).trim().replace(',', "-"), "a-b".into()] {
-        case(&json!({
+        run_json(&json!({
             "config": {"base_url": "http://h", "parameters": {(columns): call}},
             "teststeps": [{"request": {"method": "POST", "url": "/$a", "json": {"b": "$b"}}}],
         }));
@@ -82,6 +92,7 @@ pub(crate) fn references(data: &[u8]) {
     folder.write("inner.yml", INNER);
     folder.write("data.csv", b"a,b\n1,2\n");
     folder.write("other.yml", second.as_bytes());
+    folder.write("case.yml", first.as_bytes());
     let options = LoadOptions { project_dir: Some(folder.0.clone()), ..LoadOptions::default() };
     let broken = LoadOptions { broken_steps: true, ..options.clone() };
     for options in [options, broken] {
@@ -89,7 +100,7 @@ pub(crate) fn references(data: &[u8]) {
     }
 }
 
-fn case(case: &serde_json::Value) {
+fn run_json(case: &Value) {
     load_and_run("case.json", &case.to_string(), &LoadOptions::default());
 }
 

@@ -4,7 +4,7 @@
 
 mod language;
 
-pub(crate) use language::{csv, expression, references};
+pub(crate) use language::{csv, expression, expression_in_one_place, references};
 use pummel_case::{
     load_text, Case, Diagnostic, Headers, Journal, LoadOptions, Prepared, Progress, RenderedRequest, RequestStep,
     ResponseView, Session, Step, StepError,
