@@ -174,21 +174,21 @@ fn an_https_url() {
 #[test]
 fn several_mistakes_are_shown_at_once() {
     assert_snapshot!(yaml(
-        "teststeps:\n- {name: r, testcase: other.yml}\n- {name: b, request: {method: GET, url: /relative}}\n- {name: c, request: {method: GET, url: \"http://h/\"}, extract: [ {a: body.i} ]}\n"
+        "teststeps:\n- {name: r, request: {method: GET, url: \"http://h/\"}, validate: [ {equlas: [status_code, 200]} ]}\n- {name: b, request: {method: GET, url: /relative}}\n- {name: c, request: {method: GET, url: \"http://h/\"}, extract: [ {a: body.i} ]}\n"
     ), @r#"
-    exit 17
-      x case.yml:2:23: the referenced file "other.yml" does not exist
-       ,-[case.yml:2:23]
+    exit 15
+      x case.yml:2:68: unknown assert "equlas"
+       ,-[case.yml:2:68]
      1 | teststeps:
-     2 | - {name: r, testcase: other.yml}
-       :                       ^^^^|^^^^
-       :                           `-- referenced here
+     2 | - {name: r, request: {method: GET, url: "http://h/"}, validate: [ {equlas: [status_code, 200]} ]}
+       :                                                                    ^^^|^^
+       :                                                                       `-- unknown assert
      3 | - {name: b, request: {method: GET, url: /relative}}
        `----
-      help: paths of referenced files start at the project's root, /tmp/pummel-e2e-31612-11
+      help: did you mean "equals" or "equal"?
       x case.yml:3:41: request url: the URL has no host and there is no base_url
        ,-[case.yml:3:41]
-     2 | - {name: r, testcase: other.yml}
+     2 | - {name: r, request: {method: GET, url: "http://h/"}, validate: [ {equlas: [status_code, 200]} ]}
      3 | - {name: b, request: {method: GET, url: /relative}}
        :                                         ^^^^^^^^^
      4 | - {name: c, request: {method: GET, url: "http://h/"}, extract: [ {a: body.i} ]}
