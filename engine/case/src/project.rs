@@ -24,8 +24,16 @@ impl Project {
     /// The file a path means that is used at run time, such as data or an upload: from the working directory, else from the root,
     /// else from the case's folder (hrp spec 5.3). None where there is no such file.
     pub(crate) fn find(&self, path: &Path) -> Option<PathBuf> {
-        let folders = [Path::new(""), &self.root, &self.folder];
-        folders.into_iter().map(|folder| folder.join(path)).find(|path| path.is_file())
+        self.places(path).into_iter().find(|path| path.is_file())
+    }
+
+    /// Whether something lies where the file is looked for: a folder or a pipe, where it is not found.
+    pub(crate) fn has_other_than_file(&self, path: &Path) -> bool {
+        self.places(path).iter().any(|path| path.exists())
+    }
+
+    fn places(&self, path: &Path) -> [PathBuf; 3] {
+        [Path::new(""), &*self.root, &*self.folder].map(|folder| folder.join(path))
     }
 
     /// A variable of the environment: given to the program, else in the root's `.env`, else of the process (hrp spec section 8).

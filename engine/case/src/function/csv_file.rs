@@ -52,6 +52,9 @@ pub(super) fn table(path: &str, project: &Arc<Project>) -> Result<Arc<Value>, Fa
         return Ok(table);
     }
     let Some(found) = project.find(Path::new(path)) else {
+        if project.has_other_than_file(Path::new(path)) {
+            return Err(Failure::csv("the CSV file is no regular file", path.into()));
+        }
         let reason = "the CSV file does not exist: not in the working directory, the project's root, the case's folder";
         return Err(Failure::csv(reason, path.into()));
     };
@@ -171,9 +174,10 @@ mod tests {
     #[test]
     fn only_regular_files_are_read() {
         let project = Arc::new(Project::default());
-        for path in ["/dev/zero", "/proc", "no/such/file.csv"] {
+        let (other, missing) = ("the CSV file is no regular file", "the CSV file does not exist");
+        for (path, reason) in [("/dev/zero", other), ("/proc", other), ("no/such/file.csv", missing)] {
             let failure = table(path, &project).unwrap_err();
-            assert!(failure.reason.starts_with("the CSV file does not exist"), "{path}");
+            assert!(failure.reason.starts_with(reason), "{path}");
             assert_eq!((failure.exit_code, failure.file), (14, Some(path.into())));
         }
     }
