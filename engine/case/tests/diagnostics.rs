@@ -314,3 +314,147 @@ fn parts_that_a_step_cannot_use_are_named() {
         ]
     );
 }
+
+/// Warnings of a case without errors, or those that stand beside its errors, with their help.
+fn warned(test: &str, text: &str) -> Vec<String> {
+    let folder = std::env::temp_dir().join(format!("pummel-case-{}-{test}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("case.yml");
+    std::fs::write(&path, text).unwrap();
+    let warnings = match load(std::slice::from_ref(&path), &LoadOptions::default()) {
+        Ok(loaded) => loaded.warnings,
+        Err(error) => error.warnings().to_vec(),
+    };
+    let _ = std::fs::remove_dir_all(&folder);
+    let prefix = format!("{}:", path.display());
+    let help = |one: &Diagnostic| miette::Diagnostic::help(one).map_or(String::new(), |help| format!(" | {help}"));
+    warnings.iter().map(|one| one.to_string().replace(&prefix, "") + &help(one)).collect()
+}
+
+#[test]
+fn warnings_stand_beside_the_errors_they_explain() {
+    assert_eq!(
+        warned("beside", "teststeps:\n- {name: a, requst: {method: GET, url: \"http://h/\"}}\n"),
+        [
+            "2:3: a step that is no request, transaction or think_time is skipped",
+            "2:13: unknown key \"requst\" in a step is ignored | did you mean \"request\"?",
+        ]
+    );
+    assert_eq!(
+        warned("teststep", "teststep:\n- {name: a}\n"),
+        ["1:1: unknown key \"teststep\" in a test case is ignored | did you mean \"teststeps\"?"]
+    );
+}
+
+#[test]
+fn a_key_that_belongs_elsewhere_is_indented_wrongly() {
+    let text = "config:\nname: x\nbase_url: http://h\nteststeps:\n- request: {method: GET, url: \"http://h/\"}\n  headers: {a: b}\n  config: {}\n";
+    assert_eq!(
+        warned("elsewhere", text),
+        [
+            "2:1: unknown key \"name\" in a test case is ignored | it is a key of config or a step: check the indentation",
+            "3:1: unknown key \"base_url\" in a test case is ignored | it is a key of config: check the indentation",
+            "6:3: unknown key \"headers\" in a step is ignored | it is a key of config or request: check the indentation",
+            "7:3: unknown key \"config\" in a step is ignored | it is a key of the test case: check the indentation",
+        ]
+    );
+}
+
+#[test]
+fn text_that_looks_like_a_call_of_a_function_says_why_it_is_none() {
+    let step = "teststeps:\n- request: {method: GET, url: \"http://h/\", headers: {";
+    let characters = "arguments hold letters, digits, blanks and . - / = $ _ only, without quotes; put any other into a variable: ${md5($value)}";
+    assert_eq!(
+        warned(
+            "call",
+            &format!("{step}a: \"${{md5('x')}}\", b: \"${{md5(x)\", c: \"${{own('x')}}\", d: \"$${{md5(x)}}\"}}}}\n")
+        ),
+        [
+            format!("2:57: the function md5 is not called here: this stays text | {characters}"),
+            "2:75: the function md5 is not called here: this stays text | a call ends in )}".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_check_that_is_almost_a_part_of_the_response_is_named() {
+    let checks = |checks: &str| format!("{STEP}  validate: [{checks}]\n");
+    assert_eq!(
+        warned("parts", &checks("{eq: [status_cod, 200]}, {eq: [Body.a, 1]}, {eq: [content.a, 1]}, {eq: [nobody, 1]}, {eq: [body..x, 1]}")),
+        [
+            "4:20: \"status_cod\" is used as text: it begins with no part of the response | did you mean \"status_code\"?",
+            "4:45: \"Body.a\" is used as text: it begins with no part of the response | did you mean \"body.a\"?",
+            "4:64: \"content.a\" is used as text: it begins with no part of the response | the parts are proto, status_code, headers, cookies, body",
+            "4:105: \"body..x\" is used as text: it is not valid JMESPath at column 6 | for example body.items[0].id or headers.\"X-Id\"",
+        ]
+    );
+}
+
+#[test]
+fn mistakes_stand_in_the_order_of_the_file() {
+    let (found, code) = messages("order", "config: {name: [1], headers: 5, weight: x}\nteststeps: []\n");
+    assert_eq!(
+        found,
+        [
+            "1:16: config.name must be text, not a list",
+            "1:30: config.headers must be a map, not a number",
+            "1:41: config.weight must be a whole number, not text",
+        ]
+    );
+    assert_eq!(code, 12);
+}
+
+#[test]
+fn a_file_that_is_no_map_says_what_a_test_case_is() {
+    let form = "a test case is a map with config and teststeps, a list of steps";
+    for (text, code, message) in [
+        ("", 15, "invalid case format: there is nothing in it"),
+        ("# only this\n", 15, "invalid case format: there is nothing in it"),
+        ("hello\n", 12, "a test case must be a map, not text"),
+        ("- config: {name: x}\n- test: {}\n", 12, "a test case must be a map, not a list"),
+    ] {
+        let (shown, found) = yaml("no-map", text);
+        assert_eq!(found, code, "{shown}");
+        assert!(shown.contains(message) && shown.contains(form), "{shown}");
+    }
+}
+
+#[test]
+fn of_a_long_line_only_what_is_around_the_mistake_is_shown() {
+    let text = format!("{{\"teststeps\": [], \"pad\": \"{}\", \"bad\" 1}}", "x".repeat(100_000));
+    let (shown, code) = load_files("long", &[("case.json", &text)], &["case.json"]);
+    assert_eq!(code, 11);
+    assert!(shown.contains("case.json:1:100036: broken JSON"), "{shown}");
+    assert!(shown.len() < 1_000, "{} bytes", shown.len());
+}
+
+#[test]
+fn what_a_file_holds_cannot_steer_the_terminal() {
+    let text = "{\"teststeps\": [{\"\\u001b]0;own\\u0007\": 1, \"name\": \"\u{1b}[31m\"}]}";
+    let (shown, code) = load_files("steer", &[("case.json", text)], &["case.json"]);
+    assert_eq!(code, 11);
+    assert!(!shown.contains('\u{1b}') && shown.contains("\"?[31m"), "{shown}");
+    let text = text.replace("\u{1b}[31m", "");
+    let (shown, _) = load_files("steer", &[("case.json", &text)], &["case.json"]);
+    assert!(!shown.contains(['\u{1b}', '\u{7}']), "{shown}");
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_no_regular_file_is_refused() {
+    let folder = std::env::temp_dir().join(format!("pummel-case-{}-irregular", std::process::id()));
+    std::fs::create_dir_all(folder.join("all")).unwrap();
+    let socket = folder.join("pipe.yml");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let link = folder.join("all/gone.yml");
+    std::os::unix::fs::symlink("nowhere.yml", &link).unwrap();
+    let said = |path: &PathBuf| {
+        let error = load(std::slice::from_ref(path), &LoadOptions::default()).unwrap_err();
+        (error.to_string().replace(&format!("{}/", folder.display()), ""), error.exit_code())
+    };
+    assert_eq!(said(&socket), ("pipe.yml: this is no regular file".into(), 10));
+    let gone = ("all/gone.yml: it is a link to nowhere.yml, which does not exist".to_owned(), 10);
+    assert_eq!(said(&link), gone);
+    assert_eq!(said(&folder.join("all")), gone, "a case that is gone is not left out of its folder unseen");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -82,7 +82,7 @@ fn every_row_of_the_expression_table() {
         (" ${max($n, $c)} ", "7"),
         ("$c", "1.5"),
         // What looks like a call and is none.
-        ("${max(\\\"1\\\", 2)}", "\"${max(\\\\\\\"1\\\\\\\", 2)}\""),
+        ("${mine(\\\"1\\\", 2)}", "\"${mine(\\\\\\\"1\\\\\\\", 2)}\""),
     ] {
         let text = text.replace("\\\"", "\"");
         let want = want.replace("\\\\\\\"", "\\\"");

@@ -144,7 +144,7 @@ fn files_that_are_too_large_or_no_text_are_refused() {
         folder.errors("big.yml"),
         (vec!["big.yml: the file cannot be read: it is larger than 8 MiB".into()], 10)
     );
-    assert_eq!(folder.errors("latin.yml"), (vec!["latin.yml: line 2 is not UTF-8 text".into()], 12));
+    assert_eq!(folder.errors("latin.yml"), (vec!["latin.yml:2:10: this is not UTF-8 text".into()], 12));
     assert_eq!(
         folder.errors("refers.yml"),
         (
@@ -175,10 +175,10 @@ fn keys_of_the_config_without_effect_are_named() {
     assert_eq!(
         warnings,
         [
-            "case.yml:1:28: config.websocket is ignored: nothing reads it, in hrp either",
-            "case.yml:1:73: config.plugin is ignored: it is made by hrp for its own workers",
-            "case.yml:1:64: config.ios is ignored: there is no mobile testing here",
             "case.yml:1:10: config.setup_hooks is ignored: only HttpRunner's Python engine runs hooks of a config",
+            "case.yml:1:28: config.websocket is ignored: nothing reads it, in hrp either",
+            "case.yml:1:64: config.ios is ignored: there is no mobile testing here",
+            "case.yml:1:73: config.plugin is ignored: it is made by hrp for its own workers",
             "case.yml:1:85: config.timeout is ignored: it is no key of hrp 4.3",
         ]
     );

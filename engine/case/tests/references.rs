@@ -381,10 +381,10 @@ fn keys_that_a_kind_cannot_use_are_named() {
         [
             "case.yml:2:26: \"extract\" is ignored: a testcase step has only variables and export; the case it refers to does the rest",
             "case.yml:2:43: \"setup_hooks\" is ignored: a testcase step has only variables and export; the case it refers to does the rest",
-            "callee.yml:1:10: config.parameters is ignored here: it counts in the case that is run itself",
-            "callee.yml:1:49: config.setup_case is ignored here: it counts in the case that is run itself",
-            "callee.yml:1:32: config.case_timeout is ignored here: it counts in the case that is run itself",
             "case.yml:3:45: \"export\" is ignored: only a testcase step exports",
+            "callee.yml:1:10: config.parameters is ignored here: it counts in the case that is run itself",
+            "callee.yml:1:32: config.case_timeout is ignored here: it counts in the case that is run itself",
+            "callee.yml:1:49: config.setup_case is ignored here: it counts in the case that is run itself",
         ]
     );
 }

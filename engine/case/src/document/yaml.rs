@@ -15,7 +15,11 @@ pub(crate) fn parse_yaml(text: &str, file: FileId) -> Result<Node, SyntaxError> 
     let mut builder = Builder::new(text, file);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| SyntaxError {
-            message: error.info().to_owned(),
+            message: match error.info() {
+                // The parser's own limit lies above ours and is met before ours can be.
+                "recursion limit exceeded" => format!("more than {MAX_DEPTH} levels of lists and maps"),
+                info => info.to_owned(),
+            },
             place: builder.offsets.place_at(error.marker().index()),
         })?;
         if builder.take(event, span)? {

@@ -7,6 +7,7 @@ use super::{
     fields::{list, map, Fields},
     report::{code, Report},
     request::compile_request,
+    uncalled::warn_uncalled,
     variables::text_of,
 };
 use crate::{
@@ -39,6 +40,7 @@ pub(crate) fn compile_api(
     };
     let api = Fields::of(root, "an API", report)?;
     api.warn_unknown(&KEYS, "an API", report);
+    warn_uncalled(root, report);
     let Some(request) = api.get("request") else {
         let error = report.error(Place { len: 0, ..root.place }, code::INVALID_CASE, "the API has no request");
         error.help = Some("an API is a map with name and request, like a step".into());

@@ -11,10 +11,11 @@ use super::{
     report::{code, Report},
     setup::compile_setup,
     steps::compile_steps,
+    uncalled::warn_uncalled,
     UrlStyle,
 };
 use crate::{
-    document::{Node, Place},
+    document::{Node, NodeKind, Place},
     expression::{Expr, Scope},
     project::Project,
     think::ThinkTime,
@@ -65,6 +66,12 @@ impl<'a> CaseBuilder<'a> {
     }
 }
 
+/// Keys of a test case.
+pub(crate) const KEYS: [&str; 2] = ["config", "teststeps"];
+
+/// What a test case looks like.
+const FORM: &str = "a test case is a map with config and teststeps, a list of steps";
+
 /// A case's tree, taken apart: its config evaluated, its steps as written.
 pub(crate) struct Opened<'a> {
     pub(crate) config: Config<'a>,
@@ -76,8 +83,25 @@ impl<'a> Opened<'a> {
     /// Reads the config and finds the steps; none where that is wrong.
     pub(crate) fn read(root: &'a Node, context: &Context<'_>, base: &Scope, report: &mut Report) -> Option<Self> {
         let errors_before = report.errors.len();
-        let fields = Fields::of(root, "a test case", report)?;
-        fields.warn_unknown(&["config", "teststeps"], "a test case", report);
+        if root.is_null() {
+            let error = report.error(root.place, code::INVALID_CASE, "invalid case format: there is nothing in it");
+            error.help = Some(FORM.into());
+            return None;
+        }
+        let Some(fields) = Fields::of(root, "a test case", report) else {
+            let help = match root.kind {
+                NodeKind::List(_) => {
+                    format!("{FORM}; the list form of HttpRunner 1 and 2 is not read, by hrp 4 neither")
+                }
+                NodeKind::Scalar(_) | NodeKind::Map(_) => FORM.to_owned(),
+            };
+            if let Some(error) = report.errors.last_mut() {
+                error.help = Some(help);
+            }
+            return None;
+        };
+        fields.warn_unknown(&KEYS, "a test case", report);
+        warn_uncalled(root, report);
         let config = Config::read(fields.get("config"), context.options, base, report);
         let Some(steps) = fields.get("teststeps") else {
             let error = report.error(
@@ -85,7 +109,7 @@ impl<'a> Opened<'a> {
                 code::INVALID_CASE,
                 "invalid case format: teststeps is missing",
             );
-            error.help = Some("a test case is a map with config and teststeps, a list of steps".into());
+            error.help = Some(FORM.into());
             return None;
         };
         let step_nodes = list(steps, "teststeps", report)?;

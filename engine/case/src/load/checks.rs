@@ -16,7 +16,7 @@ use crate::{
     document::{Key, Node, NodeKind, Place},
     expression::{compile_text, compile_value, CompileErrorKind, Expr, Scan, Scope, Variable},
     operation::{Operation, SlotPlace},
-    response::{repair_quotes, Search},
+    response::{repair_quotes, Search, ROOTS},
     value::Value,
 };
 
@@ -95,7 +95,10 @@ fn compile_validator(node: &Node, scope: &Scope, report: &mut Report) -> Option<
         let step_message = format!("unexpected assertMethod: {name}");
         let error = report.step_error(place, code::INVALID_CASE, format!("unknown assert \"{name}\""), &step_message);
         error.label = Some("unknown assert".into());
-        error.help = did_you_mean(name, Assertion::names());
+        error.help = did_you_mean(name, Assertion::names()).or_else(|| {
+            let names: Vec<&str> = Assertion::names().collect();
+            Some(format!("the asserts are {}", names.join(", ")))
+        });
         return None;
     };
     let check_text = match &written.check.kind {
@@ -255,11 +258,37 @@ fn compile_source(written: &str, place: Place, scope: &Scope, report: &mut Repor
 fn search_or_text(text: &str, place: Place, report: &mut Report) -> Source {
     match Search::compile(text) {
         Ok(Some(search)) => return Source::Search(search),
-        Ok(None) => {}
+        Ok(None) => {
+            if let Some(help) = meant_part(text) {
+                let message = format!("\"{text}\" is used as text: it begins with no part of the response");
+                report.warn(place, message).help = Some(help);
+            }
+        }
         Err(problem) => {
             let warning = report.warn(place, format!("\"{text}\" is used as text: {}", problem.0));
-            warning.help = Some("names with a hyphen need double quotes: headers.\"X-Id\"".into());
+            let example = if text.contains('-') {
+                "names with a hyphen need double quotes: headers.\"X-Id\""
+            } else {
+                "for example body.items[0].id or headers.\"X-Id\""
+            };
+            warning.help = Some(example.into());
         }
     }
     Source::Value(Expr::constant(Value::text(text)))
+}
+
+/// What to write instead of a text that is most likely meant as a search: it begins almost like a part of the response, or with
+/// what other engines call one (hrp spec section 4).
+fn meant_part(text: &str) -> Option<String> {
+    const OF_OTHERS: [&str; 5] = ["content", "text", "json", "elapsed", "reason"];
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    let first = &text[..end];
+    if first.chars().any(char::is_whitespace) {
+        return None;
+    }
+    let lower = first.to_ascii_lowercase();
+    if let Some(root) = ROOTS.iter().find(|root| strsim::osa_distance(&lower, root) <= 1) {
+        return Some(format!("did you mean \"{root}{}\"?", &text[end..]));
+    }
+    (OF_OTHERS.contains(&first) && end < text.len()).then(|| format!("the parts are {}", ROOTS.join(", ")))
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Keys that mean something here or to another engine that reads the same files.
-const KEYS: [&str; 24] = [
+pub(crate) const KEYS: [&str; 24] = [
     "name",
     "verify",
     "base_url",
@@ -48,7 +48,7 @@ const KEYS: [&str; 24] = [
 ];
 
 /// Keys without effect, in hrp or here, with the reason and what to do instead.
-const IGNORED: [(&str, &str, &str); 9] = [
+pub(crate) const IGNORED: [(&str, &str, &str); 9] = [
     ("websocket", "nothing reads it, in hrp either", "set the timeout of each websocket step"),
     ("plugin", "it is made by hrp for its own workers", "the project's debugtalk file is found by itself"),
     ("ios", "there is no mobile testing here", "take it out"),

@@ -2,8 +2,9 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use miette::{LabeledSpan, NamedSource, Severity, SourceCode, SourceSpan};
+use miette::{LabeledSpan, Severity, SourceCode, SourceSpan};
 
+use super::excerpt::{harmless, Excerpt};
 use crate::StepError;
 
 /// One error or warning, with its place in the user's file.
@@ -26,7 +27,7 @@ pub struct Diagnostic {
 /// A place in a file, with the file's text for showing it.
 #[derive(Debug, Clone)]
 pub(crate) struct SourcePlace {
-    pub(crate) source: Arc<NamedSource<String>>,
+    pub(crate) source: Arc<Excerpt>,
     pub(crate) span: SourceSpan,
     /// From 1.
     pub(crate) line: usize,
@@ -67,11 +68,11 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.path.display())?;
+        write!(f, "{}:", harmless(&self.path.display().to_string()))?;
         if let Some(place) = &self.place {
             write!(f, "{}:{}:", place.line, place.column)?;
         }
-        write!(f, " {}", self.message)
+        write!(f, " {}", harmless(&self.message))
     }
 }
 
@@ -83,7 +84,7 @@ impl miette::Diagnostic for Diagnostic {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(harmless(help)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -101,12 +102,18 @@ impl miette::Diagnostic for Diagnostic {
 #[derive(Debug, Clone)]
 pub struct LoadError {
     pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
 impl LoadError {
     /// Every error, in the order of files and places.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
+    }
+
+    /// Every warning of every file. An unknown key, for example, is often what the errors come from.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
     }
 
     /// The exit code of the first error (hrp spec 13.6): 10 a file that cannot be read, 11 JSON, 12 YAML, 13 a

@@ -1,8 +1,10 @@
 //! Declared keys of a map, with their types (hrp spec 1.4, 1.6, 1.7).
 
 use super::{
+    case, config,
     names::did_you_mean,
     report::{Format, Report},
+    request, steps,
 };
 use crate::{
     document::{Key, Node, NodeKind, Scalar, ScalarKind},
@@ -48,10 +50,24 @@ impl<'a> Fields<'a> {
             if !known.iter().any(is_known) {
                 let warning = report.warn(key.place, format!("unknown key \"{}\" in {what} is ignored", key.text));
                 warning.label = Some("unknown key".into());
-                warning.help = did_you_mean(&key.text, known.iter().copied());
+                let elsewhere = || home(&key.text).map(|home| format!("it is a key of {home}: check the indentation"));
+                warning.help = elsewhere().or_else(|| did_you_mean(&key.text, known.iter().copied()));
             }
         }
     }
+}
+
+/// Where a key belongs, if anywhere: one that is unknown where it stands is often only indented wrongly.
+fn home(key: &str) -> Option<String> {
+    let is_ignored = config::IGNORED.iter().any(|(ignored, ..)| *ignored == key);
+    let homes = [
+        ("config", config::KEYS.contains(&key) && !is_ignored),
+        ("request", request::KEYS.contains(&key)),
+        ("a step", steps::COMMON.contains(&key) || steps::KINDS.contains(&key)),
+        ("the test case", case::KEYS.contains(&key)),
+    ];
+    let homes: Vec<&str> = homes.into_iter().filter_map(|(name, is_home)| is_home.then_some(name)).collect();
+    (!homes.is_empty()).then(|| homes.join(" or "))
 }
 
 /// The entries of a map whose keys are the user's.

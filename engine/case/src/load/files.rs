@@ -4,18 +4,19 @@ use std::{
     collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
+    str::Utf8Error,
 };
 
 use miette::Severity;
 
 use super::{
     case::compile_case,
-    context::{format_of, line_of, parse, read, report_syntax, Context},
+    context::{format_of, parse, read, report_syntax, Context},
     diagnostic::{Diagnostic, LoadError},
     report::{code, Format, Report},
 };
 use crate::{
-    document::{FileId, Node, NodeKind},
+    document::{self, FileId, Node, NodeKind},
     Case,
 };
 
@@ -152,7 +153,7 @@ impl<'a> Loader<'a> {
         if self.errors.is_empty() {
             Ok(Loaded { cases: self.cases, warnings: self.warnings })
         } else {
-            Err(LoadError { diagnostics: self.errors })
+            Err(LoadError { diagnostics: self.errors, warnings: self.warnings })
         }
     }
 
@@ -175,7 +176,7 @@ impl<'a> Loader<'a> {
                 if !hidden && depth < MAX_FOLDER_DEPTH {
                     self.load_folder(&path, depth + 1);
                 }
-            } else if format_of(&path).is_some() && path.is_file() {
+            } else if format_of(&path).is_some() && (path.is_file() || !path.exists()) {
                 self.load_file(&path, Origin::Found);
             }
         }
@@ -189,6 +190,11 @@ impl<'a> Loader<'a> {
                 Err(error) => self.fail_to_read(path, origin, &error),
             };
         };
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            // A pipe could let the load wait for ever.
+            let help = "save what it gives into a file, and name that";
+            return self.fail(origin, path.into(), code::FILE, "this is no regular file".into(), help);
+        }
         let bytes = match read(path) {
             Ok(bytes) => bytes,
             // Folders of cases hold data too, which may be large.
@@ -198,10 +204,7 @@ impl<'a> Loader<'a> {
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text.trim_start_matches('\u{feff}'),
             Err(_) if origin == Origin::Found && !mentions_teststeps(&bytes) => return,
-            Err(error) => {
-                let message = format!("line {} is not UTF-8 text", line_of(&bytes, error));
-                return self.fail(origin, path.into(), format.syntax_code(), message, "save the file as UTF-8");
-            }
+            Err(error) => return self.fail_by_encoding(path, format, &bytes, error, origin),
         };
         self.load_text(path, format, text, origin);
     }
@@ -221,11 +224,27 @@ impl<'a> Loader<'a> {
             }
         };
         self.cases.extend(case);
+        report.sort();
         for warning in report.warnings {
             if self.is_new(&warning) {
                 self.warnings.push(warning);
             }
         }
+        for error in report.errors {
+            self.add_error(error, origin);
+        }
+    }
+
+    fn fail_by_encoding(&mut self, path: &Path, format: Format, bytes: &[u8], error: Utf8Error, origin: Origin) {
+        // Up to the first wrong byte the text is the file's own, and so is the place.
+        let text = String::from_utf8_lossy(bytes);
+        let mut report = Report::new(path.into(), format, &text, self.context.files.clone());
+        let place = document::Place { file: FileId::default(), offset: error.valid_up_to(), len: 0 };
+        let is_utf_16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+        let error = report.error(place, format.syntax_code(), "this is not UTF-8 text");
+        error.help = Some(
+            if is_utf_16 { "it looks like UTF-16: save the file as UTF-8" } else { "save the file as UTF-8" }.into(),
+        );
         for error in report.errors {
             self.add_error(error, origin);
         }
@@ -238,7 +257,10 @@ impl<'a> Loader<'a> {
 
     fn fail_to_read(&mut self, path: &Path, origin: Origin, error: &io::Error) {
         let message = match error.kind() {
-            io::ErrorKind::NotFound => "the file does not exist".to_owned(),
+            io::ErrorKind::NotFound => match fs::read_link(path) {
+                Ok(target) => format!("it is a link to {}, which does not exist", target.display()),
+                Err(_) => "the file does not exist".to_owned(),
+            },
             _ => format!("the file cannot be read: {error}"),
         };
         self.fail(origin, path.into(), code::FILE, message, "check its path and permissions");

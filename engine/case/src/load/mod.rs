@@ -3,7 +3,7 @@
 //! `files` finds them, `context` reads what they refer to, `project` is what lies around them. `case`, `config`, `parameters`,
 //! `setup`, `steps` (`request`, `upload`, `checks`, `api`, `testcase`, `marks`) compile what they hold into an `assembly`, each reporting to a
 //! `Report` and going on, so that one run shows every mistake of a file. `fields` reads declared keys, `diagnostic` is what a
-//! person sees.
+//! person sees, `excerpt` the lines around it.
 
 mod api;
 mod assembly;
@@ -13,6 +13,7 @@ mod config;
 mod context;
 mod diagnostic;
 mod env_file;
+mod excerpt;
 mod fields;
 mod files;
 mod hooks;
@@ -26,6 +27,7 @@ mod setup;
 mod steps;
 mod testcase;
 mod think;
+mod uncalled;
 mod upload;
 mod variables;
 

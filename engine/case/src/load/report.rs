@@ -2,10 +2,11 @@
 
 use std::{cell::RefCell, path::PathBuf, rc::Rc, sync::Arc};
 
-use miette::{NamedSource, Severity, SourceSpan};
+use miette::{Severity, SourceSpan};
 
 use super::{
     diagnostic::{Diagnostic, SourcePlace},
+    excerpt::{Excerpt, UNDERLINED_BYTES_MAX},
     names::did_you_mean,
 };
 use crate::{
@@ -83,12 +84,12 @@ pub(crate) struct Report {
 struct SourceFile {
     path: PathBuf,
     format: Format,
-    source: Arc<NamedSource<String>>,
+    source: Arc<Excerpt>,
 }
 
 impl SourceFile {
     fn new(path: PathBuf, format: Format, text: &str) -> Self {
-        let source = Arc::new(NamedSource::new(path.display().to_string(), text.to_owned()));
+        let source = Arc::new(Excerpt::new(&path.display().to_string(), text));
         SourceFile { path, format, source }
     }
 }
@@ -218,9 +219,17 @@ impl Report {
         Some(error)
     }
 
+    /// Puts what was found into the order in which it stands in each file.
+    pub(crate) fn sort(&mut self) {
+        for list in [&mut self.errors, &mut self.warnings] {
+            let files: Vec<PathBuf> = list.iter().map(|one| one.path.clone()).collect();
+            list.sort_by_cached_key(|one| (files.iter().position(|path| *path == one.path), one.line_column()));
+        }
+    }
+
     fn diagnostic(&self, place: Place, severity: Severity, exit_code: u8, message: String) -> Diagnostic {
         self.with_file(place, |file| {
-            let text = file.source.inner();
+            let text = file.source.text();
             // What is missing at the end is missing behind the last thing that stands there.
             let offset = place.offset.min(text.trim_end().len());
             let before = text.get(..offset).unwrap_or_default();
@@ -254,5 +263,6 @@ fn add(list: &mut Vec<Diagnostic>, diagnostic: Diagnostic) -> Option<&mut Diagno
 /// A label under the first line of a place: pointing at a whole block helps nobody.
 fn shown_len(text: &str, len: usize) -> usize {
     let text = text.get(..len).unwrap_or_default();
-    text.split('\n').next().unwrap_or_default().trim_end().len()
+    let line = text.split('\n').next().unwrap_or_default().trim_end();
+    line.floor_char_boundary(UNDERLINED_BYTES_MAX)
 }

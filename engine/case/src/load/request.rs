@@ -27,7 +27,7 @@ use crate::{
     Progress, RenderedRequest, RequestStep, Session, Step, UrlStyle,
 };
 
-const KEYS: [&str; 13] = [
+pub(crate) const KEYS: [&str; 13] = [
     "method",
     "url",
     "http2",

@@ -19,11 +19,11 @@ use crate::{
 };
 
 /// The kinds of a step, in the order in which the first one present decides (hrp spec section 3).
-const KINDS: [&str; 9] =
+pub(crate) const KINDS: [&str; 9] =
     ["api", "testcase", "think_time", "request", "transaction", "rendezvous", "websocket", "ios", "android"];
 
 /// Keys a step may have besides its kind.
-const COMMON: [&str; 8] =
+pub(crate) const COMMON: [&str; 8] =
     ["name", "variables", "setup_hooks", "teardown_hooks", "extract", "validate", "export", "loops"];
 
 /// How often one step may run in an iteration. A loop is no way to make load: that is what users and iterations are for.
@@ -41,7 +41,8 @@ pub(crate) fn compile_steps(list: &Node, nodes: &[Node], builder: &mut CaseBuild
         }
     }
     if builder.assembly.steps.len() == steps_before && report.errors.len() == errors_before {
-        report.error(list.place, code::INVALID_CASE, "the case has no step that does anything");
+        let error = report.error(list.place, code::INVALID_CASE, "the case has no step that does anything");
+        error.help = Some("a step has a request, api, testcase, think_time, transaction or rendezvous".into());
     }
 }
 

@@ -12,6 +12,7 @@ mod search;
 mod view;
 
 pub(crate) use body::{with_scratch, ParsedBody, ResponseParts};
+pub(crate) use jmes::ROOTS;
 pub(crate) use object::response_value;
 pub(crate) use search::{repair_quotes, Search};
 pub use view::{Headers, ResponseView};
