@@ -366,6 +366,8 @@ fn results_that_cannot_be_written_are_a_failure_after_the_report() {
     assert_eq!(run.code, 1, "{}", run.stdout);
     assert!(run.stdout.contains("PASSED in "), "{}", run.stdout);
     assert!(run.stderr.contains("results: the folder cannot be made: "), "{}", run.stderr);
+    let run = project.run(&["run", "01_minimal.yml", "--junit", "-"]);
+    assert_eq!((run.code, project.folder.path().join("-").exists()), (2, false));
     let run = project.run(&["run", "01_minimal.yml", "--junit", "/nonexistent/junit.xml"]);
     assert_eq!((run.code, run.stdout.as_str()), (2, ""), "a wrong path costs no run");
     assert!(run.stderr.contains("--junit /nonexistent/junit.xml: cannot be written"), "{}", run.stderr);

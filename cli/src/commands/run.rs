@@ -139,6 +139,10 @@ struct Files {
 impl Files {
     fn open(output: &FunctionalOutput) -> Result<Self, Failure> {
         let open_junit = |path: &std::path::PathBuf| {
+            if path.as_os_str() == "-" {
+                let help = "name a file; /dev/stdout is one";
+                return Err(Failure::usage("--junit does not write to stdout, where the text for people goes", help));
+            }
             WholeFile::open(path).map_err(|error| Failure::without_help(exit::USAGE, format!("--junit {error}")))
         };
         Ok(Self {

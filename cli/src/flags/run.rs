@@ -128,7 +128,7 @@ pub(crate) struct RunOutputFlags {
 
 const EXAMPLES: &str = "\
 EXAMPLES:
-  One case, and everything that went over the wire:
+  One case, with each request and response:
     pummel run case.yml --log-requests
 
   All cases of a folder against another host, to the last step, with a page and a file for CI:

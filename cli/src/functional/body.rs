@@ -48,6 +48,11 @@ fn media_type(headers: &[(String, String)]) -> Option<String> {
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
+/// Whether a message says of itself that it is JSON.
+pub(super) fn is_json(headers: &[(String, String)]) -> bool {
+    media_type(headers).is_some_and(|media_type| media_type == "application/json" || media_type.ends_with("+json"))
+}
+
 /// Text, JSON, XML and forms.
 fn is_text(media_type: &str) -> bool {
     media_type.starts_with("text/")

@@ -9,8 +9,10 @@ use pummel_stats::display::{
     units::latency,
 };
 
+use serde::de::IgnoredAny;
+
 use super::{
-    body::value_text,
+    body::{header, is_json, value_text},
     dump::dump,
     phases::phases_line,
     results::{CaseFacts, CaseRun, Count, Results},
@@ -19,8 +21,8 @@ use super::{
 /// The most characters of a name or a value on a line.
 const CHARS_MAX: usize = 200;
 
-/// The most bytes of a value.
-const VALUE_BYTES_MAX: usize = 180;
+/// The most bytes of a value: with what is said of the rest it stays on a line of [`CHARS_MAX`].
+const VALUE_BYTES_MAX: usize = 160;
 
 /// The most characters of an error's sentence.
 const ERROR_CHARS_MAX: usize = 1_000;
@@ -88,6 +90,9 @@ impl Console {
             let sentence = one_line(&failure.message, ERROR_CHARS_MAX);
             let _ = writeln!(text, "        {}", self.paint.red(&sentence));
             record.validators.iter().filter(|one| !one.passed).for_each(|one| push_validator(&mut text, one));
+            if let Some(problem) = unreadable_body(record) {
+                let _ = writeln!(text, "          body    {}", one_line(&problem, CHARS_MAX));
+            }
         }
         if let Some(exchange) = &record.exchange {
             if self.options.phases {
@@ -128,6 +133,20 @@ impl Console {
     }
 }
 
+/// Why the body could not be searched where a check of it failed: it is compressed, or claims to be JSON and is not.
+fn unreadable_body(record: &StepRecord) -> Option<String> {
+    let failed = record.validators.iter().find(|one| !one.passed)?;
+    let response = record.exchange.as_ref()?.response.as_ref()?;
+    if !failed.check.contains("body") {
+        return None;
+    }
+    if let Some(coding) = header(&response.headers, "content-encoding").filter(|coding| *coding != "identity") {
+        return Some(format!("is in the content coding {coding}, which is not decoded"));
+    }
+    let error = serde_json::from_slice::<IgnoredAny>(&response.body).err().filter(|_| is_json(&response.headers))?;
+    Some(format!("is no JSON, although its type says so: {error}"))
+}
+
 /// What a validator wanted and what it got. Its author's message is part of the failure's sentence.
 fn push_validator(text: &mut String, validator: &ValidatorRecord) {
     let mut line = |what: &str, value: &str| {
@@ -153,7 +172,7 @@ mod tests {
     use super::*;
     use crate::functional::results::RunEnd;
     use crate::functional::{
-        sample::{events, facts, t0},
+        sample::{events, facts, failing, t0},
         Keep,
     };
 
@@ -216,5 +235,35 @@ FAILED in 30.0 ms
     fn colours_are_for_terminals() {
         assert!(!printed(PLAIN).contains('\u{1b}'));
         assert!(printed(ConsoleOptions { colour: true, ..PLAIN }).contains("\u{1b}[31mFAIL\u{1b}[0m"));
+    }
+
+    #[test]
+    fn a_check_of_a_body_that_is_not_the_json_it_claims_to_be_says_so() {
+        let said = |content_type: &str, body: &str| {
+            let mut record = failing("step", 1);
+            let response = record.exchange.as_mut().unwrap().response.as_mut().unwrap();
+            response.headers = vec![("Content-Type".into(), content_type.into())];
+            response.body = body.into();
+            let text = Console::new(PLAIN).step(&record);
+            text.lines().find_map(|line| line.strip_prefix("          body    ")).map(str::to_owned)
+        };
+        let problem = "is no JSON, although its type says so: EOF while parsing an object at line 1 column 8";
+        assert_eq!(said("application/json", "{\"a\": 1,").as_deref(), Some(problem));
+        assert_eq!(said("application/problem+json; charset=utf-8", "{\"a\": 1,").as_deref(), Some(problem));
+        assert_eq!(said("application/json", "{\"a\": 1}"), None);
+        assert_eq!(said("text/html", "{\"a\": 1,"), None);
+        let mut record = failing("step", 1);
+        let response = record.exchange.as_mut().unwrap().response.as_mut().unwrap();
+        response.headers = vec![("content-encoding".into(), "gzip".into())];
+        let text = Console::new(PLAIN).step(&record);
+        assert!(text.contains("          body    is in the content coding gzip, which is not decoded\n"), "{text}");
+    }
+
+    #[test]
+    fn a_long_value_ends_with_what_is_missing() {
+        let mut record = failing("step", 1);
+        record.validators[1].actual = "x".repeat(5_000).into();
+        let text = Console::new(PLAIN).step(&record);
+        assert!(text.contains("x... (4842 more bytes)\n"), "{text}");
     }
 }

@@ -45,7 +45,13 @@ pub(crate) fn html_report(results: &Results, title: &str) -> Result<String, mini
         steps: CountView::of(results.step_count()),
         details,
     };
-    environment.get_template("report")?.render(Value::from(Serde(&page)))
+    let page = environment.get_template("report")?.render(Value::from(Serde(&page)))?;
+    Ok(page.replace(is_no_text, "\u{fffd}"))
+}
+
+/// Control characters: HTML allows none of them (section 13.2.3.5 of the standard), and a page is also read in terminals.
+fn is_no_text(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\r' | '\t')
 }
 
 #[derive(Serialize)]
@@ -227,6 +233,13 @@ mod tests {
         assert!(page.contains("登录 &lt;b&gt;"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;"), "{page}");
         assert!(page.contains("default-src 'none'"), "{page}");
+    }
+
+    #[test]
+    fn no_control_character_is_on_the_page() {
+        let page = html_report(&results(), "a\u{0}b\u{1b}[31mc\u{9b}d\te").unwrap();
+        assert!(page.contains("<h1>a\u{fffd}b\u{fffd}[31mc\u{fffd}d\te: "), "{page}");
+        assert!(!page.contains(is_no_text));
     }
 
     #[test]
