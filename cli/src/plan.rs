@@ -130,6 +130,7 @@ pub(crate) fn load_cases(
         broken_steps: broken_steps == BrokenSteps::Fail,
     };
     let loaded = pummel_case::load(paths, &options).map_err(|error| {
+        error.warnings().iter().for_each(|warning| print_diagnostic(warning));
         let code = error.exit_code();
         Failure::from_diagnostic(error, code)
     })?;

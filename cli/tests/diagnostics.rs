@@ -44,10 +44,10 @@ fn with_log_json_each_line_of_stderr_is_an_object() {
     assert_eq!(ran.code, 15, "{}", ran.stderr);
     let lines = json_lines(&ran.stderr);
     let levels: Vec<&str> = lines.iter().filter_map(|line| line["level"].as_str()).collect();
-    assert_eq!(levels, ["ERROR", "ERROR", "ERROR"], "{}", ran.stderr);
-    let message = lines[0]["fields"]["message"].as_str().unwrap();
+    assert_eq!(levels, ["WARN", "ERROR", "ERROR", "ERROR"], "{}", ran.stderr);
+    let message = lines[1]["fields"]["message"].as_str().unwrap();
     assert!(message.ends_with("json.yml:6:17: unknown assert \"eqal\""), "{message}");
-    assert!(lines[0]["fields"]["help"].as_str().unwrap().contains("did you mean"), "{}", ran.stderr);
+    assert!(lines[1]["fields"]["help"].as_str().unwrap().contains("did you mean"), "{}", ran.stderr);
 }
 
 #[test]

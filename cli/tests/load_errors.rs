@@ -55,6 +55,7 @@ fn broken_yaml() {
        :          ^
        :          `-- here
        `----
+      help: is a comma or a closing bracket missing, here or before?
     "#);
 }
 
@@ -220,5 +221,46 @@ fn a_folder_with_one_broken_case() {
        :                      ^
        :                      `-- here
        `----
+      help: is a comma or a closing bracket missing, here or before?
     "#);
+}
+
+#[test]
+fn a_slip_in_the_kind_of_the_only_step() {
+    assert_snapshot!(yaml(&STEP.replace("request", "requst")), @r#"
+    exit 15
+      ! case.yml:2:3: this step is skipped: it has no request, api, testcase, think_time, transaction or rendezvous
+       ,-[case.yml:2:3]
+     1 | teststeps:
+     2 | - {name: a, requst: {method: GET, url: "http://127.0.0.1:1/"}}
+       :   ^
+       `----
+      ! case.yml:2:13: unknown key "requst" in a step is ignored
+       ,-[case.yml:2:13]
+     1 | teststeps:
+     2 | - {name: a, requst: {method: GET, url: "http://127.0.0.1:1/"}}
+       :             ^^^|^^
+       :                `-- unknown key
+       `----
+      help: did you mean "request"?
+      x case.yml:2:3: the case has no step that does anything
+       ,-[case.yml:2:3]
+     1 | teststeps:
+     2 | - {name: a, requst: {method: GET, url: "http://127.0.0.1:1/"}}
+       :   ^
+       `----
+      help: a step has a request, api, testcase, think_time, transaction or rendezvous
+    "#);
+}
+
+#[test]
+fn a_file_that_is_not_utf_8() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("gbk.yml"), b"config:\n  name: \xb5\xc7\n").expect("a file");
+    let output = Command::new(binary()).current_dir(folder.path()).args(["run", "gbk.yml"]).output();
+    let output = output.expect("the binary starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(12), "{stderr}");
+    assert!(stderr.starts_with("  x gbk.yml:2:9: this is not UTF-8 text\n"), "{stderr}");
+    assert!(stderr.trim_end().ends_with("help: save the file as UTF-8"), "{stderr}");
 }

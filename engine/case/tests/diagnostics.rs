@@ -121,6 +121,7 @@ fn broken_yaml_is_shown_where_it_breaks() {
       :          ^
       :          `-- here
       `----
+     help: is a comma or a closing bracket missing, here or before?
     "#);
 }
 
@@ -336,7 +337,7 @@ fn warnings_stand_beside_the_errors_they_explain() {
     assert_eq!(
         warned("beside", "teststeps:\n- {name: a, requst: {method: GET, url: \"http://h/\"}}\n"),
         [
-            "2:3: a step that is no request, transaction or think_time is skipped",
+            "2:3: this step is skipped: it has no request, api, testcase, think_time, transaction or rendezvous",
             "2:13: unknown key \"requst\" in a step is ignored | did you mean \"request\"?",
         ]
     );

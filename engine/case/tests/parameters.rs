@@ -130,7 +130,7 @@ fn what_is_wrong_is_named() {
         ("{a: 1}", "3:19: the parameters \"a\" must be a list, or an expression that gives one", 15),
         ("{a: []}", "3:19: the parameters \"a\" have no row", 15),
         ("{a-b: [1]}", "3:21: row 1 of the parameters \"a-b\" is one value for 2 names", 15),
-        ("{a-b: [[1, 2], [1]]}", "3:21: row 2 of the parameters \"a-b\" has 1 values for 2 names", 15),
+        ("{a-b: [[1, 2], [1]]}", "3:21: row 2 of the parameters \"a-b\" has 1 value for 2 names", 15),
         ("{a-b: [{a: 1}]}", "3:21: row 1 of the parameters \"a-b\" has no b", 15),
         ("{a: [$none]}", "3:20: variable none not found: nothing before this place defines it", 24),
         ("{a--b: [[1, 2, 3]]}", "3:16: \"\" in the parameters key \"a--b\" is no variable name", 15),

@@ -40,6 +40,10 @@ pub(crate) struct Scope {
     pub(crate) own_extracts: Vec<Box<str>>,
     /// Files the uploads of the case send.
     pub(crate) uploads: Uploads,
+    /// Names whose definition is wrong, which is said already.
+    pub(crate) broken: Vec<Box<str>>,
+    /// A case or API that could define any name cannot be read, which is said already.
+    pub(crate) incomplete: bool,
 }
 
 /// Bytes left, counted down by every clone of a scope together.
@@ -122,6 +126,11 @@ impl Scope {
         let fits = value.fits(&mut left, levels);
         self.budget.0.set(left);
         fits
+    }
+
+    /// Whether a name is not defined only because of a mistake that is reported already: nothing more is to be said of it.
+    pub(crate) fn is_missing_by_mistake(&self, name: &str) -> bool {
+        self.incomplete || self.broken.iter().any(|broken| **broken == *name)
     }
 
     /// Every name that can be seen, for "did you mean".

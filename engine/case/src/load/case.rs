@@ -137,6 +137,10 @@ pub(crate) fn compile_case(
     let name = opened.name(path);
     let Opened { mut config, steps, step_nodes } = opened;
     let (parameters, columns) = read_parameters(&config, report);
+    if let Some((_, Node { kind: NodeKind::Map(entries), .. })) = config.own.parameters {
+        let names = entries.iter().flat_map(|(key, _)| key.text.split('-'));
+        config.scope.broken.extend(names.filter(|name| !columns.contains_key(*name)).map(Box::from));
+    }
     let mut assembly = Assembly::new(path);
     let setup_slots = compile_setup(&mut config, &mut assembly, context, report);
     let setup = mem::take(&mut assembly.steps);

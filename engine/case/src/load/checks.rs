@@ -179,7 +179,8 @@ fn written<'a>(node: &'a Node, report: &mut Report) -> Option<Written<'a>> {
         [check, expect, msg] => (check, expect, Some(msg)),
         _ => {
             let message = format!("\"{}\" takes check, expect and at most a message", key.text);
-            report.error(value.place, code::INVALID_CASE, message);
+            report.error(value.place, code::INVALID_CASE, message).help =
+                Some(format!("for example {}: [status_code, 200]", key.text));
             return None;
         }
     };
@@ -248,8 +249,10 @@ fn compile_source(written: &str, place: Place, scope: &Scope, report: &mut Repor
                 return None;
             };
             // hrp goes on with the text as it stands, so that JMESPath such as body."$ref" works.
-            let message = format!("variable {name} is not defined here: the expression is used as written");
-            report.warn(place, message).help = did_you_mean(name, scope.names());
+            if !scope.is_missing_by_mistake(name) {
+                let message = format!("variable {name} is not defined here: the expression is used as written");
+                report.warn(place, message).help = did_you_mean(name, scope.names());
+            }
             Some(search_or_text(&repaired, place, report))
         }
     }

@@ -190,5 +190,21 @@ pub(crate) fn report_syntax(error: &SyntaxError, report: &mut Report) {
         Format::Json => "JSON",
     };
     let exit_code = report.syntax_code(error.place);
-    report.error(error.place, exit_code, format!("broken {name}: {}", error.message)).label = Some("here".into());
+    let diagnostic = report.error(error.place, exit_code, format!("broken {name}: {}", error.message));
+    diagnostic.label = Some("here".into());
+    diagnostic.help = syntax_help(&error.message).map(Into::into);
+}
+
+/// What most likely stands behind an error of the YAML parser: it stumbles behind the mistake, sometimes lines behind.
+fn syntax_help(message: &str) -> Option<&'static str> {
+    const HELP: [(&str, &str); 7] = [
+        ("mapping values are not allowed", "check the indentation, and that a blank stands behind each - and :"),
+        ("did not find expected key", "check the indentation of this line and of those before it"),
+        ("did not find expected '-'", "check the indentation of this line and of those before it"),
+        ("quoted scalar", "does a quotation mark miss its partner, here or before?"),
+        ("tabs", "indent with blanks"),
+        ("expected ','", "is a comma or a closing bracket missing, here or before?"),
+        ("cannot be a key", "check the brackets; text with ${...} needs quotation marks"),
+    ];
+    HELP.iter().find(|(part, _)| message.contains(part)).map(|(_, help)| *help)
 }

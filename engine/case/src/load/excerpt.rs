@@ -57,8 +57,11 @@ impl SourceCode for Excerpt {
 /// A text in which each byte of a character that could steer a terminal or turn the reading direction is `?`.
 pub(crate) fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || turns_direction(c) {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        // A carriage return that ends no line lets what follows overwrite what stands there.
+        let is_space = matches!(c, '\n' | '\t') || (c == '\r' && chars.peek() == Some(&'\n'));
+        if (c.is_control() && !is_space) || turns_direction(c) {
             out.extend(std::iter::repeat_n('?', c.len_utf8()));
         } else {
             out.push(c);
@@ -99,5 +102,6 @@ mod tests {
     #[test]
     fn what_steers_a_terminal_is_replaced_byte_for_byte() {
         assert_eq!(harmless("a\u{1b}[31m\tb\n\u{9b}\u{202e}中"), "a?[31m\tb\n?????中");
+        assert_eq!(harmless("a\r\nb\rc"), "a\r\nb?c");
     }
 }

@@ -27,7 +27,12 @@ pub(crate) fn think_time(
     builder: &CaseBuilder<'_>,
     report: &mut Report,
 ) -> Option<Step> {
-    let fields = Fields::of(node, "think_time", report)?;
+    let Some(fields) = Fields::of(node, "think_time", report) else {
+        if let Some(error) = report.errors.last_mut() {
+            error.help = Some("for example think_time: {time: 0.5}, in seconds".into());
+        }
+        return None;
+    };
     fields.warn_unknown(&["time"], "think_time", report);
     let time_s = match fields.get("time") {
         Some(time) => number(time, "think_time.time", report)?,

@@ -52,7 +52,8 @@ pub(crate) fn read_parameters(config: &Config<'_>, report: &mut Report) -> (Opti
         }
         return (None, columns);
     }
-    let mut setting = setting.and_then(|(_, node)| Setting::read(node, &keys, report)).unwrap_or_default();
+    let written: Vec<&str> = entries.iter().map(|(key, _)| &*key.text).collect();
+    let mut setting = setting.and_then(|(_, node)| Setting::read(node, &written, report)).unwrap_or_default();
     for (table, key) in tables.iter_mut().zip(&keys) {
         table.random = setting.order_of(key) == Order::Random;
     }
@@ -126,7 +127,10 @@ fn take_row(row: Value, names: &[&str], columns: &mut [Vec<Value>]) -> Result<()
         Value::List(values) if values.len() == names.len() => {
             columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
         }
-        Value::List(values) => return Err(format!("has {} values for {} names", values.len(), names.len())),
+        Value::List(values) => {
+            let of = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+            return Err(format!("has {} for {}", of(values.len(), "value"), of(names.len(), "name")));
+        }
         Value::Map(mut map) => {
             for (column, name) in columns.iter_mut().zip(names) {
                 column.push(map.remove(*name).ok_or_else(|| format!("has no {name}"))?);

@@ -189,6 +189,7 @@ impl Report {
                 let message = "variables put into each other grow too large here, or nest too deep";
                 self.error(error.place, code::VARIABLES, message);
             }
+            CompileErrorKind::Undefined(name) if scope.is_missing_by_mistake(name) => {}
             CompileErrorKind::Undefined(name) => {
                 let message = format!("variable {name} not found: nothing before this place defines it");
                 let enough = self.errors.len() >= MAX_REPORTED;

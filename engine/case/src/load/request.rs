@@ -191,7 +191,9 @@ pub(crate) fn step_variables(
             definitions.push(Definition { name: &key.text, key, node });
         }
     }
-    for Definition { name, node, .. } in in_order(&definitions, report) {
+    let ordered = in_order(&definitions, report);
+    scope.broken.extend(definitions.iter().map(|definition| definition.name.into()));
+    for Definition { name, node, .. } in ordered {
         let binding = match compile_value(node, &scope) {
             Ok(Expr::Const(value)) => Binding::Const(value),
             // The result of a call stands in a slot already.
@@ -204,6 +206,8 @@ pub(crate) fn step_variables(
         };
         scope.step.insert(name.into(), binding);
     }
+    // Those that are left are in a circle, or could not be compiled.
+    scope.broken.retain(|name| !scope.step.contains_key(name));
     builder.step_slots = builder.step_slots.max(scope.work(|work| work.slots()));
     let operations = scope.take_operations();
     (scope, operations)

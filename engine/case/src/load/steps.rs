@@ -40,7 +40,8 @@ pub(crate) fn compile_steps(list: &Node, nodes: &[Node], builder: &mut CaseBuild
             return;
         }
     }
-    if builder.assembly.steps.len() == steps_before && report.errors.len() == errors_before {
+    let is_known = builder.scope.broken.is_empty() && !builder.scope.incomplete;
+    if builder.assembly.steps.len() == steps_before && report.errors.len() == errors_before && is_known {
         let error = report.error(list.place, code::INVALID_CASE, "the case has no step that does anything");
         error.help = Some("a step has a request, api, testcase, think_time, transaction or rendezvous".into());
     }
@@ -57,7 +58,10 @@ fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report)
     fields.warn_unknown(&known, "a step", report);
     let mut kinds = KINDS.iter().filter_map(|kind| fields.entry(kind));
     let Some((kind, body)) = kinds.next() else {
-        report.warn(node.place, "a step that is no request, transaction or think_time is skipped");
+        report.warn(
+            node.place,
+            "this step is skipped: it has no request, api, testcase, think_time, transaction or rendezvous",
+        );
         return None;
     };
     for (other, _) in kinds {
@@ -105,6 +109,8 @@ fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report)
             builder.assembly.steps.push(Step::Broken(Box::new(broken)));
         }
     }
+    // What a reference would have defined is not known.
+    builder.scope.incomplete |= matches!(&*kind_name, "api" | "testcase") && report.errors.len() > errors_before;
     repeat(&fields, first, builder, report)
 }
 

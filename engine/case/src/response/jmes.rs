@@ -34,11 +34,15 @@ pub(crate) struct Uses {
 
 impl Jmes {
     /// Takes a parsed expression; an error says what in it cannot be used.
-    pub(crate) fn new(text: &str, mut ast: Ast) -> Result<Self, &'static str> {
+    pub(crate) fn new(text: &str, mut ast: Ast) -> Result<Self, String> {
         let mut fields = Vec::new();
         let mut in_range = true;
+        let mut unknown_function = None;
         visit(&mut ast, &mut |node| match node {
             Ast::Field { name, .. } => fields.push(name.clone()),
+            Ast::Function { name, .. } if DEFAULT_RUNTIME.get_function(name).is_none() => {
+                unknown_function.get_or_insert_with(|| name.clone());
+            }
             Ast::Index { idx, .. } => in_range &= idx.unsigned_abs() <= MAX_INDEX as u32,
             Ast::Slice { start, stop, step, .. } => {
                 let ends = [start.unwrap_or(0), stop.unwrap_or(0), *step];
@@ -55,7 +59,10 @@ impl Jmes {
             _ => {}
         });
         if !in_range {
-            return Err("an index in it is beyond any list");
+            return Err("an index in it is beyond any list".into());
+        }
+        if let Some(name) = unknown_function {
+            return Err(format!("JMESPath has no function {name}"));
         }
         // `@` and `*` at the root reach every part without naming it.
         let all = text.contains('@') || text.contains('*');

@@ -61,7 +61,7 @@ impl Search {
                     if begins || names_a_root(&mut ast) {
                         return match simple(&ast) {
                             Some(kind) => found(kind),
-                            None => found(Kind::Jmes(Jmes::new(text, ast).map_err(|m| SearchProblem(m.into()))?)),
+                            None => found(Kind::Jmes(Jmes::new(text, ast).map_err(SearchProblem)?)),
                         };
                     }
                 }
