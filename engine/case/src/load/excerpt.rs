@@ -41,10 +41,11 @@ impl SourceCode for Excerpt {
         let (start, line, column, data) = if lines.data().len() <= WHOLE_BYTES_MAX {
             (lines.span().offset(), lines.line(), lines.column(), lines.data())
         } else {
-            let line_start = self.text[..span.offset()].rfind('\n').map_or(0, |at| at + 1);
-            let line_end = self.text[span.offset()..].find('\n').map_or(self.text.len(), |at| span.offset() + at);
-            let start = self.text.floor_char_boundary(span.offset().saturating_sub(AROUND_BYTES)).max(line_start);
-            let end = (span.offset() + span.len() + AROUND_BYTES).min(line_end);
+            let place = self.text.floor_char_boundary(span.offset());
+            let line_start = self.text[..place].rfind('\n').map_or(0, |at| at + 1);
+            let line_end = self.text[place..].find('\n').map_or(self.text.len(), |at| place + at);
+            let start = self.text.floor_char_boundary(place.saturating_sub(AROUND_BYTES)).max(line_start);
+            let end = span.offset().saturating_add(span.len()).saturating_add(AROUND_BYTES).min(line_end);
             let end = self.text.floor_char_boundary(end);
             let line = self.text[..line_start].bytes().filter(|byte| *byte == b'\n').count();
             (start, line, start - line_start, &self.text.as_bytes()[start..end])
