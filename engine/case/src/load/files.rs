@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The largest file that is read: no case comes near it, and a data file given by mistake should not fill the memory.
-const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
+pub(crate) const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How deep folders are searched.
 const MAX_FOLDER_DEPTH: usize = 32;

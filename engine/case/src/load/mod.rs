@@ -18,6 +18,10 @@ mod steps;
 mod think;
 mod variables;
 
+pub(crate) use names::did_you_mean;
+pub(crate) use report::code;
+
 pub use diagnostic::{Diagnostic, LoadError};
 pub use env_file::{parse_env_file, EnvFileError};
+pub(crate) use files::MAX_FILE_BYTES;
 pub use files::{load, load_text, LoadOptions, Loaded, UrlStyle};

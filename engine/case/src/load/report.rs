@@ -21,6 +21,7 @@ pub(crate) mod code {
     pub(crate) const YAML: u8 = 12;
     pub(crate) const INVALID_CASE: u8 = 15;
     pub(crate) const EXTENSION: u8 = 16;
+    pub(crate) const PARSE: u8 = 20;
     pub(crate) const UNDEFINED: u8 = 21;
     pub(crate) const VARIABLES: u8 = 24;
 }
