@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{
     payload::json_values,
-    problem::ConvertError,
+    problem::{ConvertError, Lines},
     shape::{Field, Shape, CASE, REQUEST, STEP},
     source::Source,
 };
@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn convert(source: Source, text: &str) -> Result<Value, ConvertError> {
     let is_json = source == Source::Json;
     let (format, exit_code) = if is_json { ("JSON", code::JSON) } else { ("YAML", code::YAML) };
-    let writer = Writer { text, is_json };
+    let writer = Writer { lines: Lines::of(text), is_json };
     if is_json && json_values(text) > MAX_NODES {
         return Err(ConvertError::new(None, format!("more than {MAX_NODES} values")).with_code(exit_code));
     }
@@ -39,33 +39,32 @@ pub(super) fn convert(source: Source, text: &str) -> Result<Value, ConvertError>
 }
 
 /// Carries values over, looking at what is declared of each place.
-struct Writer<'a> {
-    text: &'a str,
+struct Writer {
+    lines: Lines,
     is_json: bool,
 }
 
-impl Writer<'_> {
+impl Writer {
     fn value(&self, node: &Node, shape: Shape) -> Result<Value, ConvertError> {
         match (shape, &node.kind) {
-            (Shape::Text, NodeKind::Scalar(scalar)) => self.text(node, scalar),
+            (Shape::Text | Shape::Reference(_), NodeKind::Scalar(scalar)) => self.text(node, scalar),
             (Shape::Switch, NodeKind::Scalar(scalar)) => match scalar.as_bool() {
                 Some(on) => Ok(on.into()),
                 None => self.any(node),
             },
             (Shape::Texts, NodeKind::List(items)) => self.list(items, Shape::Text),
-            (Shape::TextMap, NodeKind::Map(entries)) => self.entries(entries, |value| match &value.kind {
+            (Shape::TextMap, NodeKind::Map(entries)) => Self::entries(entries, |value| match &value.kind {
                 // Null is no text, and stands for none (hrp spec 1.7).
                 NodeKind::Scalar(scalar) if scalar.is_null() && !self.is_json => Ok("".into()),
                 _ => self.value(value, Shape::Text),
             }),
-            (Shape::Extract, NodeKind::Map(entries)) => self.entries(entries, |value| self.expression(value)),
+            (Shape::Extract, NodeKind::Map(entries)) => Self::entries(entries, |value| self.expression(value)),
             (Shape::Validators, NodeKind::List(items)) => {
                 let validators: Result<Vec<_>, _> = items.iter().map(|item| self.validator(item)).collect();
                 Ok(validators?.into())
             }
             (Shape::Steps, NodeKind::List(items)) => self.list(items, Shape::Map(&STEP)),
             (Shape::Request, NodeKind::Map(_)) => self.request(node),
-            (Shape::Reference(_), NodeKind::Scalar(scalar)) => self.text(node, scalar),
             (Shape::Map(fields) | Shape::Reference(fields), NodeKind::Map(_)) => self.map(node, fields),
             (Shape::Steps, _) if !node.is_null() => Err(self.wrong(node, "teststeps must be a list of steps")),
             _ => self.any(node),
@@ -79,9 +78,12 @@ impl Writer<'_> {
         let mut map = Map::new();
         for (key, value) in entries {
             // JSON keys match without regard to case, those of YAML do not (hrp spec 1.6).
-            let declared = fields.iter().find(|(name, _)| match self.is_json {
-                true => name.eq_ignore_ascii_case(&key.text),
-                false => *name == &*key.text,
+            let declared = fields.iter().find(|(name, _)| {
+                if self.is_json {
+                    name.eq_ignore_ascii_case(&key.text)
+                } else {
+                    *name == &*key.text
+                }
             });
             let (name, shape) = declared.map_or((&*key.text, Shape::Any), |(name, shape)| (*name, *shape));
             map.insert(name.to_owned(), self.value(value, shape)?);
@@ -90,7 +92,6 @@ impl Writer<'_> {
     }
 
     fn entries(
-        &self,
         entries: &[(Key, Node)],
         value: impl Fn(&Node) -> Result<Value, ConvertError>,
     ) -> Result<Value, ConvertError> {
@@ -115,7 +116,7 @@ impl Writer<'_> {
     fn any(&self, node: &Node) -> Result<Value, ConvertError> {
         match &node.kind {
             NodeKind::List(items) => self.list(items, Shape::Any),
-            NodeKind::Map(entries) => self.entries(entries, |value| self.any(value)),
+            NodeKind::Map(entries) => Self::entries(entries, |value| self.any(value)),
             NodeKind::Scalar(scalar) => Ok(match scalar.resolve() {
                 CaseValue::Bool(b) => b.into(),
                 CaseValue::Int(n) => match (i64::try_from(n), u64::try_from(n)) {
@@ -229,7 +230,7 @@ impl Writer<'_> {
     }
 
     fn line(&self, offset: usize) -> usize {
-        super::problem::line_at(self.text, offset)
+        self.lines.at(offset)
     }
 }
 

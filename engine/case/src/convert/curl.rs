@@ -64,7 +64,7 @@ fn into_case(steps: Steps) -> Result<Value, ConvertError> {
         let error = ConvertError::new(None, "there is no curl command").with_code(code::PARSE);
         return Err(error.with_help("write one command a line, such as: curl http://127.0.0.1:8080/"));
     }
-    Ok(steps.into_case(json!({ "name": CASE_NAME })))
+    Ok(steps.into_case(&json!({ "name": CASE_NAME })))
 }
 
 fn shortened(text: &str) -> String {
@@ -212,10 +212,10 @@ impl Maker<'_> {
                 Some(file) => {
                     let text = self.text_file(file)?;
                     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                        self.header(line, draft, &mut removed)?;
+                        Self::header(line, draft, &mut removed)?;
                     }
                 }
-                None => self.header(written, draft, &mut removed)?,
+                None => Self::header(written, draft, &mut removed)?,
             }
         }
         let referer = self.command.referer.as_deref().map(|referer| referer.strip_suffix(";auto").unwrap_or(referer));
@@ -231,7 +231,7 @@ impl Maker<'_> {
     }
 
     /// `Name: value`; `Name:` takes a field away, `Name;` sends it empty.
-    fn header(&mut self, written: &str, draft: &mut Draft, removed: &mut Vec<String>) -> Result<(), String> {
+    fn header(written: &str, draft: &mut Draft, removed: &mut Vec<String>) -> Result<(), String> {
         if let Some(name) = written.trim().strip_suffix(';').filter(|name| is_header_name(name)) {
             return draft.add_header(name, "", &mut literal);
         }
@@ -347,12 +347,8 @@ impl Maker<'_> {
                 }
                 None => value.to_owned(),
             };
-            let name = literal(name);
-            if draft.upload.iter().any(|(known, _)| *known == name) {
-                return Err(format!("the form has the field {name} twice, and a test case can send it once"));
-            }
             note_trimmed(&value, "a form field", self.line, self.notes);
-            draft.upload.push((name, literal(&value)));
+            draft.add_upload(literal(name), literal(&value))?;
         }
         Ok(())
     }

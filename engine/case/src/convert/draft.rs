@@ -5,6 +5,10 @@ use serde_json::{Map, Value};
 use super::problem::Notes;
 use crate::request::{build_target, canonical_name, is_header_name, is_header_value, is_ignored_header};
 
+/// The most headers, cookies or form fields of one request: far more than servers take, few enough to be told apart by looking
+/// at each.
+pub(super) const MAX_FIELDS: usize = 1000;
+
 /// Text as data: a `$` stands for itself (hrp spec 6.2).
 pub(super) fn literal(text: &str) -> String {
     text.replace('$', "$$")
@@ -51,11 +55,15 @@ impl Draft {
             return Ok(());
         }
         let value = fill(value.trim());
+        // A name may hold a $ too.
+        let name = &*literal(name);
+        let is_full = self.headers.len() == MAX_FIELDS;
         match self.headers.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
             Some((_, known)) => {
                 known.push_str(if name.eq_ignore_ascii_case("cookie") { "; " } else { ", " });
                 known.push_str(&value);
             }
+            None if is_full => return Err(format!("there are more than {MAX_FIELDS} headers")),
             None => self.headers.push((name.to_owned(), value)),
         }
         Ok(())
@@ -86,6 +94,21 @@ impl Draft {
             }
             _ => self.add_header("Cookie", field, fill),
         }
+    }
+
+    /// Adds a field of a form; name and value are in the case language.
+    ///
+    /// # Errors
+    /// A sentence: it cannot be sent beside the others.
+    pub(super) fn add_upload(&mut self, name: String, value: String) -> Result<(), String> {
+        if self.upload.len() == MAX_FIELDS {
+            return Err(format!("the form has more than {MAX_FIELDS} fields"));
+        }
+        if self.upload.iter().any(|(known, _)| *known == name) {
+            return Err(format!("the form has the field {name} twice, and a test case can send it once"));
+        }
+        self.upload.push((name, value));
+        Ok(())
     }
 
     /// The step as a case file has it.
@@ -128,11 +151,21 @@ fn text_map(pairs: Vec<(String, String)>) -> Value {
     Value::Object(pairs.into_iter().map(|(key, value)| (key, Value::String(value))).collect())
 }
 
-/// A value and all in it.
+/// A value and all in it, keys included, as the reader of YAML counts.
 pub(super) fn count(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
-        Value::Object(entries) => 1 + entries.values().map(count).sum::<usize>(),
+        Value::Object(entries) => 1 + entries.values().map(|value| 1 + count(value)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// About how many bytes a value takes in a file.
+pub(super) fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(entries) => entries.iter().map(|(key, value)| key.len() + weight(value)).sum(),
         _ => 1,
     }
 }
@@ -146,7 +179,7 @@ pub(super) fn cookie_pairs(field: &str) -> Option<Vec<(String, String)>> {
         if name.is_empty() || !sent_as_written(name) || !sent_as_written(value) || name == "<<" {
             return None;
         }
-        if pairs.iter().any(|(known, _)| known == name) {
+        if pairs.len() == MAX_FIELDS || pairs.iter().any(|(known, _)| known == name) {
             return None;
         }
         pairs.push((name.to_owned(), value.to_owned()));
@@ -224,15 +257,12 @@ pub(super) fn percent_decoded(text: &str) -> Option<String> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         let hex = |at: usize| bytes.get(at).and_then(|b| (*b as char).to_digit(16));
-        match (byte, hex(at + 1), hex(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                out.push(byte);
-                at += 1;
-            }
+        if let (b'%', Some(high), Some(low)) = (byte, hex(at + 1), hex(at + 2)) {
+            out.push((high * 16 + low) as u8);
+            at += 3;
+        } else {
+            out.push(byte);
+            at += 1;
         }
     }
     String::from_utf8(out).ok()

@@ -2,7 +2,7 @@
 
 use super::{
     payload::json_values,
-    problem::{line_at, ConvertError},
+    problem::{ConvertError, Lines},
 };
 use crate::{
     document::{parse_json, FileId, Key, Node, NodeKind},
@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str, what: &str) -> Result<Node, ConvertError> {
         return Err(error.with_help("convert it in parts"));
     }
     parse_json(text, FileId::default()).map_err(|error| {
-        ConvertError::new(line_at(text, error.place.offset), format!("broken JSON: {}", error.message))
+        ConvertError::new(Lines::of(text).at(error.place.offset), format!("broken JSON: {}", error.message))
             .with_code(code::JSON)
     })
 }

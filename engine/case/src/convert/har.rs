@@ -6,7 +6,7 @@ use super::{
     draft::{literal, note_trimmed, Draft, StepUrl},
     foreign::parse,
     payload::{is_json_type, json_value, put_body, scalar_value},
-    problem::{line_at, ConvertError, Notes},
+    problem::{ConvertError, Lines, Notes},
     run::Steps,
 };
 use crate::{
@@ -29,8 +29,9 @@ pub(super) fn convert(text: &str, notes: &mut Notes) -> Result<Value, ConvertErr
         return Err(error.with_help("save the requests of a browser's network view as HAR"));
     };
     let mut steps = Steps::default();
+    let lines = Lines::of(text);
     for entry in entries.items() {
-        let line = line_at(text, entry.place.offset);
+        let line = lines.at(entry.place.offset);
         match step(entry, line, notes) {
             Ok(draft) => steps.push(draft)?,
             Err(reason) => notes.add(line, format!("the entry is left out: {reason}")),
@@ -41,7 +42,7 @@ pub(super) fn convert(text: &str, notes: &mut Notes) -> Result<Value, ConvertErr
         error.help = notes.list.first().map(ToString::to_string);
         return Err(error);
     }
-    Ok(steps.into_case(json!({ "name": CASE_NAME })))
+    Ok(steps.into_case(&json!({ "name": CASE_NAME })))
 }
 
 /// Name and value of each of a list of `{name, value}`.
@@ -103,16 +104,14 @@ fn body(data: &Node, draft: &mut Draft, line: usize, notes: &mut Notes) {
     let params = data.get("params").map(Node::items).unwrap_or_default();
     let decoded;
     let text = match text {
-        Some(text) if data.get_str("encoding") == Some("base64") => match base64_text(text) {
-            Some(text) => {
-                decoded = text;
-                Some(decoded.as_str())
-            }
-            None => {
+        Some(text) if data.get_str("encoding") == Some("base64") => {
+            let Some(text) = base64_text(text) else {
                 notes.add(line, "the body is left out: it is not text");
                 return;
-            }
-        },
+            };
+            decoded = text;
+            Some(decoded.as_str())
+        }
         text => text,
     };
     match text {
@@ -144,11 +143,8 @@ fn body(data: &Node, draft: &mut Draft, line: usize, notes: &mut Notes) {
                     Some(file) => format!("@{file}"),
                     None => param.get_str("value").unwrap_or_default().to_owned(),
                 };
-                let name = literal(name);
-                if draft.upload.iter().any(|(known, _)| *known == name) {
-                    notes.add(line, format!("a second form field {name} is left out: a test case can send it once"));
-                } else {
-                    draft.upload.push((name, literal(&value)));
+                if let Err(reason) = draft.add_upload(literal(name), literal(&value)) {
+                    notes.add(line, format!("a form field is left out: {reason}"));
                 }
             }
         }
@@ -181,10 +177,10 @@ fn checks(response: &Node, line: usize, notes: &mut Notes) -> Vec<Value> {
         notes.add(line, "the recorded request has no response: nothing is checked");
         return Vec::new();
     };
-    let mut checks = vec![check("status_code", status.into(), "assert response status code")];
+    let mut checks = vec![check("status_code", status, "assert response status code")];
     let kinds = named(response, "headers").into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     for (_, kind) in kinds.filter(|(_, kind)| kind.trim() == *kind) {
-        checks.push(check("headers.\"Content-Type\"", literal(kind).into(), "assert response header Content-Type"));
+        checks.push(check("headers.\"Content-Type\"", literal(kind), "assert response header Content-Type"));
     }
     let Some(content) = response.get("content") else { return checks };
     let Some(text) = content.get_str("text") else { return checks };
@@ -213,8 +209,8 @@ fn checks(response: &Node, line: usize, notes: &mut Notes) -> Vec<Value> {
     checks
 }
 
-fn check(check: &str, expect: Value, msg: &str) -> Value {
-    json!({ "check": check, "assert": "equals", "expect": expect, "msg": msg })
+fn check(check: &str, expect: impl Into<Value>, msg: &str) -> Value {
+    json!({ "check": check, "assert": "equals", "expect": expect.into(), "msg": msg })
 }
 
 fn expectation(scalar: &Scalar) -> Option<Value> {

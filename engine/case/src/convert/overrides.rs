@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::problem::ConvertError;
+use super::problem::{ConvertError, Lines};
 use crate::{
     document::{parse_json, parse_yaml, FileId, Key, Node, NodeKind},
     load::code,
@@ -26,7 +26,8 @@ impl Overrides {
     /// It is not JSON or YAML, or a key or value is none of a profile.
     pub fn parse(text: &str, is_json: bool) -> Result<Self, ConvertError> {
         let text = text.trim_start_matches('\u{feff}');
-        let line = |offset| super::problem::line_at(text, offset);
+        let lines = Lines::of(text);
+        let line = |offset| lines.at(offset);
         let file = FileId::default();
         let (parsed, exit_code) =
             if is_json { (parse_json(text, file), code::JSON) } else { (parse_yaml(text, file), code::YAML) };

@@ -1,5 +1,7 @@
 //! Postman collections 2.0 and 2.1 as steps (hrp spec 18.3): folders flattened, variables and credentials carried over.
 
+use std::collections::HashMap;
+
 use serde_json::{json, Value};
 
 use super::{
@@ -8,12 +10,12 @@ use super::{
     har::form_text,
     payload::{json_body, pairs, put_body},
     postman_variables::Variables,
-    problem::{line_at, ConvertError, Notes},
+    problem::{ConvertError, Lines, Notes},
     run::{ConvertOptions, Steps},
 };
 use crate::{
     document::{Node, NodeKind},
-    request::{is_header_name, FORM_TYPE},
+    request::{is_header_name, is_header_value, FORM_TYPE},
 };
 
 /// Methods whose body Postman leaves out unless a request says otherwise (`disableBodyPruning`).
@@ -39,9 +41,9 @@ pub(super) fn convert(text: &str, options: &ConvertOptions<'_>, notes: &mut Note
             variables.define(name.trim(), &value);
         }
     }
-    let mut maker = Maker { text, options, notes, variables, steps: Steps::default() };
+    let mut maker = Maker { lines: Lines::of(text), options, notes, variables, steps: Steps::default() };
     maker.events(collection);
-    maker.items(items, "", &Inherited { auth: collection.get("auth") })?;
+    maker.items(items, "", collection.get("auth"))?;
     let Maker { variables, steps, .. } = maker;
     if steps.is_empty() {
         let mut error = ConvertError::new(None, "the collection holds no request that can be converted");
@@ -53,17 +55,11 @@ pub(super) fn convert(text: &str, options: &ConvertOptions<'_>, notes: &mut Note
     if let Some(variables) = variables.into_config(notes)? {
         config["variables"] = variables;
     }
-    Ok(steps.into_case(config))
-}
-
-/// What a folder hands down.
-#[derive(Clone, Copy)]
-struct Inherited<'a> {
-    auth: Option<&'a Node>,
+    Ok(steps.into_case(&config))
 }
 
 struct Maker<'a> {
-    text: &'a str,
+    lines: Lines,
     options: &'a ConvertOptions<'a>,
     notes: &'a mut Notes,
     variables: Variables,
@@ -72,16 +68,16 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// The items of a folder; folders nest no deeper than the reader allows.
-    fn items(&mut self, items: &Node, folder: &str, inherited: &Inherited<'_>) -> Result<(), ConvertError> {
+    fn items(&mut self, items: &Node, folder: &str, inherited_auth: Option<&Node>) -> Result<(), ConvertError> {
         for item in items.items() {
             let own = item.get_str("name").unwrap_or_default();
             let name = if folder.is_empty() { own.to_owned() } else { format!("{folder} - {own}") };
             self.events(item);
-            let inherited = Inherited { auth: item.get("auth").or(inherited.auth) };
+            let auth = item.get("auth").or(inherited_auth);
             if let Some(inner) = item.get("item") {
-                self.items(inner, &name, &inherited)?;
+                self.items(inner, &name, auth)?;
             } else if let Some(request) = item.get("request") {
-                match self.step(item, request, &inherited) {
+                match self.step(item, request, auth) {
                     Ok(mut draft) => {
                         draft.name = super::draft::literal(&name);
                         self.steps.push(draft)?;
@@ -94,7 +90,7 @@ impl Maker<'_> {
     }
 
     fn note(&mut self, node: &Node, message: String) {
-        self.notes.add(line_at(self.text, node.place.offset), message);
+        self.notes.add(self.lines.at(node.place.offset), message);
     }
 
     fn fill(&mut self, text: &str) -> String {
@@ -119,7 +115,7 @@ impl Maker<'_> {
     }
 
     /// One request. Errors are sentences: it is left out.
-    fn step(&mut self, item: &Node, request: &Node, inherited: &Inherited<'_>) -> Result<Draft, String> {
+    fn step(&mut self, item: &Node, request: &Node, inherited_auth: Option<&Node>) -> Result<Draft, String> {
         // A request may be no more than its URL.
         let method = match request.str() {
             Some(_) => "GET",
@@ -132,7 +128,7 @@ impl Maker<'_> {
         let url = if request.str().is_some() { Some(request) } else { request.get("url") };
         self.url(url.ok_or("it has no URL")?, &mut draft)?;
         self.headers(request, &mut draft);
-        if let Some(auth) = request.get("auth").or(inherited.auth) {
+        if let Some(auth) = request.get("auth").or(inherited_auth) {
             self.auth(auth, &mut draft);
         }
         let behaviour = item.get("protocolProfileBehavior");
@@ -159,7 +155,7 @@ impl Maker<'_> {
             Some((base, query)) => (base.to_owned(), Some(query)),
             None => (complete.to_owned(), None),
         };
-        let base = self.with_path_variables(&base, url);
+        let base = Self::with_path_variables(&base, url);
         let resolved =
             self.variables.resolved(&base).ok_or("the variables in its URL refer to themselves, or to too much")?;
         // What stands before an @ would be sent as credentials; the loader wants none there.
@@ -194,30 +190,30 @@ impl Maker<'_> {
             .collect();
         let text = text.join("&");
         // Postman sends a query as it is written; where params would mean the same they are easier to change.
-        match pairs(&text).filter(|pairs| pairs.len() == query.len()) {
-            Some(pairs) => {
-                for (key, value) in pairs {
-                    let pair = (self.fill(&key), self.fill(&value));
-                    draft.params.push(pair);
-                }
+        if let Some(pairs) = pairs(&text).filter(|pairs| pairs.len() == query.len()) {
+            for (key, value) in pairs {
+                let pair = (self.fill(&key), self.fill(&value));
+                draft.params.push(pair);
             }
-            None => {
-                draft.url.push('?');
-                let query = self.fill(&text);
-                draft.url.push_str(&query);
-            }
+        } else {
+            let resolved_query = self.variables.resolved(&text);
+            check_url(&resolved, Some(&resolved_query.ok_or("the variables in its query refer to too much")?))?;
+            draft.url.push('?');
+            let query = self.fill(&text);
+            draft.url.push_str(&query);
         }
         Ok(())
     }
 
     /// `:name` between slashes is a variable of the URL's own.
-    fn with_path_variables(&mut self, base: &str, url: &Node) -> String {
-        let values = url.get("variable").map(Node::items).unwrap_or_default();
-        let value = |segment: &str| -> Option<String> {
-            let name = segment.strip_prefix(':')?;
-            let named = |node: &&Node| node.get_str("key").or_else(|| node.get_str("id")) == Some(name);
-            Some(values.iter().find(named)?.get_str("value").unwrap_or_default().to_owned())
-        };
+    fn with_path_variables(base: &str, url: &Node) -> String {
+        let mut values = HashMap::new();
+        for variable in url.get("variable").map(Node::items).unwrap_or_default() {
+            if let Some(name) = variable.get_str("key").or_else(|| variable.get_str("id")) {
+                values.entry(name).or_insert(variable.get_str("value").unwrap_or_default());
+            }
+        }
+        let value = |segment: &str| values.get(segment.strip_prefix(':')?).map(|value| (*value).to_owned());
         base.split('/')
             .map(|segment| value(segment).unwrap_or_else(|| segment.to_owned()))
             .collect::<Vec<_>>()
@@ -240,18 +236,27 @@ impl Maker<'_> {
                         field.get_str("key")?.trim().to_owned(),
                         field.get_str("value").unwrap_or_default().to_owned(),
                     ))
-                }))
+                }));
             }
         }
         for (name, value) in fields.iter().filter(|(name, _)| !name.is_empty()) {
-            let added = if name.eq_ignore_ascii_case("cookie") {
-                draft.add_cookies(value, &mut |text| self.variables.fill(text, self.notes))
-            } else {
-                draft.add_header(name, value, &mut |text| self.variables.fill(text, self.notes))
-            };
-            if let Err(reason) = added {
+            if let Err(reason) = self.header(name, value, draft) {
                 self.note(header, format!("a header is left out: {reason}"));
             }
+        }
+    }
+
+    /// One header. Errors are sentences.
+    fn header(&mut self, name: &str, value: &str, draft: &mut Draft) -> Result<(), String> {
+        let resolved = self.variables.resolved(value).ok_or("its variables refer to themselves, or to too much")?;
+        if !is_header_value(&resolved) {
+            return Err(format!("the value of the header {name} holds a control character"));
+        }
+        let fill = &mut |text: &str| self.variables.fill(text, self.notes);
+        if name.eq_ignore_ascii_case("cookie") {
+            draft.add_cookies(value, fill)
+        } else {
+            draft.add_header(name, value, fill)
         }
     }
 
@@ -297,8 +302,7 @@ impl Maker<'_> {
         if draft.header(name).is_some() {
             return;
         }
-        let added = draft.add_header(name, value, &mut |text| self.variables.fill(text, self.notes));
-        if let Err(reason) = added {
+        if let Err(reason) = self.header(name, value, draft) {
             self.note(auth, format!("the credentials are left out: {reason}"));
         }
     }
@@ -363,21 +367,20 @@ impl Maker<'_> {
             put_body(draft, text, Some("application/json"), &mut |text| self.variables.fill(text, self.notes));
         }
         if draft.body.as_ref().is_some_and(Value::is_string) {
-            note_trimmed(text, "the body", line_at(self.text, body.place.offset), self.notes);
+            note_trimmed(text, "the body", self.lines.at(body.place.offset), self.notes);
         }
     }
 
     fn urlencoded(&mut self, body: &Node, draft: &mut Draft) {
         let Some(form) = body.get("urlencoded") else { return };
-        let text = match form.str() {
-            Some(text) => text.to_owned(),
-            None => {
-                let enabled = form.items().iter().filter(|field| !field.is_true("disabled"));
-                let pairs: Vec<_> = enabled
-                    .filter_map(|field| Some((field.get_str("key")?, field.get_str("value").unwrap_or_default())))
-                    .collect();
-                form_text(&pairs)
-            }
+        let text = if let Some(text) = form.str() {
+            text.to_owned()
+        } else {
+            let enabled = form.items().iter().filter(|field| !field.is_true("disabled"));
+            let pairs: Vec<_> = enabled
+                .filter_map(|field| Some((field.get_str("key")?, field.get_str("value").unwrap_or_default())))
+                .collect();
+            form_text(&pairs)
         };
         draft.default_header("Content-Type", FORM_TYPE);
         let kind = draft.header("Content-Type").map(str::to_owned);
@@ -429,10 +432,8 @@ impl Maker<'_> {
                 value.push_str(kind);
             }
             let (key, value) = (self.fill(key), self.fill(&value));
-            if draft.upload.iter().any(|(known, _)| *known == key) {
-                self.note(field, format!("a second form field {key} is left out: a test case can send it once"));
-            } else {
-                draft.upload.push((key, value));
+            if let Err(reason) = draft.add_upload(key, value) {
+                self.note(field, format!("a form field is left out: {reason}"));
             }
         }
     }
@@ -471,17 +472,14 @@ fn percent_decoded_braces(text: &str) -> String {
             rest = behind;
             continue;
         };
-        match percent_decoded(&name.replace('+', " ")) {
-            Some(name) => {
-                out.push_str("{{");
-                out.push_str(&name);
-                out.push_str("}}");
-            }
-            None => {
-                out.push_str("%7B%7B");
-                out.push_str(name);
-                out.push_str("%7D%7D");
-            }
+        if let Some(name) = percent_decoded(&name.replace('+', " ")) {
+            out.push_str("{{");
+            out.push_str(&name);
+            out.push_str("}}");
+        } else {
+            out.push_str("%7B%7B");
+            out.push_str(name);
+            out.push_str("%7D%7D");
         }
         rest = after;
     }

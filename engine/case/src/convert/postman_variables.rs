@@ -16,6 +16,9 @@ const MAX_DEPTH: usize = 10;
 /// ask for more memory than there is.
 const MAX_FILLED_BYTES: usize = 64 * 1024;
 
+/// How many variables may be filled in for one text, for the same reason where they stand for nothing.
+const MAX_FILLED: usize = 10_000;
+
 /// The variables of a collection, and those it uses.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
@@ -68,17 +71,20 @@ impl Variables {
     /// The text with the values filled in; none where they go in circles or grow too long.
     pub(super) fn resolved(&mut self, text: &str) -> Option<String> {
         let mut out = String::new();
-        self.resolve_into(text, 0, &mut out).then_some(out)
+        let mut left = MAX_FILLED;
+        self.resolve_into(text, 0, &mut left, &mut out).then_some(out)
     }
 
-    fn resolve_into(&mut self, text: &str, depth: usize, out: &mut String) -> bool {
+    fn resolve_into(&mut self, text: &str, depth: usize, left: &mut usize, out: &mut String) -> bool {
         for piece in pieces(text) {
             match piece {
                 Piece::Variable { name, .. } if !name.starts_with('$') => {
+                    let Some(rest) = left.checked_sub(1) else { return false };
+                    *left = rest;
                     let at = self.index(name);
                     let value = self.list[at].value.clone().filter(|value| !value.is_empty());
                     let value = value.unwrap_or_else(|| self.list[at].placeholder.to_owned());
-                    if depth == MAX_DEPTH || !self.resolve_into(&value, depth + 1, out) {
+                    if depth == MAX_DEPTH || !self.resolve_into(&value, depth + 1, left, out) {
                         return false;
                     }
                 }

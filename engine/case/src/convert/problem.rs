@@ -81,7 +81,20 @@ impl Notes {
     }
 }
 
-/// The line of a byte, from 1.
-pub(super) fn line_at(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+/// Where the lines of a text begin, so that asking for many is cheap.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// Offsets of the line breaks.
+    breaks: Vec<usize>,
+}
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Lines { breaks: memchr::memchr_iter(b'\n', text.as_bytes()).collect() }
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn at(&self, offset: usize) -> usize {
+        self.breaks.partition_point(|line_break| *line_break < offset) + 1
+    }
 }

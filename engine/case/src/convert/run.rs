@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     case_file, curl,
-    draft::{count, Draft},
+    draft::{count, weight, Draft},
     har,
     overrides::Overrides,
     postman,
@@ -67,9 +67,7 @@ impl Converted {
             CaseFormat::Yaml => yaml::write(&self.case)?,
         };
         if text.len() as u64 > MAX_FILE_BYTES {
-            let message =
-                format!("the case would be larger than {} MiB, the most that is loaded", MAX_FILE_BYTES >> 20);
-            return Err(ConvertError::new(None, message).with_help("convert fewer requests at a time"));
+            return Err(too_large());
         }
         Ok(text)
     }
@@ -113,6 +111,7 @@ fn finish(mut case: Value, options: &ConvertOptions<'_>, notes: Notes) -> Conver
 pub(super) struct Steps {
     list: Vec<Value>,
     values: usize,
+    bytes: usize,
 }
 
 impl Steps {
@@ -123,6 +122,11 @@ impl Steps {
             let message = format!("the case would hold more than {MAX_NODES} values");
             return Err(ConvertError::new(None, message).with_help("convert fewer requests at a time"));
         }
+        // Several steps may repeat one large text.
+        self.bytes += weight(&step);
+        if self.bytes as u64 > MAX_FILE_BYTES {
+            return Err(too_large());
+        }
         self.list.push(step);
         Ok(())
     }
@@ -132,9 +136,14 @@ impl Steps {
     }
 
     /// The case, with its config.
-    pub(super) fn into_case(self, config: Value) -> Value {
+    pub(super) fn into_case(self, config: &Value) -> Value {
         serde_json::json!({ "config": config, "teststeps": self.list })
     }
+}
+
+fn too_large() -> ConvertError {
+    let message = format!("the case would be larger than {} MiB, the most that is loaded", MAX_FILE_BYTES >> 20);
+    ConvertError::new(None, message).with_help("convert fewer requests at a time")
 }
 
 fn json_text(case: &Value) -> Result<String, ConvertError> {
