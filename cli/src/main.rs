@@ -7,6 +7,7 @@
 mod banner;
 mod commands;
 mod console;
+mod curl_case;
 mod doctor;
 mod execute;
 mod exit;
@@ -57,6 +58,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
         Command::Boom(flags) => commands::boom(*flags),
         Command::Hit(flags) => commands::hit(&flags),
+        Command::Convert(flags) => commands::convert(&flags),
         Command::Demo(flags) => commands::demo(&flags),
         Command::Target(flags) => commands::target(&flags),
         Command::Doctor => Ok(commands::doctor()),

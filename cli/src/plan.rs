@@ -8,6 +8,7 @@ use pummel_case::{Case, LoadOptions};
 use pummel_engine::{Connections, Cookies, Load, Network, Pacing, PacingUnit, Plan, RetryStale};
 
 use crate::{
+    curl_case::load_cases,
     exit,
     failure::{print_diagnostic, warn, Failure},
     files::{read_text, FileKind},
@@ -83,10 +84,7 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     // Later entries win over earlier ones of the same name.
     variables.extend(flags.variables);
     let options = LoadOptions { base_url: flags.base_url, variables, ..LoadOptions::default() };
-    let loaded = pummel_case::load(&flags.paths, &options).map_err(|error| {
-        let code = error.exit_code();
-        Failure::from_diagnostic(error, code)
-    })?;
+    let loaded = load_cases(&flags.paths, flags.pasted.as_ref(), &options)?;
     for warning in &loaded.warnings {
         print_diagnostic(warning);
     }

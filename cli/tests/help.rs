@@ -19,7 +19,9 @@ macro_rules! help_snapshot {
 help_snapshot! {
     help_of_pummel: [];
     help_of_boom: ["boom"];
+    help_of_boom_curl: ["boom", "curl"];
     help_of_hit: ["hit"];
+    help_of_convert: ["convert"];
     help_of_demo: ["demo"];
     help_of_target: ["target"];
     help_of_doctor: ["doctor"];

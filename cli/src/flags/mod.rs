@@ -8,6 +8,7 @@
 
 mod boom;
 mod case_run;
+mod convert;
 mod demo;
 mod hit;
 mod later;
@@ -16,11 +17,13 @@ mod machine;
 mod network;
 mod other;
 mod output;
+mod pasted;
 
 use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use boom::BoomFlags;
 pub(crate) use case_run::CaseRunFlags;
+pub(crate) use convert::ConvertFlags;
 pub(crate) use demo::DemoFlags;
 pub(crate) use hit::HitFlags;
 pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
@@ -29,6 +32,7 @@ pub(crate) use machine::MachineFlags;
 pub(crate) use network::{ConnectionSharing, NetworkFlags, StaleRetry, TransportFlags};
 pub(crate) use other::{CompletionsFlags, TargetFlags};
 pub(crate) use output::OutputFlags;
+pub(crate) use pasted::PastedCommand;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -127,6 +131,7 @@ impl ValueEnum for LogLevel {
 pub(crate) enum Command {
     Boom(Box<BoomFlags>),
     Hit(Box<HitFlags>),
+    Convert(Box<ConvertFlags>),
     Demo(Box<DemoFlags>),
     Target(TargetFlags),
     /// Check whether this machine can make load, and say what to change

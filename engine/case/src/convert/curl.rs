@@ -21,6 +21,9 @@ const MAX_NAME_CHARS: usize = 256;
 /// The name hrp gives such cases.
 const CASE_NAME: &str = "testcase converted from curl command";
 
+/// The name of a case whose steps have none: it is run at once, and seen in its report only.
+const RUN_NAME: &str = "curl";
+
 /// Converts all commands of a text.
 pub(super) fn convert(text: &str, options: &ConvertOptions<'_>, notes: &mut Notes) -> Result<Value, ConvertError> {
     let mut steps = Steps::default();
@@ -37,7 +40,7 @@ pub(super) fn convert(text: &str, options: &ConvertOptions<'_>, notes: &mut Note
         };
         push_steps(&command.words[1..], &name, Some(command.line), &mut steps, options, notes)?;
     }
-    into_case(steps)
+    into_case(steps, options)
 }
 
 /// Converts one command that is already cut into words.
@@ -56,15 +59,19 @@ pub(super) fn convert_words(
         StepNames::Request => String::new(),
     };
     push_steps(words, &name, None, &mut steps, options, notes)?;
-    into_case(steps)
+    into_case(steps, options)
 }
 
-fn into_case(steps: Steps) -> Result<Value, ConvertError> {
+fn into_case(steps: Steps, options: &ConvertOptions<'_>) -> Result<Value, ConvertError> {
     if steps.is_empty() {
         let error = ConvertError::new(None, "there is no curl command").with_code(code::PARSE);
         return Err(error.with_help("write one command a line, such as: curl http://127.0.0.1:8080/"));
     }
-    Ok(steps.into_case(&json!({ "name": CASE_NAME })))
+    let name = match options.step_names {
+        StepNames::Command => CASE_NAME,
+        StepNames::Request => RUN_NAME,
+    };
+    Ok(steps.into_case(&json!({ "name": name })))
 }
 
 fn shortened(text: &str) -> String {

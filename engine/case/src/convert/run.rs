@@ -35,7 +35,7 @@ pub enum StepNames {
     /// The command's text, as hrp does (hrp spec 18.1).
     #[default]
     Command,
-    /// Nothing, so that the step is shown as its method and URL.
+    /// Nothing, so that the step is shown as its method and URL. For commands that are run at once.
     Request,
 }
 

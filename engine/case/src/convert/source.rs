@@ -53,15 +53,6 @@ impl Source {
             other => other,
         })
     }
-
-    /// The most bytes of such a file that are read. A recording of a browser with its responses is large, what people write is
-    /// not.
-    pub fn limit_bytes(self) -> u64 {
-        match self {
-            Source::Har | Source::Postman => 64 << 20,
-            Source::Json | Source::Yaml | Source::Curl => crate::load::MAX_FILE_BYTES,
-        }
-    }
 }
 
 impl CaseFormat {
