@@ -32,7 +32,8 @@ pub(crate) fn load_cases(
         _ => None,
     };
     let loaded = match (pasted, quoted) {
-        (Some(_), _) if !paths.is_empty() => {
+        // Behind a path, curl is taken for another one.
+        _ if paths.iter().any(|path| path.as_os_str() == "curl") || (pasted.is_some() && !paths.is_empty()) => {
             return Err(Failure::usage(
                 "there are test cases and a curl command, and one run takes one of them",
                 "leave one out; a file called curl is given as ./curl",
