@@ -31,12 +31,11 @@ pub(crate) enum FileKind {
 impl FileKind {
     fn flag(self) -> &'static str {
         match self {
-            Self::Profile => "--profile",
+            Self::Profile | Self::Overrides => "--profile",
             Self::Env => "--env-file",
             Self::Urls => "--urls",
             Self::Body => "--body",
             Self::Convert => "convert",
-            Self::Overrides => "--profile",
         }
     }
 

@@ -58,7 +58,7 @@ EXAMPLES:
     pummel boom cases/ --base-url http://staging:8080 -e user=anna --max-rps 500 --spawn-count 50
 
   A command copied from a browser or a manual, without a test case:
-    pummel boom --spawn-count 20 --run-time 30 curl http://127.0.0.1:8080/api -H 'Accept: application/json' -d '{\"id\":1}'
+    pummel boom --spawn-count 20 --run-time 30 curl http://127.0.0.1:8080/api -d a=1
 
   The summary as JSON for a script:
     pummel boom case.yml --spawn-count 20 --run-time 30 --json - | jq .totals.rps";

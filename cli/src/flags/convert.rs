@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use pummel_case::convert::{CaseFormat, Source};
 
-/// Make test cases of curl commands, browser recordings (HAR) and Postman collections, or between JSON and YAML
+/// Make test cases of curl commands, HAR files and Postman collections
 ///
-/// The result stands beside each file as NAME_test.json. What a file is, is told by its extension and contents, unless a
+/// Test cases in YAML become JSON and the other way round. The result stands beside each file as NAME_test.json. What a file is, is told by its extension and contents, unless a
 /// --from flag says it. Of a folder, the files in it are converted, not those of its sub-folders.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]

@@ -30,3 +30,18 @@ fn json_cases() {
 fn expressions_on_bodies() {
     replay("jmespath_body", check::jmespath_body);
 }
+
+#[test]
+fn curl_commands() {
+    replay("curl", check::convert_curl);
+}
+
+#[test]
+fn recordings() {
+    replay("har", check::convert_har);
+}
+
+#[test]
+fn collections() {
+    replay("postman", check::convert_postman);
+}

@@ -7,7 +7,7 @@
 //! What holds for every source:
 //!
 //! - The request a converted step sends means the same as the one it was made from. Where a map would lose something (a key
-//!   twice, an order that is part of a signature is not one of them) the text itself is kept.
+//!   twice, a number too long, blanks around a text) the text itself is kept.
 //! - Foreign text is data: a `$` in it is written as `$$`.
 //! - The result loads, except where it asks for a feature that is not built yet. What a case cannot say is left out with a note
 //!   that names it, or refused.

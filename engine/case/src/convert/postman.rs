@@ -158,7 +158,6 @@ impl Maker<'_> {
         let base = Self::with_path_variables(&base, url);
         let resolved =
             self.variables.resolved(&base).ok_or("the variables in its URL refer to themselves, or to too much")?;
-        // What stands before an @ would be sent as credentials; the loader wants none there.
         check_url(&resolved, None)?;
         let listed = url.get("query").map(Node::items).unwrap_or_default();
         let query: Vec<(String, Option<String>)> = if listed.is_empty() {
