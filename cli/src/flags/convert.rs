@@ -7,8 +7,9 @@ use pummel_case::convert::{CaseFormat, Source};
 
 /// Make test cases of curl commands, HAR files and Postman collections
 ///
-/// Test cases in YAML become JSON and the other way round. The result stands beside each file as NAME_test.json. What a file is, is told by its extension and contents, unless a
-/// --from flag says it. Of a folder, the files in it are converted, not those of its sub-folders.
+/// A test case in YAML becomes one in JSON, with --to-yaml the other way round. The result stands beside each file as
+/// NAME_test.json. What a file is, is told by its extension and contents, unless a --from flag says it. Of a folder, the
+/// files in it are converted, not those of its sub-folders.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ConvertFlags {

@@ -229,7 +229,8 @@ fn input_made_to_exhaust_is_refused() {
     let entry = json!({"request": {"method": "GET", "url": "http://h/?a=1", "headers": [{"name": "a", "value": "b"}]}})
         .to_string();
     let har = format!("{{\"log\":{{\"entries\":[{}{entry}]}}}}", format!("{entry},").repeat(60_000));
-    let headers = format!("curl http://h/ {}", (0..2000).map(|n| format!("-H 'a{n}: b' ")).collect::<String>());
+    let headers: Vec<String> = (0..2000).map(|n| format!("-H 'a{n}: b'")).collect();
+    let headers = format!("curl http://h/ {}", headers.join(" "));
     assert_eq!(
         convert(Source::Curl, &headers, &NO_FILES).unwrap_err().to_string(),
         "line 1: there are more than 1000 headers"
