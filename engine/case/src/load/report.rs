@@ -26,6 +26,7 @@ pub(crate) mod code {
     pub(crate) const INVALID_CASE: u8 = 15;
     pub(crate) const EXTENSION: u8 = 16;
     pub(crate) const REFERENCE: u8 = 17;
+    pub(crate) const PARSE: u8 = 20;
     pub(crate) const UNDEFINED: u8 = 21;
     pub(crate) const FUNCTION_ARGUMENTS: u8 = 22;
     pub(crate) const FUNCTION: u8 = 23;
