@@ -201,7 +201,11 @@ fn push_written(node: &Node, out: &mut String) {
         return;
     }
     match &node.kind {
-        NodeKind::Scalar(scalar) => scalar.resolve().operand().push_json(out),
+        NodeKind::Scalar(scalar) => match scalar.resolve() {
+            // For people: without the escapes of a body.
+            Value::Text(text) => out.push_str(&serde_json::Value::from(&*text).to_string()),
+            value => value.operand().push_json(out),
+        },
         NodeKind::List(items) => {
             out.push('[');
             for (n, item) in items.iter().enumerate() {
