@@ -129,3 +129,32 @@ fn what_cannot_be_run_says_why() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What is said while a case runs, from the place in it on.
+fn said<'a>(run: &'a Run, case: &str) -> Vec<&'a str> {
+    run.stderr.lines().filter(|line| line.contains("WARN")).filter_map(|line| Some(line.split_once(case)?.1)).collect()
+}
+
+#[test]
+fn what_happens_to_every_user_is_said_once() {
+    let copy = Copy::new();
+    let case = "10_nothing_found.yml";
+    let run = copy.run(&["boom", case, "--spawn-count", "2", "--spawn-rate", "100", "--loop-count", "5"]);
+    assert_eq!(
+        (run.code, run.number("/totals/requests"), run.number("/totals/failures")),
+        (0, 30, 0),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        said(&run, case),
+        [
+            ":6:19: \"body.gone\" found nothing in a response: gone is null",
+            ":10:22: \"body.arr[?age > `90`] | [0]\" found nothing in a response: nothing is null",
+        ]
+    );
+    let case = "failing/09_assertions.yml";
+    let run = copy.run(&["run", "-c", case]);
+    let text = ":10:80: ne compares numbers by value: hrp takes an int and a float for different";
+    assert_eq!(said(&run, case), [text]);
+}

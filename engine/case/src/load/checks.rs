@@ -47,7 +47,9 @@ pub(crate) fn compile_checks(
             scope.own_extracts.push(key.text.clone());
             builder.scope.extracted.insert(key.text.clone(), slot);
             let (name, written) = (key.text.clone(), expression.trim().into());
-            actions.extend(source.map(|source| Action::Extract(Extract { name, written, slot, source })));
+            let message = format!("{:?} found nothing in a response: {name} is null", expression.trim());
+            let nothing = report.notice(value.place, message);
+            actions.extend(source.map(|source| Action::Extract(Extract { name, written, slot, source, nothing })));
         }
     }
     if let Some(node) = fields.get("validate") {
@@ -139,7 +141,11 @@ fn compile_validator(node: &Node, scope: &Scope, report: &mut Report) -> Option<
         },
         _ => None,
     };
-    let general = GeneralValidator { check, assertion, expect, regex };
+    let same_value = (assertion == Assertion::NotEqual).then(|| {
+        let message = format!("{name} compares numbers by value: hrp takes an int and a float for different");
+        report.notice(place, message)
+    });
+    let general = GeneralValidator { check, assertion, expect, regex, same_value };
     Some(Validator { kind: ValidatorKind::General(Box::new(general)), message, written: written_text })
 }
 

@@ -113,6 +113,14 @@ impl Search {
         });
     }
 
+    /// Whether the null it has just given stands for nothing, and not for a null of the body, as far as that can be told.
+    pub(crate) fn found_nothing(&self, response: &ResponseParts<'_>) -> bool {
+        match &self.kind {
+            Kind::Path(path) => path.finds_nothing(response.body),
+            _ => true,
+        }
+    }
+
     /// Looks it up. Nothing found is null; an expression that breaks a rule while it runs, and a pattern that does not match,
     /// give their own text.
     pub(crate) fn find<'a>(&'a self, response: &ResponseParts<'a>) -> Evaluated<'a> {
