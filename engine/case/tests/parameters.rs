@@ -145,6 +145,11 @@ fn what_is_wrong_is_named() {
             Folder::new(&format!("wrong-{n}"), &[("case.yml", &text(&format!("  parameters: {parameters}\n"), "1"))]);
         assert_eq!(folder.errors("case.yml"), (vec![format!("case.yml:{message}")], *code), "{parameters}");
     }
+    let (_, warnings) = loaded("calls", "  parameters: {a: [\"${md5(x)}\", \"u${random_int(9)}\"]}\n", "$a");
+    assert_eq!(
+        warnings,
+        ["case.yml:3:33: random_int is called once for this row: every iteration gets the same value"]
+    );
     let (_, warnings) = loaded("twice", "  parameters: {a: [1], b-a: [[1, 2]]}\n", "$a");
     assert_eq!(warnings, ["case.yml:3:24: the parameter a is defined twice: this one counts"]);
 }
