@@ -96,6 +96,34 @@ fn every_step_of_the_language_passes() {
 }
 
 #[test]
+fn every_step_of_the_language_passes_under_load() {
+    let copy = Copy::new();
+    let mut wrong = Vec::new();
+    for (case, first_line) in copy.cases("") {
+        let mut arguments = vec!["boom", &case, "--spawn-count", "2", "--spawn-rate", "100", "--loop-count", "3"];
+        arguments.extend(first_line.strip_prefix("# flags: ").unwrap_or_default().split_whitespace());
+        let run = copy.run(&arguments);
+        run.assert_conserved();
+        if run.code != 0 || run.number("/totals/failures") > 0 || run.number("/totals/requests") < 6 {
+            wrong.push(format!("{case}: exit {}\n{:#}\n{}", run.code, run.summary["errors"], run.stderr));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_step_that_fails_leaves_what_it_extracted_where_the_case_goes_on() {
+    let copy = Copy::new();
+    let success = |arguments: &[&str]| -> Vec<_> {
+        let run = copy.run(arguments);
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        records(&run).iter().map(|record| record["success"] == true).collect()
+    };
+    assert_eq!(success(&["run", "-c", "failing/then/07_extracted.yml"]), [false, true]);
+    assert_eq!(success(&["run", "failing/then/07_extracted.yml"]), [false]);
+}
+
+#[test]
 fn every_step_that_cannot_pass_fails() {
     let copy = Copy::new();
     let mut wrong = Vec::new();
