@@ -125,6 +125,16 @@ fn values_of_rows_are_data() {
 }
 
 #[test]
+fn a_row_may_hold_what_is_checked() {
+    let text = "config: {base_url: \"http://h\", parameters: {check-expect: [[status_code, 200], [headers.Content-Type, application/json], [plain, plain]]}}\nteststeps:\n- {request: {method: GET, url: /}, extract: {found: $check}, validate: [{eq: [$check, $expect]}, {eq: [$found, $expect]}]}\n";
+    let case = Folder::new("checks", &[("case.yml", text)]).case("case.yml");
+    for row in 0..3 {
+        let records = iterate(&case, &mut Session::new(), row);
+        assert!(records.iter().all(|record| !record.contains("failed")), "{records:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     for (n, (parameters, message, code)) in [
         ("{a: 1}", "3:19: the parameters \"a\" must be a list, or an expression that gives one", 15),

@@ -242,9 +242,8 @@ fn compile_source(written: &str, place: Place, scope: &Scope, report: &mut Repor
             _ => Source::Value(Expr::Const(value)),
         }),
         // What a response said is data, whatever it looks like (hrp spec 7.5).
-        Ok(variable @ Expr::Variable(Variable::Kept { .. } | Variable::Parameter { .. })) => {
-            Some(Source::Value(variable))
-        }
+        Ok(variable @ Expr::Variable(Variable::Kept { .. })) => Some(Source::Value(variable)),
+        // What a row says may be a search, as in tables of checks and what they expect (hrp spec 10.2).
         Ok(template @ Expr::Variable(_)) => Some(Source::Template(template)),
         // Only what the author wrote can make it a search, not what a variable happens to hold.
         Ok(template) if Search::looks_like_one(&repaired) => Some(Source::Template(template)),
