@@ -43,6 +43,7 @@ mod expression;
 mod function;
 mod journal;
 mod load;
+mod notice;
 mod operation;
 mod parameters;
 mod plain;

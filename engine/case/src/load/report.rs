@@ -12,6 +12,7 @@ use crate::{
     document::{FileId, Place},
     expression::{CompileError, CompileErrorKind, Scope},
     function::Function,
+    notice::Notice,
     StepError, StepErrorKind,
 };
 
@@ -147,6 +148,11 @@ impl Report {
     pub(crate) fn warn(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
         let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
         add(&mut self.warnings, diagnostic).unwrap_or(&mut self.beyond)
+    }
+
+    /// A warning that is kept for the run, and given when what it says happens.
+    pub(crate) fn notice(&self, place: Place, message: String) -> Notice {
+        Notice::new(self.diagnostic(place, Severity::Warning, 0, message).to_string())
     }
 
     /// A key of the language that hrp knows and this program does not run yet.
