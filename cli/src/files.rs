@@ -8,6 +8,9 @@ use std::{
 
 use crate::{exit, failure::Failure};
 
+/// The most bytes of a file whose contents become part of a test case: no larger case is loaded.
+const NAMED_FILE_BYTES_MAX: u64 = 8 << 20;
+
 /// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
@@ -19,31 +22,36 @@ pub(crate) enum FileKind {
     Urls,
     /// `hit -b @FILE`.
     Body,
+    /// A file given to `convert`.
+    Convert,
+    /// `convert --profile`.
+    Overrides,
 }
 
 impl FileKind {
     fn flag(self) -> &'static str {
         match self {
-            Self::Profile => "--profile",
+            Self::Profile | Self::Overrides => "--profile",
             Self::Env => "--env-file",
             Self::Urls => "--urls",
             Self::Body => "--body",
+            Self::Convert => "convert",
         }
     }
 
     /// The most bytes such a file may have. Lists of flags, variables and URLs are written by people; a body is kept in
-    /// memory and sent by every connection.
+    /// memory and sent by every connection; a browser's recording holds the answers too.
     fn limit_bytes(self) -> u64 {
         match self {
-            Self::Profile | Self::Env | Self::Urls => 4 << 20,
-            Self::Body => 64 << 20,
+            Self::Profile | Self::Env | Self::Urls | Self::Overrides => 4 << 20,
+            Self::Body | Self::Convert => 64 << 20,
         }
     }
 
     /// Profiles and `.env` files are load errors as in hrp (hrp spec 13.6); a wrong file of `hit` is wrong usage.
     fn exit_code(self) -> u8 {
         match self {
-            Self::Profile => exit::LOAD_FILE,
+            Self::Profile | Self::Convert | Self::Overrides => exit::LOAD_FILE,
             Self::Env => exit::LOAD_ENV,
             Self::Urls | Self::Body => exit::USAGE,
         }
@@ -81,6 +89,31 @@ pub(crate) fn read_text(path: &Path, kind: FileKind) -> Result<String, Failure> 
         )
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// The bytes of a file that a converted command or collection names: as written from the working directory, or beside the
+/// file that names it. The error is a sentence.
+///
+/// # Errors
+/// When it is missing, no regular file, or too large for a test case.
+pub(crate) fn read_beside(path: &Path, folder: Option<&Path>) -> Result<Vec<u8>, String> {
+    let beside = folder.map(|folder| folder.join(path)).filter(|_| !path.exists());
+    let path = beside.as_deref().unwrap_or(path);
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => "it does not exist".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    };
+    // A pipe or device may have no end, or no beginning.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err("it is no regular file".into());
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(NAMED_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > NAMED_FILE_BYTES_MAX {
+        return Err(format!("it is larger than {} MiB", NAMED_FILE_BYTES_MAX >> 20));
+    }
+    Ok(bytes)
 }
 
 fn read_limited(source: impl Read, name: &str, kind: FileKind) -> Result<Vec<u8>, Failure> {

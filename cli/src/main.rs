@@ -7,6 +7,7 @@
 mod banner;
 mod commands;
 mod console;
+mod curl_case;
 mod doctor;
 mod execute;
 mod exit;
@@ -60,6 +61,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Boom(flags) => commands::boom(*flags),
         Command::Run(flags) => commands::run(*flags),
         Command::Hit(flags) => commands::hit(&flags),
+        Command::Convert(flags) => commands::convert(&flags),
         Command::Demo(flags) => commands::demo(&flags),
         Command::Target(flags) => commands::target(&flags),
         Command::Doctor => Ok(commands::doctor()),

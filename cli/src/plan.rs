@@ -11,12 +11,13 @@ use pummel_case::{Case, LoadOptions, UrlStyle};
 use pummel_engine::{Connections, Cookies, Load, Network, Pacing, PacingUnit, Plan, RetryStale};
 
 use crate::{
+    curl_case::load_named_or_pasted,
     exit,
     failure::{print_diagnostic, warn, Failure},
     files::{read_text, FileKind},
     flags::{
         BoomFlags, CaseFileFlags, CaseRunFlags, ConnectionSharing, CookieLife, DemoFlags, GivenLaterFlag, HitFlags,
-        OutputFlags, RateUnit, StaleRetry, TransportFlags, UrlCompat,
+        OutputFlags, PastedCommand, RateUnit, StaleRetry, TransportFlags, UrlCompat,
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
@@ -82,7 +83,7 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     }
     refuse_what_is_not_built(&flags.later.given)?;
 
-    let cases = load_cases(&flags.paths, flags.cases, BrokenSteps::Refused)?;
+    let cases = load_cases(&flags.paths, flags.pasted.as_ref(), flags.cases, BrokenSteps::Refused)?;
     let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
     Ok(plan_cases("boom", &flags.run, cases, cpus))
 }
@@ -102,6 +103,7 @@ pub(crate) enum BrokenSteps {
 /// The load errors of the cases and of the `.env` file.
 pub(crate) fn load_cases(
     paths: &[PathBuf],
+    pasted: Option<&PastedCommand>,
     flags: CaseFileFlags,
     broken_steps: BrokenSteps,
 ) -> Result<Vec<Case>, Failure> {
@@ -129,11 +131,7 @@ pub(crate) fn load_cases(
         },
         broken_steps: broken_steps == BrokenSteps::Fail,
     };
-    let loaded = pummel_case::load(paths, &options).map_err(|error| {
-        error.warnings().iter().for_each(|warning| print_diagnostic(warning));
-        let code = error.exit_code();
-        Failure::from_diagnostic(error, code)
-    })?;
+    let loaded = load_named_or_pasted(paths, pasted, &options)?;
     for warning in &loaded.warnings {
         print_diagnostic(warning);
     }

@@ -73,7 +73,7 @@ impl FunctionalOutput {
 /// # Errors
 /// Wrong usage, and the load errors of cases and `.env` file.
 pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
-    let RunFlags { paths, continue_on_failure, case_timeout, cases, network, output } = flags;
+    let RunFlags { paths, continue_on_failure, case_timeout, cases, network, output, pasted } = flags;
     // hrp's default is an empty text.
     if network.proxy_url.is_some_and(|url| !url.is_empty()) {
         return Err(Failure::usage(
@@ -84,7 +84,7 @@ pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
     if output.log_plugin {
         warn("--log-plugin is ignored: Python functions (debugtalk.py) are not built yet", None);
     }
-    let cases = load_cases(&paths, cases, BrokenSteps::Fail)?;
+    let cases = load_cases(&paths, pasted.as_ref(), cases, BrokenSteps::Fail)?;
     let (sender, events) = unbounded();
     let one_core = MachineFlags { cores: Some(1), cpus: None };
     let facts = cases.iter().map(CaseFacts::of).collect();

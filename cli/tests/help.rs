@@ -20,7 +20,9 @@ help_snapshot! {
     help_of_pummel: [];
     help_of_boom: ["boom"];
     help_of_run: ["run"];
+    help_of_boom_curl: ["boom", "curl"];
     help_of_hit: ["hit"];
+    help_of_convert: ["convert"];
     help_of_demo: ["demo"];
     help_of_target: ["target"];
     help_of_doctor: ["doctor"];

@@ -79,7 +79,7 @@ pub struct Exhausted {
 pub struct Facts<'a> {
     /// Closed or open.
     pub model: Model,
-    /// The load was held back by its plan: a rate limit or think time.
+    /// The load was held back by its plan: a rate limit, think time or rendezvous.
     pub paced: bool,
     /// How busy the cores were, as reported.
     pub cores: &'a [CpuCore],
@@ -287,7 +287,7 @@ fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     if facts.model == Model::Open {
         judgement.reasons.push("the intended rate was reached, so neither side was at its limit".to_owned());
     } else if facts.paced {
-        judgement.reasons.push("the plan held the load back (rate limit or think time)".to_owned());
+        judgement.reasons.push("the plan held the load back (rate limit, think time or rendezvous)".to_owned());
     } else if load.late() {
         judgement.reasons.push(format!(
             "requests waited in the client (lateness p99 {} us) though no core was above {}",

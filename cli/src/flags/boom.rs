@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CaseFileFlags, CaseRunFlags, LaterFlags};
+use super::{CaseFileFlags, CaseRunFlags, LaterFlags, PastedCommand};
 
 /// Run HttpRunner test cases as load
 ///
 /// Each virtual user runs iterations back to back; every iteration picks one of the cases, by weight where a case has
 /// one. Flags and defaults are those of `hrp boom`, so a command line that worked there works here.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub(crate) struct BoomFlags {
     /// Test cases (.yml, .yaml, .json), or folders of them
     #[arg(required = true, value_name = "PATH")]
@@ -30,6 +30,10 @@ pub(crate) struct BoomFlags {
     /// hrp's flags that do nothing here yet.
     #[command(flatten)]
     pub(crate) later: LaterFlags,
+
+    /// A command in place of test cases.
+    #[command(subcommand)]
+    pub(crate) pasted: Option<PastedCommand>,
 }
 
 const EXAMPLES: &str = "\
@@ -42,6 +46,9 @@ EXAMPLES:
 
   The same cases against another host, at 500 requests a second at most:
     pummel boom cases/ --base-url http://staging:8080 -e user=anna --max-rps 500 --spawn-count 50
+
+  A command copied from a browser or a manual, without a test case:
+    pummel boom --spawn-count 20 --run-time 30 curl http://127.0.0.1:8080/api -d a=1
 
   The summary as JSON for a script:
     pummel boom case.yml --spawn-count 20 --run-time 30 --json - | jq .totals.rps";

@@ -9,6 +9,7 @@
 mod boom;
 mod case_files;
 mod case_run;
+mod convert;
 mod demo;
 mod hit;
 mod later;
@@ -17,6 +18,7 @@ mod machine;
 mod network;
 mod other;
 mod output;
+mod pasted;
 mod run;
 
 use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -24,6 +26,7 @@ use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory,
 pub(crate) use boom::BoomFlags;
 pub(crate) use case_files::{CaseFileFlags, UrlCompat};
 pub(crate) use case_run::CaseRunFlags;
+pub(crate) use convert::ConvertFlags;
 pub(crate) use demo::DemoFlags;
 pub(crate) use hit::HitFlags;
 pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
@@ -32,6 +35,7 @@ pub(crate) use machine::MachineFlags;
 pub(crate) use network::{ConnectionSharing, CookieLife, NetworkFlags, StaleRetry, TransportFlags};
 pub(crate) use other::{CompletionsFlags, TargetFlags};
 pub(crate) use output::OutputFlags;
+pub(crate) use pasted::PastedCommand;
 pub(crate) use run::RunFlags;
 
 /// The whole command line.
@@ -135,6 +139,7 @@ pub(crate) enum Command {
     Boom(Box<BoomFlags>),
     Run(Box<RunFlags>),
     Hit(Box<HitFlags>),
+    Convert(Box<ConvertFlags>),
     Demo(Box<DemoFlags>),
     Target(TargetFlags),
     /// Check whether this machine can make load, and say what to change

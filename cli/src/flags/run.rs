@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{builder::BoolishValueParser, ArgAction, Args};
 
-use super::{network::REDIRECTS_MAX, CaseFileFlags};
+use super::{network::REDIRECTS_MAX, CaseFileFlags, PastedCommand};
 use crate::values::parse_positive_duration;
 
 /// Run HttpRunner test cases once, as tests
@@ -13,7 +13,7 @@ use crate::values::parse_positive_duration;
 /// case unless -c is given; the other cases run either way. The exit code is 0 when every step passed, otherwise that
 /// of the first failure. Flags are those of `hrp run`.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub(crate) struct RunFlags {
     /// Test cases (.yml, .yaml, .json), or folders of them
     #[arg(required = true, value_name = "PATH")]
@@ -43,6 +43,9 @@ pub(crate) struct RunFlags {
     /// What is shown and written.
     #[command(flatten)]
     pub(crate) output: RunOutputFlags,
+    /// A request in place of test cases.
+    #[command(subcommand)]
+    pub(crate) pasted: Option<PastedCommand>,
 }
 
 /// Network flags of `run`: those of `boom` that mean something for one user.

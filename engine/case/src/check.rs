@@ -9,6 +9,7 @@ use crate::{
     compiled,
     error::{StepError, StepErrorKind},
     expression::Expr,
+    notice::Notice,
     operation::{self, Operation, SlotPlace, Surroundings},
     response::{with_scratch, ParsedBody, ResponseParts, ResponseView, Search},
     session::Session,
@@ -55,6 +56,8 @@ pub(crate) struct Extract {
     pub(crate) written: Box<str>,
     pub(crate) slot: usize,
     pub(crate) source: Source,
+    /// That it found nothing (hrp spec 10.5).
+    pub(crate) nothing: Notice,
 }
 
 /// Where a value comes from (hrp spec 10.2).
@@ -92,6 +95,8 @@ pub(crate) struct GeneralValidator {
     pub(crate) expect: Expr,
     /// The expected pattern of `regex_match`, where it is constant.
     pub(crate) regex: Option<Regex>,
+    /// Of `ne`: that numbers of different kinds have one value, which hrp takes for different (hrp spec section 9).
+    pub(crate) same_value: Option<Notice>,
 }
 
 /// A validator as the author wrote it, for a journal.
@@ -194,7 +199,7 @@ impl Extract {
     fn run(&self, session: &mut Session, response: &ResponseParts<'_>) -> Result<(), StepError> {
         let (expr, may_search) = match &self.source {
             Source::Search(search) => {
-                search.give(response, &mut |value| session.set_kept(self.slot, value));
+                self.search(search, session, response);
                 return Ok(());
             }
             Source::Value(expr) => (expr, false),
@@ -214,10 +219,21 @@ impl Extract {
         }
         if may_search {
             if let Some(search) = session.kept(self.slot).and_then(Operand::text).and_then(compiled::search) {
-                search.give(response, &mut |value| session.set_kept(self.slot, value));
+                self.search(&search, session, response);
             }
         }
         Ok(())
+    }
+
+    fn search(&self, search: &Search, session: &mut Session, response: &ResponseParts<'_>) {
+        let mut is_null = false;
+        search.give(response, &mut |value| {
+            is_null = matches!(value, Operand::Null);
+            session.set_kept(self.slot, value);
+        });
+        if is_null {
+            self.nothing.give_if(|| search.found_nothing(response));
+        }
     }
 }
 
@@ -268,7 +284,11 @@ impl Validator {
 impl GeneralValidator {
     fn holds(&self, actual: Operand<'_>, expected: Operand<'_>) -> bool {
         if self.assertion != Assertion::RegexMatch {
-            return self.assertion.holds(actual, expected, None);
+            let holds = self.assertion.holds(actual, expected, None);
+            if let (Some(notice), false) = (&self.same_value, holds) {
+                notice.give_if(|| actual.is_float() != expected.is_float());
+            }
+            return holds;
         }
         if let Some(regex) = &self.regex {
             return self.assertion.holds(actual, expected, Some(regex));

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use regex::Regex;
 
-use crate::response::Search;
+use crate::response::{repair_quotes, Search};
 
 /// How many of each kind a thread keeps. Cases have a few steps with such texts, and each mostly says the same.
 const KEPT: usize = 64;
@@ -19,7 +19,12 @@ thread_local! {
 
 /// The search a text stands for; none where the text is a value itself.
 pub(crate) fn search(text: &str) -> Option<Rc<Search>> {
-    SEARCHES.with_borrow_mut(|kept| kept.get(text, |text| Search::compile(text).ok().flatten().map(Rc::new)))
+    // Most values of rows and variables are none, and need no place among those that are kept.
+    if !Search::looks_like_one(text) {
+        return None;
+    }
+    let compile = |text: &str| Search::compile(&repair_quotes(text)).ok().flatten().map(Rc::new);
+    SEARCHES.with_borrow_mut(|kept| kept.get(text, compile))
 }
 
 /// A pattern; none where it is not valid.

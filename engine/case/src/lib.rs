@@ -14,7 +14,7 @@
 //!
 //! Reading order: [`load`] (module `load`) is the way in; `document` reads YAML and JSON into one tree; `expression` compiles
 //! strings, `function` holds what they call and `operation` what is done in order around a request; `request` is what a step sends, `response`, `check` and `assertion` what is done with the answer; [`Case`],
-//! [`Step`] and [`Session`] are what the engine holds.
+//! [`Step`] and [`Session`] are what the engine holds. [`convert`] makes cases of curl commands, recordings and collections.
 //!
 //! ```
 //! use pummel_case::{Case, PlainRequest, Step};
@@ -36,12 +36,14 @@ mod assertion;
 mod case;
 mod check;
 mod compiled;
+pub mod convert;
 mod document;
 mod error;
 mod expression;
 mod function;
 mod journal;
 mod load;
+mod notice;
 mod operation;
 mod parameters;
 mod plain;

@@ -45,3 +45,18 @@ fn csv_files() {
 fn cases_that_refer_to_others() {
     replay("references", check::references);
 }
+
+#[test]
+fn curl_commands() {
+    replay("curl", check::convert_curl);
+}
+
+#[test]
+fn recordings() {
+    replay("har", check::convert_har);
+}
+
+#[test]
+fn collections() {
+    replay("postman", check::convert_postman);
+}

@@ -316,6 +316,25 @@ fn parts_that_a_step_cannot_use_are_named() {
     );
 }
 
+#[test]
+fn a_body_that_is_none_is_named_by_its_value() {
+    let text = "config: {variables: {nul: null, n: 7, t: true}}\nteststeps:\n\
+        - {request: {method: POST, url: \"http://h/\", body: $nul}}\n\
+        - {request: {method: POST, url: \"http://h/\", body: $n}}\n\
+        - {request: {method: POST, url: \"http://h/\", body: $t}}\n";
+    assert_eq!(
+        messages("bodies", text),
+        (
+            vec![
+                "3:52: a body cannot be null: the step will fail".into(),
+                "4:52: a body cannot be a number: the step will fail".into(),
+                "5:52: a body cannot be a boolean: the step will fail".into(),
+            ],
+            0
+        )
+    );
+}
+
 /// Warnings of a case without errors, or those that stand beside its errors, with their help.
 fn warned(test: &str, text: &str) -> Vec<String> {
     let folder = std::env::temp_dir().join(format!("pummel-case-{}-{test}", std::process::id()));

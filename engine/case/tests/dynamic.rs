@@ -161,6 +161,17 @@ fn step_variables_that_multiply_each_other_fail_the_step() {
 }
 
 #[test]
+fn a_failed_check_shows_what_the_case_says_and_no_escapes() {
+    let case = two_steps("{request: {method: GET, url: /x}, validate: [{eq: [body.v, '<a href=\"/?x=1&y=2\">']}]}");
+    let mut session = Session::new();
+    session.begin(&case);
+    second(&case, &mut session, "1").unwrap();
+    let Step::Request(step) = &case.steps[1] else { panic!("a request") };
+    let error = answer(step, &mut session, "{}").unwrap_err();
+    assert_eq!(&*error.message, r#"step validation failed: body.v eq "<a href=\"/?x=1&y=2\">""#);
+}
+
+#[test]
 fn a_variable_that_was_not_extracted_fails_the_step() {
     let case = two_steps("{name: two, request: {method: GET, url: \"/$v\"}}");
     let mut session = Session::new();

@@ -125,6 +125,16 @@ fn values_of_rows_are_data() {
 }
 
 #[test]
+fn a_row_may_hold_what_is_checked() {
+    let text = "config: {base_url: \"http://h\", parameters: {check-expect: [[status_code, 200], [headers.Content-Type, application/json], [plain, plain]]}}\nteststeps:\n- {request: {method: GET, url: /}, extract: {found: $check}, validate: [{eq: [$check, $expect]}, {eq: [$found, $expect]}]}\n";
+    let case = Folder::new("checks", &[("case.yml", text)]).case("case.yml");
+    for row in 0..3 {
+        let records = iterate(&case, &mut Session::new(), row);
+        assert!(records.iter().all(|record| !record.contains("failed")), "{records:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     for (n, (parameters, message, code)) in [
         ("{a: 1}", "3:19: the parameters \"a\" must be a list, or an expression that gives one", 15),
@@ -145,6 +155,11 @@ fn what_is_wrong_is_named() {
             Folder::new(&format!("wrong-{n}"), &[("case.yml", &text(&format!("  parameters: {parameters}\n"), "1"))]);
         assert_eq!(folder.errors("case.yml"), (vec![format!("case.yml:{message}")], *code), "{parameters}");
     }
+    let (_, warnings) = loaded("calls", "  parameters: {a: [\"${md5(x)}\", \"u${random_int(9)}\"]}\n", "$a");
+    assert_eq!(
+        warnings,
+        ["case.yml:3:33: random_int is called once for this row: every iteration gets the same value"]
+    );
     let (_, warnings) = loaded("twice", "  parameters: {a: [1], b-a: [[1, 2]]}\n", "$a");
     assert_eq!(warnings, ["case.yml:3:24: the parameter a is defined twice: this one counts"]);
 }

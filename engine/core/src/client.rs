@@ -10,7 +10,11 @@ use pummel_case::{Origin, RenderedRequest};
 use pummel_http::{CookieJar, Response};
 use pummel_ring::now_ns;
 
-use crate::{plan::Cookies, pool::IdleConnections};
+use crate::{
+    origins::{OriginId, Origins},
+    plan::Cookies,
+    pool::IdleConnections,
+};
 
 /// A user's side of the network. No other user sees its cookies; its connections are its own unless the plan shares them.
 pub(crate) struct Client {
@@ -61,12 +65,15 @@ impl UserCookies {
 
     /// The cookies for a request, as they stand in its `Cookie` field; empty where there are none.
     #[inline]
-    pub(crate) fn line(&mut self, origin: &Origin, target: &str, at_ns: u64) -> &[u8] {
-        self.line.clear();
-        if !self.jar.is_empty() {
-            let now_s = self.epoch_s + seconds(at_ns);
-            self.jar.push_matching(&origin.host, target, origin.https, now_s, &mut self.line);
+    pub(crate) fn line(&mut self, origins: &RefCell<Origins>, to: OriginId, target: &str, at_ns: u64) -> &[u8] {
+        if self.jar.is_empty() {
+            return &[];
         }
+        let origins = origins.borrow();
+        let origin = origins.origin(to);
+        let now_s = self.epoch_s + seconds(at_ns);
+        self.line.clear();
+        self.jar.push_matching(&origin.host, target, origin.https, now_s, &mut self.line);
         &self.line
     }
 

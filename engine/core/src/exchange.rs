@@ -10,7 +10,7 @@ use std::{
     task::Poll,
 };
 
-use pummel_case::{RenderedRequest, RequestStep};
+use pummel_case::{RenderedRequest, StepError};
 use pummel_http::{Keep, Limits, ProtocolError};
 use pummel_ring::{now_ns, End, Event, Payload, RunBytes};
 use pummel_stats::Exchanges;
@@ -21,7 +21,7 @@ use crate::{
     origins::OriginId,
     plan::nanos,
     pool::{Connection, IdleConnections},
-    program::{encode, Exchange},
+    program::encode,
     shard::Shard,
     ExchangeRecord,
 };
@@ -38,6 +38,8 @@ pub(crate) struct Tally {
     pub(crate) done_ns: u64,
     /// What passed between due and the first byte sent without being the engine's: on a dead connection, and opening a new one.
     pub(crate) network_ns: u64,
+    /// What a functional run wants to know besides; a load run has none.
+    pub(crate) record: Option<Box<ExchangeRecord>>,
 }
 
 impl Tally {
@@ -50,6 +52,14 @@ impl Tally {
     pub(crate) fn never_sent(&mut self) {
         self.exchanges.unsent += 1;
         self.done_ns = now_ns();
+    }
+
+    /// What a functional run is told, once all is over.
+    pub(crate) fn take_record(&mut self, due_ns: u64) -> Option<Box<ExchangeRecord>> {
+        let mut record = self.record.take()?;
+        record.redirects = self.exchanges.redirects;
+        record.phases.total_us = self.done_ns.saturating_sub(due_ns) / 1000;
+        Some(record)
     }
 
     /// Enters what a connection did for this request.
@@ -83,6 +93,12 @@ impl From<Kind> for Unanswered {
     }
 }
 
+impl From<StepError> for Unanswered {
+    fn from(error: StepError) -> Self {
+        Self::Failed(error.kind.into(), Cow::Owned(error.message.to_string()))
+    }
+}
+
 /// How one attempt ended without a response.
 enum Attempt {
     Ended(Unanswered),
@@ -96,16 +112,6 @@ impl From<Kind> for Attempt {
     fn from(kind: Kind) -> Self {
         Self::Ended(kind.into())
     }
-}
-
-/// What to send.
-pub(crate) struct Outgoing<'a> {
-    pub(crate) exchange: &'a Exchange,
-    pub(crate) step: &'a RequestStep,
-    pub(crate) origin: OriginId,
-    pub(crate) request: &'a RenderedRequest,
-    /// The same as bytes, where it is a constant of the program.
-    pub(crate) encoded: Option<RunBytes>,
 }
 
 /// A response: it stands in the sink of the connection it came on.
@@ -147,40 +153,61 @@ impl Shard {
         idle: &RefCell<IdleConnections>,
         hop: &Hop<'_>,
         tally: &mut Tally,
-        mut record: Option<&mut ExchangeRecord>,
     ) -> Result<Connection, Unanswered> {
-        if let Some(record) = record.as_deref_mut() {
+        if let Some(record) = &mut tally.record {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
-        let mut lost_from_ns = u64::MAX;
-        let reused = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
-        if let Some(connection) = reused {
-            self.recorder.borrow_mut().connection_reused();
-            match self.attempt(&connection, hop, hop.begin_ns, true, tally, record.as_deref_mut()).await {
+        let mut idle_one = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
+        let (mut stale, mut from_ns) = (false, hop.begin_ns);
+        loop {
+            let reused = idle_one.is_some();
+            let connection = if let Some(connection) = idle_one.take() {
+                self.recorder.borrow_mut().connection_reused();
+                connection
+            } else {
+                // Most requests never come here: a box keeps the user's future small.
+                let (connection, opened_ns) = Box::pin(self.fresh(hop, stale, tally)).await?;
+                from_ns = opened_ns;
+                connection
+            };
+            connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
+            match self.attempt(&connection, hop, reused, tally).await {
                 Ok(()) => return Ok(connection),
                 Err(Attempt::Ended(unanswered)) => {
                     self.recorder.borrow_mut().connection_closed();
                     return Err(unanswered);
                 }
                 Err(Attempt::Unwritable(unanswered)) => {
+                    connection.set_deadline(0);
                     idle.borrow_mut().put(hop.origin, connection);
                     return Err(unanswered);
                 }
-                Err(Attempt::Stale) => {}
-            }
-            let mut recorder = self.recorder.borrow_mut();
-            recorder.connection_closed();
-            recorder.connection_stale();
-            drop(recorder);
-            lost_from_ns = hop.begin_ns;
-            tally.exchanges.stale_retries += 1;
-            if self.aborted() {
-                tally.never_sent();
-                return Err(Unanswered::Abandoned);
+                Err(Attempt::Stale) => {
+                    self.lost(tally)?;
+                    stale = true;
+                }
             }
         }
-        lost_from_ns = lost_from_ns.min(now_ns());
-        let connection = match self.open(hop, record.as_deref_mut()).await {
+    }
+
+    /// Accounts for a connection that was dead. Nothing is sent again once the run is cut off.
+    fn lost(&self, tally: &mut Tally) -> Result<(), Unanswered> {
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.connection_closed();
+        recorder.connection_stale();
+        tally.exchanges.stale_retries += 1;
+        if self.aborted() {
+            tally.never_sent();
+            return Err(Unanswered::Abandoned);
+        }
+        Ok(())
+    }
+
+    /// Opens a connection for a request, in the place of a `stale` one or because there was none; gives since when there is
+    /// one, too.
+    async fn fresh(&self, hop: &Hop<'_>, stale: bool, tally: &mut Tally) -> Result<(Connection, u64), Unanswered> {
+        let lost_from_ns = if stale { hop.begin_ns.min(now_ns()) } else { now_ns() };
+        let connection = match self.open(hop, tally).await {
             Ok(connection) => connection,
             Err(unanswered) => {
                 tally.never_sent();
@@ -191,29 +218,17 @@ impl Shard {
         if tally.sent_ns == 0 {
             tally.network_ns = opened_ns.saturating_sub(lost_from_ns);
         }
-        match self.attempt(&connection, hop, opened_ns, false, tally, record).await {
-            Ok(()) => Ok(connection),
-            Err(Attempt::Ended(unanswered)) => {
-                self.recorder.borrow_mut().connection_closed();
-                Err(unanswered)
-            }
-            Err(Attempt::Unwritable(unanswered)) => {
-                connection.set_deadline(0);
-                idle.borrow_mut().put(hop.origin, connection);
-                Err(unanswered)
-            }
-            Err(Attempt::Stale) => unreachable!("only a reused connection is stale"),
-        }
+        Ok((connection, opened_ns))
     }
 
     /// Opens a connection to one of the origin's addresses; where one takes none, to the next.
-    async fn open(&self, hop: &Hop<'_>, mut record: Option<&mut ExchangeRecord>) -> Result<Connection, Unanswered> {
+    async fn open(&self, hop: &Hop<'_>, tally: &mut Tally) -> Result<Connection, Unanswered> {
         let mut deadline_ns = None;
         loop {
             let begin_ns = now_ns();
             let found = self.address_until(hop.origin, hop.until_ns).await;
             let found_ns = now_ns();
-            if let Some(record) = record.as_deref_mut() {
+            if let Some(record) = &mut tally.record {
                 record.opened(found_ns - begin_ns, 0);
             }
             let address = found?;
@@ -221,7 +236,7 @@ impl Shard {
             let limit_ns = nanos(self.plan.network.connect_timeout);
             let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
             let connected = self.connect(address, own_ns.min(hop.until_ns)).await;
-            if let Some(record) = record.as_deref_mut() {
+            if let Some(record) = &mut tally.record {
                 record.opened(0, now_ns() - found_ns);
             }
             let (kind, message) = match connected {
@@ -283,13 +298,12 @@ impl Shard {
     }
 
     /// Waits for a connection's next event; none when the run is cut off.
-    async fn event(&self, connection: &Connection) -> Option<Event> {
+    fn event<'s>(&'s self, connection: &'s Connection) -> impl Future<Output = Option<Event>> + 's {
         poll_fn(|cx| match connection.poll_event(cx) {
             Poll::Ready(event) => Poll::Ready(Some(event)),
             Poll::Pending if self.aborted() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         })
-        .await
     }
 
     /// Sends the request on a connection and waits for the whole response.
@@ -297,10 +311,8 @@ impl Shard {
         &self,
         connection: &Connection,
         hop: &Hop<'_>,
-        from_ns: u64,
         reused: bool,
         tally: &mut Tally,
-        record: Option<&mut ExchangeRecord>,
     ) -> Result<(), Attempt> {
         let payload = match hop.encoded {
             Some(bytes) if hop.cookies.is_empty() => Payload::Run(bytes),
@@ -322,8 +334,7 @@ impl Shard {
             Payload::Run(bytes) => bytes.len() as u64,
             Payload::Owned(bytes) => bytes.len() as u64,
         };
-        connection.with(|http| http.begin(hop.head_request, hop.keep, record.is_some()));
-        connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
+        connection.with(|http| http.begin(hop.head_request, hop.keep, tally.record.is_some()));
         connection.send(payload);
 
         let (done_ns, ended) = loop {
@@ -362,7 +373,7 @@ impl Shard {
         };
         tally.settle(connection, sent_bytes, done_ns);
         tally.exchanges.answered += u32::from(ended.is_ok());
-        if let Some(record) = record {
+        if let Some(record) = &mut tally.record {
             let sent_ns = connection.sent_ns();
             connection.with(|http| {
                 record.attempted(http.peer, sent_ns, http.first_byte_ns, done_ns);

@@ -7,6 +7,7 @@ use pummel_ring::now_ns;
 
 use crate::{
     error::Kind,
+    exchange::Unanswered,
     iteration::{Ended, Part, Transaction},
     plan::nanos,
     program::{Compiled, Program},
@@ -29,8 +30,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn fails(&mut self, kind: &'static str, message: &str, exit_code: u8) {
-        self.failure = Some(StepFailure { kind, message: message.to_owned(), exit_code });
+    /// The request is over; what failed ends the run with this exit code.
+    pub(crate) fn ends(&mut self, failed: Option<&Unanswered>, exit_code: u8) {
+        if let Some(Unanswered::Failed(kind, message)) = failed {
+            self.failure = Some(StepFailure { kind: kind.label(), message: message.clone().into_owned(), exit_code });
+        }
     }
 }
 

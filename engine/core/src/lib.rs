@@ -10,7 +10,7 @@
 //! - a panic on one core ends that core alone.
 //!
 //! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
-//! `iteration` (the walk over a case), `request_step`, `redirect` (a request with all it is sent on to), `exchange` (one request
+//! `iteration` (the walk over a case), `request_step`, `redirect` (where an answer sends it on to), `exchange` (one request
 //! on the wire), `connection` (bytes in), `client` (what of the network stays with a user), `functional_run` (the same steps,
 //! looked at) with `trace`, then `rendezvous`, `cursor`, `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
 #![forbid(unsafe_code)]

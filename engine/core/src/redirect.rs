@@ -1,128 +1,121 @@
-//! A request with all that its answers send it on to.
+//! Where the answer to a request sends it on to.
 
 use std::{borrow::Cow, sync::Arc};
 
+use pummel_case::{RenderedRequest, RequestStep};
+
 use crate::{
-    client::Client,
+    client::{Client, UserCookies},
     error::Kind,
-    exchange::{too_many_hosts, Answered, Hop, Outgoing, Tally, Unanswered},
+    exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     origins::OriginId,
     pool::Connection,
-    program::may_retry,
+    program::{may_retry, Exchange},
     shard::Shard,
-    ExchangeRecord,
 };
 
-/// The request a redirect asked for; its words stand in the client.
+/// Where a redirect leads; the words of its request stand in the client.
 struct Onward {
     method: Arc<str>,
     origin: OriginId,
 }
 
 impl Shard {
-    /// Sends a request, follows redirects as the step allows, and receives the last response, which then stands in the
-    /// connection's sink. Cookies of every response on the way are kept, and each redirect's connection is put back before the
-    /// next request takes one.
+    /// Keeps the cookies of a response to a request for `target`; true where the response may be a redirect.
+    #[inline]
+    pub(crate) fn take_in(&self, cookies: &mut UserCookies, answered: &Answered, target: &str, tally: &Tally) -> bool {
+        let Answered { connection, origin } = answered;
+        let directives = connection.with(|http| http.response.directives);
+        if directives.cookies {
+            let origins = self.origins.borrow();
+            connection.with(|http| cookies.store(&http.response, origins.origin(*origin), target, tally.done_ns));
+        }
+        directives.redirect
+    }
+
+    /// Goes where the answer to a step's `first` request sends it on to, and on from there, as the step allows; gives the last
+    /// response, which stands in its connection's sink. Cookies of every response on the way are kept, and each redirect's
+    /// connection is put back before the next request takes one.
     ///
-    /// The request's time limit counts from the first byte of the first request. A functional run hands in a `record`, which is
-    /// filled however the request ends.
-    pub(crate) async fn exchange(
+    /// The time limit counts from the first byte of the first request.
+    pub(crate) async fn follow(
         &self,
         client: &mut Client,
-        outgoing: &Outgoing<'_>,
-        from_ns: u64,
+        first: &RenderedRequest,
+        step: &RequestStep,
+        exchange: &Exchange,
+        mut answered: Answered,
         tally: &mut Tally,
-        mut record: Option<&mut ExchangeRecord>,
     ) -> Result<Answered, Unanswered> {
-        let (exchange, policy) = (outgoing.exchange, self.plan.network.retry_stale);
-        let mut begin_ns = from_ns;
-        let mut until_ns = u64::MAX;
-        let mut onward: Option<Onward> = None;
+        let until_ns = tally.sent_ns.saturating_add(exchange.timeout_ns);
+        let mut method = Arc::clone(&step.method);
+        let mut redirected = client.redirected.take().unwrap_or_default();
+        redirected.copy_from(first);
         let ended = loop {
-            let (request, method, origin) = match (&onward, &client.redirected) {
-                (Some(onward), Some(redirected)) => (&**redirected, &*onward.method, onward.origin),
-                _ => (outgoing.request, &*outgoing.step.method, outgoing.origin),
-            };
-            let first = onward.is_none();
+            let followed = tally.exchanges.redirects;
+            let onward =
+                match self.next(&mut redirected, &method, &answered.connection, followed, exchange.redirects_max) {
+                    Ok(Some(onward)) => onward,
+                    Ok(None) => break Ok(answered),
+                    Err(unanswered) => {
+                        self.release(&client.idle, answered);
+                        break Err(unanswered);
+                    }
+                };
+            self.release(&client.idle, answered);
+            tally.exchanges.redirects += 1;
+            method = onward.method;
+            let target = redirected.target();
             let hop = Hop {
-                request,
-                method,
-                origin,
-                encoded: outgoing.encoded.filter(|_| first),
-                cookies: client.cookies.line(self.origins.borrow().origin(origin), request.target(), begin_ns),
-                // What follows from the method is known before, until a redirect changes it.
-                head_request: if first { exchange.head_request } else { method == "HEAD" },
-                retry_stale: if first { exchange.retry_stale } else { may_retry(method, policy) },
+                request: &redirected,
+                method: &method,
+                origin: onward.origin,
+                encoded: None,
+                cookies: client.cookies.line(&self.origins, onward.origin, target, tally.done_ns),
+                head_request: &*method == "HEAD",
                 keep: exchange.keep,
+                retry_stale: may_retry(&method, self.plan.network.retry_stale),
                 timeout_ns: exchange.timeout_ns,
-                begin_ns,
+                begin_ns: tally.done_ns,
                 until_ns,
             };
-            let connection = match self.hop(&client.idle, &hop, tally, record.as_deref_mut()).await {
+            let connection = match self.hop(&client.idle, &hop, tally).await {
                 Ok(connection) => connection,
                 Err(unanswered) => break Err(unanswered),
             };
-            let directives = connection.with(|http| http.response.directives);
-            if directives.cookies {
-                let origins = self.origins.borrow();
-                let (origin, target) = (origins.origin(origin), request.target());
-                connection.with(|http| client.cookies.store(&http.response, origin, target, tally.done_ns));
-            }
-            let answered = Answered { connection, origin };
-            if !directives.redirect || exchange.redirects_max == 0 {
+            answered = Answered { connection, origin: onward.origin };
+            if !self.take_in(&mut client.cookies, &answered, target, tally) {
                 break Ok(answered);
             }
-            onward = match self.next(client, outgoing, onward, &answered.connection, tally.exchanges.redirects) {
-                Ok(Some(next)) => Some(next),
-                Ok(None) => break Ok(answered),
-                Err(unanswered) => {
-                    self.release(&client.idle, answered);
-                    break Err(unanswered);
-                }
-            };
-            self.release(&client.idle, answered);
-            tally.exchanges.redirects += 1;
-            begin_ns = tally.done_ns;
-            until_ns = tally.sent_ns.saturating_add(exchange.timeout_ns);
         };
-        if let Some(record) = record {
-            record.redirects = tally.exchanges.redirects;
-            record.phases.total_us = tally.done_ns.saturating_sub(from_ns) / 1000;
-        }
+        client.redirected = Some(redirected);
         ended
     }
 
-    /// The request that a response sends on to; none where it is no redirect to follow, and so the answer itself.
+    /// Makes of a request the one that its response sends on to; none where that is no redirect to follow, and so the answer
+    /// itself.
     fn next(
         &self,
-        client: &mut Client,
-        outgoing: &Outgoing<'_>,
-        onward: Option<Onward>,
+        request: &mut RenderedRequest,
+        method: &Arc<str>,
         connection: &Connection,
         followed: u32,
+        most: u32,
     ) -> Result<Option<Onward>, Unanswered> {
-        let redirected = client.redirected.get_or_insert_default();
-        let method = if let Some(onward) = onward {
-            onward.method
-        } else {
-            redirected.copy_from(outgoing.request);
-            Arc::clone(&outgoing.step.method)
-        };
         let next = connection.with(|http| {
             let location = http.response.header("location").unwrap_or_default();
-            redirected.redirect(http.response.status, location, &method)
+            request.redirect(http.response.status, location, method)
         });
         let method = match next {
             Ok(Some(method)) => method,
             Ok(None) => return Ok(None),
             Err(error) => return Err(Unanswered::Failed(Kind::Redirect, Cow::Owned(error.message.to_string()))),
         };
-        let most = outgoing.exchange.redirects_max;
         if followed >= most {
             let message = format!("stopped after {most} redirects");
             return Err(Unanswered::Failed(Kind::Redirect, Cow::Owned(message)));
         }
-        let origin = self.origins.borrow_mut().intern(redirected.origin()).ok_or_else(too_many_hosts)?;
+        let origin = self.origins.borrow_mut().intern(request.origin()).ok_or_else(too_many_hosts)?;
         Ok(Some(Onward { method, origin }))
     }
 }

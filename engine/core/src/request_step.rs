@@ -1,7 +1,5 @@
 //! One network step, from its slot in the schedule to its record.
 
-use std::borrow::Cow;
-
 use pummel_case::{
     Headers, Journal, Prepared, Progress, RenderedRequest, RequestStep, ResponseView, Session, StepError,
 };
@@ -9,7 +7,8 @@ use pummel_http::Response;
 use pummel_stats::{RowId, Sample};
 
 use crate::{
-    exchange::{too_many_hosts, Answered, Outgoing, Tally, Unanswered},
+    client::UserCookies,
+    exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     functional_run::Watch,
     iteration::{Ended, Part},
     plan::PacingUnit,
@@ -18,24 +17,8 @@ use crate::{
     user::User,
 };
 
-/// Why a step has no answer that passed, and what a functional run ends with then (hrp spec 13.6).
-struct Failure {
-    why: Unanswered,
-    exit_code: u8,
-}
-
-impl From<Unanswered> for Failure {
-    fn from(why: Unanswered) -> Self {
-        Self { why, exit_code: 1 }
-    }
-}
-
-impl From<StepError> for Failure {
-    fn from(error: StepError) -> Self {
-        let why = Unanswered::Failed(error.kind.into(), Cow::Owned(error.message.to_string()));
-        Self { why, exit_code: error.exit_code }
-    }
-}
+/// The exit code of a functional run in which a request failed and nothing says more (hrp spec 13.6).
+const GENERAL: u8 = 1;
 
 impl User<'_> {
     /// Renders, sends, checks and records. A functional run looks on through `watch`.
@@ -58,50 +41,85 @@ impl User<'_> {
             self.now_ns = slot_ns;
         }
         let row = self.row(case, step, exchange);
-        let rendered = match exchange.constant {
-            Some(_) => Ok(()),
-            None => match self.render(case, step).await {
+        if exchange.constant.is_none() {
+            match self.render(case, step).await {
                 Ok(Ended::Cut) => return Ended::Cut,
-                Ok(_) => Ok(()),
-                Err(error) => Err(Failure::from(error)),
-            },
-        };
+                Ok(_) => {}
+                Err(error) => return self.unsendable(part, row, watch, error.exit_code, error.into()),
+            }
+        }
         // What a function waited for is over: the request is due now.
         let due_ns = self.now_ns;
+        let request = request(step, exchange, self.rendered.as_deref());
+        let first = match first_hop(shard, &mut self.client.cookies, request, step, exchange, due_ns) {
+            Ok(first) => first,
+            Err(failed) => return self.unsendable(part, row, watch, GENERAL, failed),
+        };
         if counted {
             shard.recorder.borrow_mut().started();
         }
-        let mut tally = Tally::default();
-        let outgoing = rendered.and_then(|()| outgoing(shard, &self.rendered, step, exchange).map_err(Failure::from));
-        let answered = match outgoing {
-            Ok(outgoing) => {
-                let record = watch.as_deref_mut().map(|watch| &mut **watch.exchange.get_or_insert_default());
-                let answered = shard.exchange(&mut self.client, &outgoing, due_ns, &mut tally, record).await;
-                answered.map_err(Failure::from)
-            }
-            Err(failure) => {
-                tally.never_sent();
-                Err(failure)
-            }
-        };
-        self.waited |= tally.exchanges.unsent == 0;
-        self.now_ns = tally.done_ns.max(due_ns);
-        let failure = match answered {
-            Ok(answered) => {
-                let checked = if exchange.checks {
-                    self.check(case, step, &answered, watch.as_deref_mut()).await
+        let mut tally = Tally { record: watch.is_some().then(Box::default), ..Tally::default() };
+        let answered = match shard.hop(&self.client.idle, &first, &mut tally).await {
+            Ok(connection) => {
+                let answered = Answered { connection, origin: first.origin };
+                let redirect = shard.take_in(&mut self.client.cookies, &answered, request.target(), &tally);
+                if redirect && exchange.redirects_max > 0 {
+                    // Few requests come here, and a user's future is as large as the largest state it may be in.
+                    Box::pin(shard.follow(&mut self.client, request, step, exchange, answered, &mut tally)).await
                 } else {
-                    Ok(())
+                    Ok(answered)
+                }
+            }
+            Err(failed) => Err(failed),
+        };
+        self.done(&tally, due_ns);
+        let mut exit_code = GENERAL;
+        let failed = match answered {
+            Ok(answered) => {
+                let failed = if exchange.checks {
+                    self.check(case, step, &answered, watch.as_deref_mut(), &mut exit_code).await
+                } else {
+                    None
                 };
                 shard.release(&self.client.idle, answered);
-                checked.err()
+                failed
             }
-            Err(failure) => Some(failure),
+            Err(failed) => Some(failed),
         };
-        if let (Some(watch), Some(Failure { why: Unanswered::Failed(kind, message), exit_code })) = (watch, &failure) {
-            watch.fails(kind.label(), message, *exit_code);
+        if let Some(watch) = watch {
+            watch.exchange = tally.take_record(due_ns);
+            watch.ends(failed.as_ref(), exit_code);
         }
-        self.account(part, row, due_ns, &tally, failure.map(|failure| failure.why))
+        self.account(part, row, due_ns, &tally, failed)
+    }
+
+    /// Counts a request that failed before there was anything to send.
+    fn unsendable(
+        &mut self,
+        part: Part,
+        row: RowId,
+        watch: Option<&mut Watch>,
+        exit_code: u8,
+        failed: Unanswered,
+    ) -> Ended {
+        let due_ns = self.now_ns;
+        if part == Part::Load {
+            self.shard.recorder.borrow_mut().started();
+        }
+        let mut tally = Tally::default();
+        tally.never_sent();
+        self.done(&tally, due_ns);
+        if let Some(watch) = watch {
+            watch.ends(Some(&failed), exit_code);
+        }
+        self.account(part, row, due_ns, &tally, Some(failed))
+    }
+
+    /// The request is over as far as the network goes: the user stands at its end.
+    #[inline]
+    fn done(&mut self, tally: &Tally, due_ns: u64) {
+        self.waited |= tally.exchanges.unsent == 0;
+        self.now_ns = tally.done_ns.max(due_ns);
     }
 
     /// The row this execution is recorded in.
@@ -128,17 +146,17 @@ impl User<'_> {
         }
     }
 
-    /// Builds the request, with the waits its functions ask for; those are no part of the request's time.
+    /// Builds the request, with the waits its functions ask for; those are no part of the request's time. They are boxed, as few
+    /// steps have any and a user's future would be larger for each.
     async fn render(&mut self, case: usize, step: &RequestStep) -> Result<Ended, StepError> {
         let mut progress = Progress::default();
         loop {
-            let mut rendered = std::mem::take(&mut self.rendered);
-            let prepared = step.render(self.session(case), &mut rendered, &mut progress);
-            self.rendered = rendered;
+            let rendered = self.rendered.get_or_insert_default();
+            let prepared = step.render(&mut self.sessions[case], rendered, &mut progress);
             match prepared? {
                 Prepared::Done => return Ok(Ended::Passed),
                 Prepared::Wait(wait) => {
-                    if self.wait_for(wait).await == Ended::Cut {
+                    if Box::pin(self.wait_for(wait)).await == Ended::Cut {
                         return Ok(Ended::Cut);
                     }
                 }
@@ -146,34 +164,40 @@ impl User<'_> {
         }
     }
 
-    /// Extracts and validates. While a function waits, the response stays with the connection and the connection with the user.
+    /// Extracts and validates; gives what failed. While a function waits, the response stays with the connection and the
+    /// connection with the user.
     async fn check(
         &mut self,
         case: usize,
         step: &RequestStep,
         Answered { connection, .. }: &Answered,
         mut watch: Option<&mut Watch>,
-    ) -> Result<(), Failure> {
+        exit_code: &mut u8,
+    ) -> Option<Unanswered> {
         let mut progress = Progress::default();
         loop {
             let journal = watch.as_deref_mut().map(|watch| &mut watch.journal);
             let session = self.session(case);
             let checked = connection.with(|http| check(step, session, &mut http.response, &mut progress, journal));
-            match checked? {
-                Prepared::Done => return Ok(()),
-                Prepared::Wait(wait) => {
+            match checked {
+                Ok(Prepared::Done) => return None,
+                Ok(Prepared::Wait(wait)) => {
                     // The time limit was that of the response, and this is here.
                     connection.set_deadline(0);
-                    if self.wait_for(wait).await == Ended::Cut {
-                        return Err(Unanswered::Abandoned.into());
+                    if Box::pin(self.wait_for(wait)).await == Ended::Cut {
+                        return Some(Unanswered::Abandoned);
                     }
+                }
+                Err(error) => {
+                    *exit_code = error.exit_code;
+                    return Some(error.into());
                 }
             }
         }
     }
 
     /// Enters a finished request: exactly one of succeeded, failed and abandoned for each started.
-    fn account(&self, part: Part, row: RowId, due_ns: u64, tally: &Tally, failure: Option<Unanswered>) -> Ended {
+    fn account(&self, part: Part, row: RowId, due_ns: u64, tally: &Tally, failed: Option<Unanswered>) -> Ended {
         let mut recorder = self.shard.recorder.borrow_mut();
         recorder.exchanges(row, tally.exchanges);
         if tally.sent_ns != 0 && part == Part::Load {
@@ -182,7 +206,7 @@ impl User<'_> {
         let begun_ns = if tally.sent_ns == 0 { due_ns } else { tally.sent_ns };
         let service_us = tally.done_ns.saturating_sub(begun_ns) / 1000;
         let (bytes_received, bytes_sent) = (tally.bytes_received, tally.bytes_sent);
-        match failure {
+        match failed {
             None => {
                 let response_us = tally.done_ns.saturating_sub(due_ns) / 1000;
                 let sample = Sample { service_us, response_us, bytes_received, bytes_sent };
@@ -212,17 +236,44 @@ impl User<'_> {
 }
 
 /// What is to be sent: a constant, or what was rendered.
-fn outgoing<'a>(
+#[inline]
+fn request<'r>(
+    step: &'r RequestStep,
+    exchange: &Exchange,
+    rendered: Option<&'r RenderedRequest>,
+) -> &'r RenderedRequest {
+    let constant = if exchange.constant.is_some() { step.constant() } else { None };
+    constant.or(rendered).expect("what is no constant has just been rendered")
+}
+
+/// The request on its way to its own origin.
+#[inline]
+fn first_hop<'a>(
     shard: &Shard,
-    rendered: &'a RenderedRequest,
+    cookies: &'a mut UserCookies,
+    request: &'a RenderedRequest,
     step: &'a RequestStep,
-    exchange: &'a Exchange,
-) -> Result<Outgoing<'a>, Unanswered> {
-    if let (Some((encoded, origin)), Some(request)) = (exchange.constant, step.constant()) {
-        return Ok(Outgoing { exchange, step, origin, request, encoded: Some(encoded) });
-    }
-    let origin = shard.origins.borrow_mut().intern(rendered.origin()).ok_or_else(too_many_hosts)?;
-    Ok(Outgoing { exchange, step, origin, request: rendered, encoded: None })
+    exchange: &Exchange,
+    due_ns: u64,
+) -> Result<Hop<'a>, Unanswered> {
+    let (origin, encoded) = if let Some((encoded, origin)) = exchange.constant {
+        (origin, Some(encoded))
+    } else {
+        (shard.origins.borrow_mut().intern(request.origin()).ok_or_else(too_many_hosts)?, None)
+    };
+    Ok(Hop {
+        request,
+        method: &step.method,
+        origin,
+        encoded,
+        cookies: cookies.line(&shard.origins, origin, request.target(), due_ns),
+        head_request: exchange.head_request,
+        keep: exchange.keep,
+        retry_stale: exchange.retry_stale,
+        timeout_ns: exchange.timeout_ns,
+        begin_ns: due_ns,
+        until_ns: u64::MAX,
+    })
 }
 
 /// Extracts and validates, up to the next wait.

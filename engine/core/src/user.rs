@@ -23,9 +23,9 @@ pub(crate) struct User<'a> {
     pub(crate) shard: &'a Shard,
     pub(crate) random: fastrand::Rng,
     /// Its variables in each case, as far as it has had to do with them.
-    sessions: Vec<Session>,
-    /// The request being built, for steps that are not constant.
-    pub(crate) rendered: RenderedRequest,
+    pub(crate) sessions: Vec<Session>,
+    /// The request being built; made with the user's first step that is not constant.
+    pub(crate) rendered: Option<Box<RenderedRequest>>,
     /// The name of the present step, where it holds values.
     pub(crate) name: String,
     /// Its connections and cookies.
@@ -50,7 +50,11 @@ pub(crate) async fn run(shard: &Shard, position: u64) {
     #[cfg(test)]
     assert!(shard.plan.name != PANICS_AT_USER_3 || position != 3, "what the test asked for");
     let mut user = User::start(shard, position);
-    let mut loops_left = if user.set_up().await { shard.plan.load.loops_per_user.unwrap_or(u64::MAX) } else { 0 };
+    let mut loops_left = shard.plan.load.loops_per_user.unwrap_or(u64::MAX);
+    // A user does this once: a box keeps what it takes out of the rest of its life.
+    if cases_to_set_up(shard).next().is_some() && !Box::pin(user.set_up()).await {
+        loops_left = 0;
+    }
     while loops_left > 0 && !shard.stopping() {
         loops_left -= 1;
         if shard.paces(PacingUnit::Iteration) {
@@ -64,6 +68,12 @@ pub(crate) async fn run(shard: &Shard, position: u64) {
     user.finish();
 }
 
+/// The cases that have once-per-user steps and may be given to a user.
+fn cases_to_set_up(shard: &Shard) -> impl Iterator<Item = usize> + '_ {
+    let to_set_up = |case: &usize| !shard.programs[*case].setup.is_empty() && shard.choice.may_pick(*case);
+    (0..shard.programs.len()).filter(to_set_up)
+}
+
 impl<'a> User<'a> {
     /// A user that begins now.
     pub(crate) fn start(shard: &'a Shard, position: u64) -> Self {
@@ -74,7 +84,7 @@ impl<'a> User<'a> {
             shard,
             random: fastrand::Rng::with_seed(fastrand::u64(..) ^ position),
             sessions: Vec::new(),
-            rendered: RenderedRequest::default(),
+            rendered: None,
             name: String::new(),
             client: Client::new(shard.shared_idle.clone(), shard.plan.network.cookies),
             now_ns,
@@ -123,14 +133,9 @@ impl<'a> User<'a> {
     /// without them. False when the run stopped first.
     async fn set_up(&mut self) -> bool {
         let shard = self.shard;
-        let has_setup = |case: &usize| !shard.programs[*case].setup.is_empty() && shard.choice.may_pick(*case);
-        let mut cases = (0..shard.programs.len()).filter(has_setup).peekable();
-        if cases.peek().is_none() {
-            return true;
-        }
         shard.recorder.borrow_mut().setup_began(shard.clock_ns());
         let mut ended = Ended::Passed;
-        for case in cases {
+        for case in cases_to_set_up(shard) {
             ended = self.set_up_case(case).await;
             if ended == Ended::Cut {
                 break;
@@ -166,5 +171,22 @@ impl<'a> User<'a> {
             self.client.idle.borrow_mut().close(|| recorder.connection_closed());
         }
         recorder.user_finished(shard.clock_ns());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{run, Shard};
+
+    /// The size of what `run` gives, which needs no shard to be known.
+    fn size<F>(_: impl FnOnce(&'static Shard, u64) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_user_takes_little_memory() {
+        // Each user of a run has one of these for as long as it lives: what is seldom is boxed where it is done.
+        let bytes = size(run);
+        assert!(bytes <= 1_024, "{bytes} bytes");
     }
 }

@@ -69,7 +69,7 @@ pub struct CollectorSpec {
 pub struct FinalFacts {
     /// The run was ended before its plan was fulfilled.
     pub aborted: bool,
-    /// The load was held back by its plan: a rate limit or think time.
+    /// The load was held back by its plan: a rate limit, think time or rendezvous.
     pub paced: bool,
     /// Resources that ran out.
     pub exhausted: Vec<Exhausted>,

@@ -100,7 +100,7 @@ impl Function {
 
     /// The same arguments give the same result for the whole run, so a call with known ones is made at load. Files are read and
     /// the environment is looked at once.
-    pub(super) fn is_constant(self) -> bool {
+    pub(crate) fn is_constant(self) -> bool {
         match self {
             Function::GetTimestamp
             | Function::Sleep

@@ -47,7 +47,9 @@ pub(crate) fn compile_checks(
             scope.own_extracts.push(key.text.clone());
             builder.scope.extracted.insert(key.text.clone(), slot);
             let (name, written) = (key.text.clone(), expression.trim().into());
-            actions.extend(source.map(|source| Action::Extract(Extract { name, written, slot, source })));
+            let message = format!("{:?} found nothing in a response: {name} is null", expression.trim());
+            let nothing = report.notice(value.place, message);
+            actions.extend(source.map(|source| Action::Extract(Extract { name, written, slot, source, nothing })));
         }
     }
     if let Some(node) = fields.get("validate") {
@@ -142,7 +144,11 @@ fn compile_validator(node: &Node, scope: &Scope, report: &mut Report) -> Option<
         },
         _ => None,
     };
-    let general = GeneralValidator { check, assertion, expect, regex };
+    let same_value = (assertion == Assertion::NotEqual).then(|| {
+        let message = format!("{name} compares numbers by value: hrp takes an int and a float for different");
+        report.notice(place, message)
+    });
+    let general = GeneralValidator { check, assertion, expect, regex, same_value };
     Some(Validator { kind: ValidatorKind::General(Box::new(general)), message, written: written_text })
 }
 
@@ -205,7 +211,11 @@ fn push_written(node: &Node, out: &mut String) {
         return;
     }
     match &node.kind {
-        NodeKind::Scalar(scalar) => scalar.resolve().operand().push_json(out),
+        NodeKind::Scalar(scalar) => match scalar.resolve() {
+            // For people: without the escapes of a body.
+            Value::Text(text) => out.push_str(&serde_json::Value::from(&*text).to_string()),
+            value => value.operand().push_json(out),
+        },
         NodeKind::List(items) => {
             out.push('[');
             for (n, item) in items.iter().enumerate() {
@@ -236,9 +246,8 @@ fn compile_source(written: &str, place: Place, scope: &Scope, report: &mut Repor
             _ => Source::Value(Expr::Const(value)),
         }),
         // What a response said is data, whatever it looks like (hrp spec 7.5).
-        Ok(variable @ Expr::Variable(Variable::Kept { .. } | Variable::Parameter { .. })) => {
-            Some(Source::Value(variable))
-        }
+        Ok(variable @ Expr::Variable(Variable::Kept { .. })) => Some(Source::Value(variable)),
+        // What a row says may be a search, as in tables of checks and what they expect (hrp spec 10.2).
         Ok(template @ Expr::Variable(_)) => Some(Source::Template(template)),
         // Only what the author wrote can make it a search, not what a variable happens to hold.
         Ok(template) if Search::looks_like_one(&repaired) => Some(Source::Template(template)),

@@ -31,6 +31,10 @@ mod uncalled;
 mod upload;
 mod variables;
 
+pub(crate) use names::did_you_mean;
+pub(crate) use report::code;
+
+pub(crate) use context::MAX_FILE_BYTES;
 pub use diagnostic::{Diagnostic, LoadError};
 pub use env_file::{parse_env_file, EnvFileError};
 pub use files::{load, load_text, LoadOptions, Loaded, UrlStyle};

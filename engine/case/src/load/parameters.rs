@@ -9,8 +9,9 @@ use super::{
     report::{code, Report},
 };
 use crate::{
-    document::{Key, Node},
-    expression::{compile_value, Expr, Scope, Variable},
+    document::{Key, Node, NodeKind},
+    expression::{compile_value, tokens, Expr, Scope, Token, Variable},
+    function::Function,
     parameters::ParameterTable,
     value::Value,
     Parameters,
@@ -83,6 +84,9 @@ fn read_table<'a>(key: &'a Key, node: &Node, scope: &Scope, report: &mut Report)
         report.error(key.place, code::INVALID_CASE, message);
         return None;
     }
+    if matches!(node.kind, NodeKind::List(_)) {
+        warn_calls(node, report);
+    }
     let compiled = match compile_value(node, scope) {
         Ok(compiled) => compiled,
         Err(error) => {
@@ -115,6 +119,24 @@ fn read_table<'a>(key: &'a Key, node: &Node, scope: &Scope, report: &mut Report)
         }
     }
     Some(Table { rows: count, columns: names.into_iter().zip(columns.into_iter().map(Arc::from)).collect() })
+}
+
+/// Rows are evaluated once, at load; hrp evaluates those that stand in the case in every step.
+fn warn_calls(node: &Node, report: &mut Report) {
+    match &node.kind {
+        NodeKind::List(items) => items.iter().for_each(|item| warn_calls(item, report)),
+        NodeKind::Map(entries) => entries.iter().for_each(|(_, value)| warn_calls(value, report)),
+        NodeKind::Scalar(scalar) => {
+            for token in tokens(&scalar.text) {
+                let Token::Call { name, .. } = token else { continue };
+                if Function::find(name).is_some_and(|function| !function.is_constant()) {
+                    let message = format!("{name} is called once for this row: every iteration gets the same value");
+                    report.warn(node.place, message).help =
+                        Some("call it in the variables of a step for a new value each time".into());
+                }
+            }
+        }
+    }
 }
 
 /// What may stand in a list of rows.

@@ -13,6 +13,7 @@ use crate::{
     document::{FileId, Place},
     expression::{CompileError, CompileErrorKind, Scope},
     function::Function,
+    notice::Notice,
     StepError, StepErrorKind,
 };
 
@@ -27,6 +28,7 @@ pub(crate) mod code {
     pub(crate) const INVALID_CASE: u8 = 15;
     pub(crate) const EXTENSION: u8 = 16;
     pub(crate) const REFERENCE: u8 = 17;
+    pub(crate) const PARSE: u8 = 20;
     pub(crate) const UNDEFINED: u8 = 21;
     pub(crate) const FUNCTION_ARGUMENTS: u8 = 22;
     pub(crate) const FUNCTION: u8 = 23;
@@ -147,6 +149,11 @@ impl Report {
     pub(crate) fn warn(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
         let diagnostic = self.diagnostic(place, Severity::Warning, 0, message.into());
         add(&mut self.warnings, diagnostic).unwrap_or(&mut self.beyond)
+    }
+
+    /// A warning that is kept for the run, and given when what it says happens.
+    pub(crate) fn notice(&self, place: Place, message: String) -> Notice {
+        Notice::new(self.diagnostic(place, Severity::Warning, 0, message).to_string())
     }
 
     /// A key of the language that hrp knows and this program does not run yet.

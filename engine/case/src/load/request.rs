@@ -382,8 +382,17 @@ impl Compiler<'_> {
                     BodyProgram::Fixed(bytes.into())
                 }
                 Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-                    let message = format!("a body cannot be {}: the step will fail", node.kind_name());
-                    self.report.warn(node.place, message).help = Some("quote it to send it as text".into());
+                    let kind = match &*value {
+                        Value::Null => "null",
+                        Value::Bool(_) => "a boolean",
+                        _ => "a number",
+                    };
+                    let help = match node.kind_name() {
+                        "text" => "a body is text, a list or a map",
+                        _ => "quote it to send it as text",
+                    };
+                    self.report.warn(node.place, format!("a body cannot be {kind}: the step will fail")).help =
+                        Some(help.into());
                     BodyProgram::ByValue(Expr::Const(value))
                 }
             },

@@ -40,6 +40,15 @@ impl Path {
         Some(if tree.flatten_into(&mut chain) { Path::Chain(chain.into()) } else { Path::Tree(tree) })
     }
 
+    /// Whether there is no value where it leads, not even null.
+    pub(crate) fn finds_nothing(&self, body: ParsedBody<'_>) -> bool {
+        let ParsedBody::Json(nodes) = body else { return true };
+        match self {
+            Path::Chain(chain) => follow(chain, TapeRef::root(nodes)).is_none(),
+            Path::Tree(tree) => matches!(tree.walk(Cursor::At(TapeRef::root(nodes))), Cursor::Null),
+        }
+    }
+
     /// The value it finds; null where there is none.
     pub(crate) fn find<'a>(&self, body: ParsedBody<'a>) -> Evaluated<'a> {
         let root = match body {
@@ -50,16 +59,7 @@ impl Path {
             }
         };
         match self {
-            Path::Chain(chain) => {
-                let mut at = Some(root);
-                for link in chain {
-                    at = at.and_then(|value| match link {
-                        Link::Field(name) => value.field(name),
-                        Link::Index(index) => value.element(*index),
-                    });
-                }
-                Evaluated::Ref(at.map_or(Operand::Null, TapeRef::operand))
-            }
+            Path::Chain(chain) => Evaluated::Ref(follow(chain, root).map_or(Operand::Null, TapeRef::operand)),
             Path::Tree(tree) => match tree.walk(Cursor::At(root)) {
                 Cursor::Null => Evaluated::Ref(Operand::Null),
                 Cursor::At(value) => Evaluated::Ref(value.operand()),
@@ -67,6 +67,18 @@ impl Path {
             },
         }
     }
+}
+
+/// The value at the end of a chain.
+fn follow<'a>(chain: &[Link], root: TapeRef<'a>) -> Option<TapeRef<'a>> {
+    let mut at = Some(root);
+    for link in chain {
+        at = at.and_then(|value| match link {
+            Link::Field(name) => value.field(name),
+            Link::Index(index) => value.element(*index),
+        });
+    }
+    at
 }
 
 /// Where a walk stands: at a value of the tape, or at a list the walk has made.

@@ -113,6 +113,14 @@ impl Search {
         });
     }
 
+    /// Whether the null it has just given stands for nothing, and not for a null of the body, as far as that can be told.
+    pub(crate) fn found_nothing(&self, response: &ResponseParts<'_>) -> bool {
+        match &self.kind {
+            Kind::Path(path) => path.finds_nothing(response.body),
+            _ => true,
+        }
+    }
+
     /// Looks it up. Nothing found is null; an expression that breaks a rule while it runs, and a pattern that does not match,
     /// give their own text.
     pub(crate) fn find<'a>(&'a self, response: &ResponseParts<'a>) -> Evaluated<'a> {
@@ -201,6 +209,7 @@ fn simple(ast: &Ast) -> Option<Kind> {
 }
 
 /// Quotes header names where people leave the quotes out: `headers.Content-Type` becomes `headers."Content-Type"` (hrp spec 4).
+/// What stands behind a name in its segment stays, as in `length(headers.Content-Type)`.
 pub(crate) fn repair_quotes(text: &str) -> String {
     if text.contains("(.*)") {
         return text.to_owned();
@@ -210,12 +219,15 @@ pub(crate) fn repair_quotes(text: &str) -> String {
         if n > 0 {
             repaired.push('.');
         }
-        let bare = segment.trim_matches('"');
-        let lower = bare.to_ascii_lowercase();
-        if lower.starts_with("content-") || lower == "user-agent" {
+        let unopened = segment.strip_prefix('"').unwrap_or(segment);
+        let len = unopened.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"-_".contains(b)).count();
+        let (name, rest) = unopened.split_at(len);
+        let lower = name.to_ascii_lowercase();
+        if n > 0 && (lower.starts_with("content-") || lower == "user-agent") {
             repaired.push('"');
-            repaired.push_str(bare);
+            repaired.push_str(name);
             repaired.push('"');
+            repaired.push_str(rest.strip_prefix('"').unwrap_or(rest));
         } else {
             repaired.push_str(segment);
         }
@@ -331,7 +343,11 @@ mod tests {
             ("headers.Content-Type", "headers.\"Content-Type\""),
             ("headers.\"Content-Type", "headers.\"Content-Type\""),
             ("headers.user-agent", "headers.\"user-agent\""),
+            ("headers.Content-Type\"", "headers.\"Content-Type\""),
+            ("length(headers.Content-Type)", "length(headers.\"Content-Type\")"),
+            ("contains(headers.\"Content-Type\", 'json')", "contains(headers.\"Content-Type\", 'json')"),
             ("headers.X-Id", "headers.X-Id"),
+            ("content-id=(\\d+)", "content-id=(\\d+)"),
             ("content-(.*)", "content-(.*)"),
             ("body.a", "body.a"),
         ] {

@@ -250,6 +250,10 @@ impl<'a> Operand<'a> {
         }
     }
 
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, Operand::Float(_))
+    }
+
     pub(crate) fn text(self) -> Option<&'a str> {
         match self {
             Operand::Text(text) => Some(text),

@@ -6,6 +6,7 @@ mod language;
 
 pub(crate) use language::{csv, expression, expression_in_one_place, references};
 use pummel_case::{
+    convert::{convert, CaseFormat, ConvertOptions, Source, StepNames},
     load_text, Case, Diagnostic, Headers, Journal, LoadOptions, Prepared, Progress, RenderedRequest, RequestStep,
     ResponseView, Session, Step, StepError,
 };
@@ -52,6 +53,79 @@ pub(crate) fn jmespath_body(data: &[u8]) {
             parsed => parsed.unwrap_or_else(|_| text()),
         };
         assert!(same(&sent["v"], &expected), "{} is not {expected}", sent["v"]);
+    }
+}
+
+/// A file of curl commands of any contents.
+pub(crate) fn convert_curl(data: &[u8]) {
+    converted(Source::Curl, &String::from_utf8_lossy(data));
+}
+
+/// A HAR file of any contents.
+pub(crate) fn convert_har(data: &[u8]) {
+    converted(Source::Har, &String::from_utf8_lossy(data));
+}
+
+/// A Postman collection of any contents.
+pub(crate) fn convert_postman(data: &[u8]) {
+    converted(Source::Postman, &String::from_utf8_lossy(data));
+}
+
+/// A case file of any contents, in either form.
+pub(crate) fn convert_case(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for source in [Source::Json, Source::Yaml] {
+        let Ok(case) = convert(source, &text, &NO_FILES) else { continue };
+        both_forms(&case);
+    }
+}
+
+/// Options without files to read.
+pub(crate) const NO_FILES: ConvertOptions<'_> = ConvertOptions {
+    step_names: StepNames::Command,
+    overrides: None,
+    read_file: &|_| Err("there are no files".into()),
+};
+
+/// Converts a text; a case made of it loads in both forms, which say the same.
+fn converted(source: Source, text: &str) {
+    let lines = text.split('\n').count();
+    match convert(source, text, &NO_FILES) {
+        Ok(case) => {
+            assert!(case.steps() > 0);
+            assert!(case.notes().iter().all(|note| note.line.is_none_or(|line| line <= lines)));
+            for (name, text) in both_forms(&case) {
+                assert_loads(name, &text);
+            }
+        }
+        Err(error) => {
+            assert!(error.exit_code > 0 && !error.message.is_empty());
+            assert!(error.line.is_none_or(|line| line > 0 && line <= lines), "{error}");
+        }
+    }
+}
+
+/// A case as JSON and as YAML, where they can be written; the one is the other when it is read again.
+fn both_forms(case: &pummel_case::convert::Converted) -> Vec<(&'static str, String)> {
+    let Ok(json) = case.render(CaseFormat::Json) else { return Vec::new() };
+    // A key may be none in YAML.
+    let Ok(yaml) = case.render(CaseFormat::Yaml) else { return vec![("case.json", json)] };
+    let again = |source, text: &str| {
+        let case = convert(source, text, &NO_FILES).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        case.render(CaseFormat::Json).expect("what was read can be written")
+    };
+    assert_eq!(again(Source::Json, &json), again(Source::Yaml, &yaml), "{yaml}");
+    vec![("case.json", json), ("case.yaml", yaml)]
+}
+
+/// The text loads, or asks for no more than what is not built yet and files to upload that are not there.
+pub(crate) fn assert_loads(name: &str, text: &str) {
+    if let Err(error) = load_text(name, text, &LoadOptions::default()) {
+        let excused = |diagnostic: &Diagnostic| {
+            let text = diagnostic.to_string();
+            text.contains("not built yet") || (text.contains(": upload ") && diagnostic.exit_code() == 10)
+        };
+        assert!(error.diagnostics().iter().all(excused), "{:?}\n{text}", error.diagnostics());
     }
 }
 

@@ -1,0 +1,8 @@
+//! Any text as a HAR file: converted, written in both forms and loaded.
+
+#![no_main]
+
+#[path = "../../tests/check/mod.rs"]
+mod check;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| check::convert_har(data));
