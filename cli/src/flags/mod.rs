@@ -156,7 +156,8 @@ pub(crate) enum Command {
 /// The command line as clap knows it, with what the definitions cannot say for themselves: `demo` shares the load flags
 /// of `boom` and has other defaults.
 pub(crate) fn command() -> ClapCommand {
-    let command = Cli::command().mut_subcommand("demo", demo::set_defaults);
+    // Of a flag given twice the last counts, as in hrp.
+    let command = Cli::command().args_override_self(true).mut_subcommand("demo", demo::set_defaults);
     let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     // `pummel boom --version` says `pummel boom 0.1.0`, as it is typed, rather than `pummel-boom`.
     names.into_iter().fold(command, |command, name| {

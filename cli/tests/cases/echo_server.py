@@ -52,4 +52,7 @@ class H(http.server.BaseHTTPRequestHandler):
 class S(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True; request_queue_size = 1024; allow_reuse_address = True
 if __name__ == '__main__':
-    S(('127.0.0.1', int(sys.argv[1])), H).serve_forever()
+    server = S(('127.0.0.1', 0), H)
+    # A port of its own choice: one that was free a moment ago may be another test's by now.
+    print(server.server_address[1], flush=True)
+    server.serve_forever()

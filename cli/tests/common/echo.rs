@@ -2,44 +2,31 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::TcpStream,
     process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
-/// The server listens within this time or its test fails.
-const START_LIMIT: Duration = Duration::from_secs(30);
-
-/// `cases/echo_server.py` on a free port; ended when dropped.
+/// `cases/echo_server.py` on a port of its own; ended when dropped.
 pub(crate) struct Echo {
     child: Child,
     port: u16,
 }
 
 impl Echo {
-    /// Starts one and waits until it listens.
+    /// Starts one, which says its port once it listens.
     pub(crate) fn start() -> Self {
-        let port = super::load::closed_port();
-        let child = Command::new("python3")
+        let mut child = Command::new("python3")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/echo_server.py"))
-            .arg(port.to_string())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
             .spawn()
             .expect("python3 is installed");
-        let mut echo = Self { child, port };
-        let since = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if echo.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-                let said =
-                    echo.child.stderr.take().map(|stderr| BufReader::new(stderr).lines().map_while(Result::ok).last());
-                panic!("the echo server ended: {said:?}");
-            }
-            assert!(since.elapsed() < START_LIMIT, "the echo server listens");
-            thread::sleep(Duration::from_millis(20));
-        }
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("its stdout is piped");
+        let read = BufReader::new(stdout).read_line(&mut line);
+        let port = read.ok().and_then(|_| line.trim().parse().ok());
+        let mut echo = Self { child, port: port.unwrap_or_default() };
+        assert!(echo.port != 0, "the echo server ended: {:?}", echo.child.wait());
         echo
     }
 

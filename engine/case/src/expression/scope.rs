@@ -107,12 +107,6 @@ impl Scope {
         Some(Expr::Variable(Variable::Kept { slot: *slot, fallback: below.map(Arc::new), missing: missing(name) }))
     }
 
-    /// A variable of the environment, for functions: the project's above the process's (hrp spec 5.2, section 8).
-    #[allow(dead_code)] // The functions that read it come with the expressions that call them.
-    pub(crate) fn environment(&self, name: &str) -> Option<String> {
-        self.project.environment(name)
-    }
-
     /// Takes bytes off what a case may grow by; false where nothing is left.
     pub(crate) fn spend(&self, bytes: usize) -> bool {
         let left = self.budget.0.get();
