@@ -67,7 +67,7 @@ pub use request::{Origin, RenderedRequest};
 pub use response::{Headers, ResponseView};
 pub use session::Session;
 pub use step::{
-    BrokenStep, EnterStep, LeaveStep, Needs, RendezvousStep, Repeat, RequestStep, Step, ThinkTimeStep, TransactionEdge,
-    TransactionStep,
+    BrokenStep, EnterStep, EvaluateStep, LeaveStep, Needs, RendezvousStep, Repeat, RequestStep, Step, ThinkTimeStep,
+    TransactionEdge, TransactionStep,
 };
 pub use think::ThinkTime;

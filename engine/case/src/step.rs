@@ -22,6 +22,8 @@ pub enum Step {
     ThinkTime(ThinkTimeStep),
     /// Waits for other users.
     Rendezvous(RendezvousStep),
+    /// Evaluates variables of the config anew, for this iteration.
+    Evaluate(Box<EvaluateStep>),
     /// A referenced case begins; what follows up to its [`Step::Leave`] is that case's.
     Enter(Box<EnterStep>),
     /// A referenced case ends.
@@ -67,6 +69,22 @@ pub struct RendezvousStep {
     pub percent: f64,
     /// The longest gap between two arrivals; 5 s where none above 0 is given.
     pub timeout: Duration,
+}
+
+/// The begin of an iteration whose config asks for variables of its own (`variables_scope: iteration`, hrp spec 21 number 21).
+#[derive(Debug, Clone)]
+pub struct EvaluateStep {
+    pub(crate) operations: Box<[Operation]>,
+}
+
+impl EvaluateStep {
+    /// Evaluates them, up to the next wait.
+    ///
+    /// # Errors
+    /// A function that failed.
+    pub fn evaluate(&self, session: &mut Session, progress: &mut Progress) -> Result<Prepared, StepError> {
+        operation::run(&self.operations, 0, session, progress)
+    }
 }
 
 /// The begin of a referenced case (hrp spec 7.11, 12.2).

@@ -262,8 +262,11 @@ proptest! {
     fn references_are_well_formed(
         steps in prop::collection::vec(steps(), 1..6),
         setup in prop::option::of(prop::collection::vec(steps(), 1..3)),
+        recurs in any::<bool>(),
     ) {
-        let config = serde_json::json!({"variables": {"a": "A", "b": "B"}, "setup_case": setup, "parameters": {"p-a": [[1, 2]]}});
+        let variables = serde_json::json!({"a": "A", "b": "B${max(1, 2)}", "c": "${random_int(9)}$b"});
+        let config = serde_json::json!({"variables": variables, "variables_scope": if recurs { "iteration" } else { "run" },
+            "setup_case": setup, "parameters": {"p-a": [[1, 2]]}});
         let case = serde_json::json!({"config": config, "teststeps": steps});
         check::case_json(case.to_string().as_bytes());
     }

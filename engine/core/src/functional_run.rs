@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::SystemTime};
 
-use pummel_case::{Case, EnterStep, Journal, Step, StepError, TransactionEdge};
+use pummel_case::{Case, Journal, Prepared, Progress, Session, Step, StepError, TransactionEdge};
 use pummel_ring::now_ns;
 
 use crate::{
@@ -169,11 +169,14 @@ impl<'a> CaseRun<'_, 'a> {
                     self.step_over(record)
                 }
                 (Step::Enter(step), _) => {
-                    let ended = self.enter(step).await;
+                    let ended = self.prepare(&step.name, |session, progress| step.enter(session, progress)).await;
                     if ended == Ended::Failed {
                         at = behind_leave(steps, at);
                     }
                     ended
+                }
+                (Step::Evaluate(step), _) => {
+                    self.prepare("config.variables", |session, progress| step.evaluate(session, progress)).await
                 }
                 (Step::Leave(step), _) => {
                     step.leave(self.user.session(self.program.case));
@@ -227,11 +230,15 @@ impl<'a> CaseRun<'_, 'a> {
         }
     }
 
-    /// Begins a referenced case. Only a failure to do so is told of: its steps speak for themselves.
-    async fn enter(&mut self, step: &EnterStep) -> Ended {
-        let record = record(step.name.to_string(), "testcase");
+    /// Does what has to be done before the next step. Only a failure to do so is told of: steps speak for themselves.
+    async fn prepare(
+        &mut self,
+        name: &str,
+        run: impl Fn(&mut Session, &mut Progress) -> Result<Prepared, StepError>,
+    ) -> Ended {
+        let record = record(name.to_owned(), "testcase");
         let began_ns = now_ns();
-        let failure = match self.user.hand_in(self.program.case, step).await {
+        let failure = match self.user.prepare(self.program.case, run).await {
             Ok(Ended::Cut) => self.cut_failure(),
             Ok(_) => return Ended::Passed,
             Err(error) => StepFailure::from(&error),

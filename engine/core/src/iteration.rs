@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use pummel_case::{EnterStep, Prepared, Progress, RendezvousStep, Repeat, Step, StepError, TransactionEdge, Wait};
+use pummel_case::{
+    EnterStep, EvaluateStep, Prepared, Progress, RendezvousStep, Repeat, Session, Step, StepError, TransactionEdge,
+    Wait,
+};
 use pummel_ring::now_ns;
 use pummel_stats::{Exchanges, RowId};
 
@@ -116,6 +119,7 @@ impl<'a> User<'a> {
                     self.pause_from(self.now_ns, pause).await
                 }
                 (Step::Rendezvous(step), _) if part == Part::Load => self.meet(case, step).await,
+                (Step::Evaluate(step), _) => self.evaluate(program, part, step).await,
                 (Step::Enter(step), _) => self.enter(program, part, step).await,
                 (Step::Leave(step), _) => {
                     step.leave(self.session(case));
@@ -214,7 +218,7 @@ impl<'a> User<'a> {
     /// Begins a referenced case.
     async fn enter(&mut self, program: &Program, part: Part, step: &EnterStep) -> Ended {
         self.entered.push(Entered { index: step.index, start_ns: self.now_ns });
-        match self.hand_in(program.case, step).await {
+        match self.prepare(program.case, |session, progress| step.enter(session, progress)).await {
             Ok(ended) => ended,
             Err(error) => {
                 if part == Part::Load {
@@ -226,10 +230,27 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Evaluates what the calling step hands to a referenced case.
-    pub(crate) async fn hand_in(&mut self, case: usize, step: &EnterStep) -> Result<Ended, StepError> {
+    /// Evaluates the variables of this iteration.
+    async fn evaluate(&mut self, program: &Program, part: Part, step: &EvaluateStep) -> Ended {
+        match self.prepare(program.case, |session, progress| step.evaluate(session, progress)).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                if let (Part::Load, Some(row)) = (part, program.action_row) {
+                    self.shard.recorder.borrow_mut().count_error(row, Kind::from(error.kind).label(), &error.message);
+                }
+                Ended::Failed
+            }
+        }
+    }
+
+    /// Does what has to be done before the next step, with the waits it asks for.
+    pub(crate) async fn prepare(
+        &mut self,
+        case: usize,
+        run: impl Fn(&mut Session, &mut Progress) -> Result<Prepared, StepError>,
+    ) -> Result<Ended, StepError> {
         let mut progress = Progress::default();
-        while let Prepared::Wait(wait) = step.enter(self.session(case), &mut progress)? {
+        while let Prepared::Wait(wait) = run(self.session(case), &mut progress)? {
             if self.wait_for(wait).await == Ended::Cut {
                 return Ok(Ended::Cut);
             }

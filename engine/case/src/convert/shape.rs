@@ -34,7 +34,7 @@ pub(super) type Field = (&'static str, Shape);
 /// A case file.
 pub(super) static CASE: [Field; 2] = [("config", Shape::Map(&CONFIG)), ("teststeps", Shape::Steps)];
 
-static CONFIG: [Field; 19] = [
+static CONFIG: [Field; 20] = [
     ("name", Shape::Text),
     ("verify", Shape::Switch),
     ("base_url", Shape::Text),
@@ -51,6 +51,7 @@ static CONFIG: [Field; 19] = [
     ("weight", Shape::Any),
     ("path", Shape::Text),
     ("setup_case", Shape::Any),
+    ("variables_scope", Shape::Text),
     ("plugin", Shape::Any),
     ("ios", Shape::Any),
     ("android", Shape::Any),

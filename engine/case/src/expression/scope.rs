@@ -20,6 +20,8 @@ const MAX_FOLDED_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) struct Scope {
     /// Config variables, environs and `base_url`, already merged and evaluated: they never change (hrp spec 7.3).
     pub(crate) config: Arc<BTreeMap<Box<str>, Arc<Value>>>,
+    /// The same, evaluated anew for each iteration (`variables_scope: iteration`).
+    pub(crate) recurring: Arc<HashMap<Box<str>, Variable>>,
     /// What a calling testcase step hands in, above the config of the case it refers to: constants and variables.
     pub(crate) outer: Arc<HashMap<Box<str>, Expr>>,
     /// Columns of the parameters.
@@ -101,10 +103,16 @@ impl Scope {
     pub(crate) fn resolve_below_step(&self, name: &str) -> Option<Expr> {
         let below = match self.parameters.get(name) {
             Some(parameter) => Some(Expr::Variable(parameter.clone())),
-            None => self.outer.get(name).cloned().or_else(|| self.config.get(name).cloned().map(Expr::Const)),
+            None => self.outer.get(name).cloned().or_else(|| self.resolve_config(name)),
         };
         let Some(slot) = self.extracted.get(name) else { return below };
         Some(Expr::Variable(Variable::Kept { slot: *slot, fallback: below.map(Arc::new), missing: missing(name) }))
+    }
+
+    /// What the config says of a name.
+    pub(crate) fn resolve_config(&self, name: &str) -> Option<Expr> {
+        let recurring = self.recurring.get(name).cloned().map(Expr::Variable);
+        recurring.or_else(|| self.config.get(name).cloned().map(Expr::Const))
     }
 
     /// Takes bytes off what a case may grow by; false where nothing is left.
@@ -130,7 +138,8 @@ impl Scope {
     /// Every name that can be seen, for "did you mean".
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let of_session = self.extracted.keys().chain(self.parameters.keys());
-        self.step.keys().chain(of_session).chain(self.outer.keys()).chain(self.config.keys()).map(|name| &**name)
+        let of_config = self.recurring.keys().chain(self.config.keys());
+        self.step.keys().chain(of_session).chain(self.outer.keys()).chain(of_config).map(|name| &**name)
     }
 }
 

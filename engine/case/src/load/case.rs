@@ -4,7 +4,7 @@ use std::{collections::HashMap, mem, path::Path, sync::Arc};
 
 use super::{
     assembly::{Assembly, Level},
-    config::Config,
+    config::{Config, Recurring},
     context::Context,
     fields::{list, Fields},
     parameters::read_parameters,
@@ -18,8 +18,9 @@ use crate::{
     document::{Node, NodeKind, Place},
     expression::{Expr, Scope},
     project::Project,
+    step::EvaluateStep,
     think::ThinkTime,
-    Case,
+    Case, Step,
 };
 
 /// What is known while the steps of one case are compiled one after the other. A referenced case has a builder of its own, which
@@ -62,6 +63,7 @@ impl<'a> CaseBuilder<'a> {
     pub(crate) fn session_value(&self, name: &str) -> Option<Expr> {
         let mut scope = self.scope.clone();
         scope.config = Arc::default();
+        scope.recurring = Arc::default();
         scope.resolve_below_step(name)
     }
 }
@@ -81,7 +83,13 @@ pub(crate) struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     /// Reads the config and finds the steps; none where that is wrong.
-    pub(crate) fn read(root: &'a Node, context: &Context<'_>, base: &Scope, report: &mut Report) -> Option<Self> {
+    pub(crate) fn read(
+        root: &'a Node,
+        context: &Context<'_>,
+        base: &Scope,
+        run_itself: bool,
+        report: &mut Report,
+    ) -> Option<Self> {
         let errors_before = report.errors.len();
         if root.is_null() {
             let error = report.error(root.place, code::INVALID_CASE, "invalid case format: there is nothing in it");
@@ -102,7 +110,7 @@ impl<'a> Opened<'a> {
         };
         fields.warn_unknown(&KEYS, "a test case", report);
         warn_uncalled(root, report);
-        let config = Config::read(fields.get("config"), context.options, base, report);
+        let config = Config::read(fields.get("config"), context.options, base, run_itself, report);
         let Some(steps) = fields.get("teststeps") else {
             let error = report.error(
                 Place { len: 0, ..root.place },
@@ -133,7 +141,7 @@ pub(crate) fn compile_case(
     report: &mut Report,
 ) -> Option<Case> {
     let base = Scope { project: project.clone(), ..Scope::default() };
-    let mut opened = Opened::read(root, context, &base, report)?;
+    let mut opened = Opened::read(root, context, &base, true, report)?;
     let name = opened.name(path);
     let Opened { mut config, steps, step_nodes } = opened;
     let (parameters, columns) = read_parameters(&config, report);
@@ -142,8 +150,17 @@ pub(crate) fn compile_case(
         config.scope.broken.extend(names.filter(|name| !columns.contains_key(*name)).map(Box::from));
     }
     let mut assembly = Assembly::new(path);
+    let Recurring { operations, kept_slots, step_slots: first_slots } = mem::take(&mut config.recurring);
+    let evaluate =
+        (!operations.is_empty()).then(|| Step::Evaluate(Box::new(EvaluateStep { operations: operations.into() })));
+    assembly.slots = kept_slots;
+    assembly.steps.extend(evaluate.clone());
     let setup_slots = compile_setup(&mut config, &mut assembly, context, report);
-    let setup = mem::take(&mut assembly.steps);
+    let mut setup = mem::take(&mut assembly.steps);
+    if setup.iter().all(|step| matches!(step, Step::Evaluate(_))) {
+        setup.clear();
+    }
+    assembly.steps.extend(evaluate);
     let lasting_slots = assembly.slots;
     config.scope.parameters = Arc::new(columns);
 
@@ -174,7 +191,7 @@ pub(crate) fn compile_case(
         config_variables: scope.config,
         kept_slots: assembly.slots,
         lasting_slots,
-        step_slots: step_slots.max(setup_slots),
+        step_slots: step_slots.max(setup_slots).max(first_slots),
         steps: assembly.steps,
     })
 }

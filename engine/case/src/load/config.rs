@@ -15,18 +15,20 @@ use super::{
 };
 use crate::{
     document::{Key, Node},
-    expression::{compile_text, compile_value, sole_variable, CompileErrorKind, Scan, Scope},
+    expression::{compile_text, compile_value, sole_variable, CompileErrorKind, Scan, Scope, Variable},
+    operation::{Operation, SlotPlace},
     value::Value,
 };
 
 /// Keys that mean something here or to another engine that reads the same files.
-pub(crate) const KEYS: [&str; 24] = [
+pub(crate) const KEYS: [&str; 25] = [
     "name",
     "verify",
     "base_url",
     "headers",
     "environs",
     "variables",
+    "variables_scope",
     "parameters",
     "parameters_setting",
     "setup_case",
@@ -81,8 +83,19 @@ pub(crate) struct Config<'a> {
     pub(crate) exports: Vec<&'a str>,
     /// Keys that only the case that is run itself can have, not one it refers to.
     pub(crate) own: OwnKeys<'a>,
+    /// What evaluates the variables that are to have a value of their own in each iteration.
+    pub(crate) recurring: Recurring,
     /// The lowest layer of names, for every step.
     pub(crate) scope: Scope,
+}
+
+/// Work at the begin of each iteration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recurring {
+    pub(crate) operations: Vec<Operation>,
+    /// How many variables it sets: the first of those kept.
+    pub(crate) kept_slots: usize,
+    pub(crate) step_slots: usize,
 }
 
 /// What is said once for a whole run of a case.
@@ -91,6 +104,7 @@ pub(crate) struct OwnKeys<'a> {
     pub(crate) parameters: Option<(&'a Key, &'a Node)>,
     pub(crate) parameters_setting: Option<(&'a Key, &'a Node)>,
     pub(crate) setup_case: Option<(&'a Key, &'a Node)>,
+    pub(crate) variables_scope: Option<(&'a Key, &'a Node)>,
     pub(crate) case_timeout: Option<(&'a Key, &'a Node)>,
 }
 
@@ -98,7 +112,9 @@ impl OwnKeys<'_> {
     /// One warning for each that asks for something where it cannot have it.
     pub(crate) fn warn_ignored(&self, report: &mut Report) {
         for (key, node) in
-            [self.parameters, self.parameters_setting, self.setup_case, self.case_timeout].into_iter().flatten()
+            [self.parameters, self.parameters_setting, self.setup_case, self.variables_scope, self.case_timeout]
+                .into_iter()
+                .flatten()
         {
             if !asks_nothing(node, 0) {
                 let message = format!("config.{} is ignored here: it counts in the case that is run itself", key.text);
@@ -110,19 +126,45 @@ impl OwnKeys<'_> {
 
 impl<'a> Config<'a> {
     /// Reads the config; mistakes go to the report. `base` holds what does not come from the file: the project, and what is left
-    /// of the budget.
-    pub(crate) fn read(node: Option<&'a Node>, options: &LoadOptions, base: &Scope, report: &mut Report) -> Self {
+    /// of the budget. Only the case that is `run_itself`, and is not referred to, can have variables that recur.
+    pub(crate) fn read(
+        node: Option<&'a Node>,
+        options: &LoadOptions,
+        base: &Scope,
+        run_itself: bool,
+        report: &mut Report,
+    ) -> Self {
         let mut config = Config { scope: base.clone(), ..Config::default() };
         let fields = node.and_then(|node| Fields::of(node, "config", report));
         if let Some(fields) = &fields {
             fields.warn_unknown(&KEYS, "config", report);
             config.read_settings(fields, report);
         }
-        config.scope.config = Arc::new(variables(fields.as_ref(), options, base, report));
+        let recur = run_itself && config.recurs(report);
+        let evaluated = variables(fields.as_ref(), options, base, recur.then_some(&mut config.recurring), report);
+        config.scope.config = evaluated.config;
+        config.scope.recurring = evaluated.recurring;
         if let Some(name) = fields.and_then(|fields| fields.get("name")) {
             config.name = case_name(name, &config.scope, report);
         }
         config
+    }
+
+    /// Whether variables have a value of their own in each iteration.
+    fn recurs(&self, report: &mut Report) -> bool {
+        let Some((_, node)) = self.own.variables_scope else { return false };
+        match text(node, "config.variables_scope", report) {
+            None | Some("" | "run") => false,
+            Some("iteration") => true,
+            Some(other) => {
+                let error =
+                    report.error(node.place, code::INVALID_CASE, format!("unknown variables_scope \"{other}\""));
+                error.help = Some(
+                    "run evaluates config.variables once, as hrp does; iteration does so for each iteration".into(),
+                );
+                false
+            }
+        }
     }
 
     fn read_settings(&mut self, fields: &Fields<'a>, report: &mut Report) {
@@ -140,6 +182,7 @@ impl<'a> Config<'a> {
             parameters: fields.entry("parameters"),
             parameters_setting: fields.entry("parameters_setting"),
             setup_case: fields.entry("setup_case"),
+            variables_scope: fields.entry("variables_scope"),
             case_timeout: fields.entry("case_timeout"),
         };
         if let Some(node) = fields.get("case_timeout") {
@@ -180,13 +223,15 @@ struct Layered<'a> {
     declared_text: bool,
 }
 
-/// Config variables under `base_url` under environs, all evaluated once; the project's `.env` and options stand above them and are plain data.
+/// Config variables under `base_url` under environs, all evaluated once; the project's `.env` and options stand above them and are
+/// plain data. What holds a call, or needs what does, recurs where that is asked for.
 fn variables(
     fields: Option<&Fields<'_>>,
     options: &LoadOptions,
     base: &Scope,
+    mut recurring: Option<&mut Recurring>,
     report: &mut Report,
-) -> BTreeMap<Box<str>, Arc<Value>> {
+) -> Scope {
     let base_url = options.base_url.iter().map(|url| ("base_url", url.as_str()));
     // Those of the options stand in the project's environment too, above its `.env`.
     let environment = base.project.environment.clone();
@@ -194,7 +239,8 @@ fn variables(
     // An empty base_url hides none (hrp spec section 2).
     let given = variables.chain(base_url).filter(|(name, value)| *name != "base_url" || !value.is_empty());
     let given = given.map(|(name, value)| (Box::from(name), Arc::new(Value::text(value)))).collect();
-    let mut scope = Scope { config: Arc::new(given), ..base.clone() };
+    let base = if recurring.is_some() { base.of_step() } else { base.clone() };
+    let mut scope = Scope { config: Arc::new(given), ..base };
     let mut layers = fields.map(|fields| layers(fields, report)).unwrap_or_default();
     layers.retain(|name, _| !scope.config.contains_key(*name));
     let definitions: Vec<_> = layers.values().map(|layered| layered.definition).collect();
@@ -210,6 +256,13 @@ fn variables(
             Ok(value) => {
                 if let Some(value) = value.as_const() {
                     Arc::make_mut(&mut scope.config).insert(name.into(), value.clone());
+                } else if let Some(recurring) = &mut recurring {
+                    let slot = recurring.kept_slots;
+                    recurring.kept_slots += 1;
+                    scope.work(|work| work.push(Operation::Set { slot: SlotPlace::Kept(slot), value }));
+                    let missing = Arc::from(format!("variable {name} not found: no iteration has begun"));
+                    let variable = Variable::Kept { slot, fallback: None, missing };
+                    Arc::make_mut(&mut scope.recurring).insert(name.into(), variable);
                 }
             }
             Err(error) => {
@@ -220,7 +273,11 @@ fn variables(
             }
         }
     }
-    Arc::unwrap_or_clone(scope.config)
+    if let Some(recurring) = recurring {
+        recurring.operations = scope.take_operations();
+        recurring.step_slots = scope.work(|work| work.slots());
+    }
+    scope
 }
 
 /// What the file defines, the highest layer of each name.

@@ -29,7 +29,7 @@ pub(crate) fn compile_setup(
     let Some(extracted) = compile(node, config, assembly, context, report) else { return 0 };
     let mut outer = HashMap::new();
     for (name, slot) in extracted.names {
-        let fallback = config.scope.config.get(&name).cloned().map(|value| Arc::new(Expr::Const(value)));
+        let fallback = config.scope.resolve_config(&name).map(Arc::new);
         let missing = Arc::from(format!("variable {name} not found: the setup case has not extracted it"));
         outer.insert(name, Expr::Variable(Variable::Kept { slot, fallback, missing }));
     }
@@ -86,11 +86,12 @@ fn inline(
     report: &mut Report,
 ) -> Option<Extracted> {
     let base = Scope { project, budget: around.scope.budget.clone(), ..Scope::default() };
-    let mut opened = Opened::read(root, context, &base, report)?;
+    let mut opened = Opened::read(root, context, &base, false, report)?;
     refuse_parameters(&opened.config, report);
     opened.config.own.parameters = None;
     opened.config.own.warn_ignored(report);
-    let handed_in = around.scope.config.iter().map(|(name, value)| (name.clone(), Expr::Const(value.clone())));
+    let names = around.scope.config.keys().chain(around.scope.recurring.keys());
+    let handed_in = names.filter_map(|name| Some((name.clone(), around.scope.resolve_config(name)?)));
     opened.config.scope.outer = Arc::new(handed_in.collect());
     let level = Level {
         timeout: opened.config.request_timeout,

@@ -88,7 +88,7 @@ fn inline(
     report: &mut Report,
 ) -> Option<()> {
     let base = Scope { project, budget: builder.scope.budget.clone(), ..Scope::default() };
-    let mut opened = Opened::read(root, builder.context, &base, report)?;
+    let mut opened = Opened::read(root, builder.context, &base, false, report)?;
     opened.config.own.warn_ignored(report);
     let callee_name = opened.name(path.unwrap_or(Path::new("")));
     let level = inner_level(caller.name, &opened.config, builder);
@@ -156,7 +156,7 @@ fn hand_in(
             value = Expr::Variable(Variable::Kept { slot, fallback: None, missing });
         } else if let Expr::Variable(Variable::Kept { fallback: fallback @ None, .. }) = &mut value {
             // What the caller has not extracted it does not hand in.
-            *fallback = callee.scope.config.get(name).map(|value| Arc::new(Expr::Const(value.clone())));
+            *fallback = callee.scope.resolve_config(name).map(Arc::new);
         }
         outer.insert(name.into(), value);
     }

@@ -47,6 +47,10 @@ fn walk(case: &Case, steps: &[Step], session: &mut Session) -> Vec<String> {
             Step::Rendezvous(rendezvous) => {
                 records.push(format!("rendezvous {} {}", rendezvous.index, rendezvous.step_name));
             }
+            Step::Evaluate(evaluate) => {
+                let _ = evaluate.evaluate(session, &mut Progress::default()).expect("its functions succeed");
+                records.push("evaluate".to_owned());
+            }
             Step::Enter(enter) => {
                 assert_eq!(*enter.name, *case.reference_names()[enter.index]);
                 let mut progress = Progress::default();
