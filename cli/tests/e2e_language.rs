@@ -4,6 +4,8 @@
 //! Every step of a case passes. In `failing/` every step fails, with the text of the first line (`# fails: TEXT`); the cases of
 //! `refused/` are not run, and their first line says the exit codes and the text (`# run CODE, boom CODE: TEXT`).
 
+#[path = "common/copied.rs"]
+mod copied;
 #[path = "common/echo.rs"]
 mod echo;
 #[path = "common/load.rs"]
@@ -11,15 +13,13 @@ mod load;
 
 use std::{fs, path::Path, process::Command};
 
+use copied::copy_to_server;
 use echo::Echo;
 use load::{binary, start_as, Folder, Run};
 use serde_json::Value;
 
 /// The cases, with what they read and call.
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/language");
-
-/// Where the cases expect their server.
-const ORIGIN: &str = "127.0.0.1:18999";
 
 /// A copy of the cases that goes to a server of its own.
 struct Copy {
@@ -32,7 +32,7 @@ impl Copy {
     fn new() -> Self {
         let echo = Echo::start();
         let folder = Folder::new();
-        copy(Path::new(CASES), folder.path(), echo.url().trim_start_matches("http://"));
+        copy_to_server(Path::new(CASES), folder.path(), echo.url().trim_start_matches("http://"));
         Self { folder, _echo: echo }
     }
 
@@ -56,20 +56,6 @@ impl Copy {
         }
         cases.sort();
         cases
-    }
-}
-
-fn copy(from: &Path, to: &Path, origin: &str) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("the cases") {
-        let entry = entry.expect("an entry");
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &target, origin);
-        } else {
-            let text = fs::read_to_string(&path).expect("text");
-            fs::write(&target, text.replace(ORIGIN, origin)).expect("a file");
-        }
     }
 }
 

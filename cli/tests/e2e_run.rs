@@ -4,6 +4,8 @@
 //! The samples are those of the specification, byte for byte. A test runs a copy of them in which the server's address is the
 //! one of its own server.
 
+#[path = "common/copied.rs"]
+mod copied;
 #[path = "common/echo.rs"]
 mod echo;
 #[path = "common/load.rs"]
@@ -15,15 +17,13 @@ use std::{
     process::Command,
 };
 
+use copied::copy_to_server;
 use echo::Echo;
 use load::{binary, closed_port, start_as, Folder, Run};
 use serde_json::Value;
 
 /// The samples with what is expected of each.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples");
-
-/// Where the samples expect their server.
-const SAMPLE_ORIGIN: &str = "127.0.0.1:18999";
 
 /// A copy of the samples that goes to a server of its own.
 struct Project {
@@ -35,7 +35,7 @@ impl Project {
     fn new() -> Self {
         let echo = Echo::start();
         let folder = Folder::new();
-        copy(Path::new(SAMPLES), folder.path(), echo.url().trim_start_matches("http://"));
+        copy_to_server(Path::new(SAMPLES), folder.path(), echo.url().trim_start_matches("http://"));
         Self { folder, echo }
     }
 
@@ -56,20 +56,6 @@ impl Project {
         let mut folders: Vec<_> = results.map(|entry| entry.expect("an entry").path()).collect();
         assert_eq!(folders.len(), 1, "{folders:?}");
         folders.remove(0)
-    }
-}
-
-fn copy(from: &Path, to: &Path, origin: &str) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("the samples") {
-        let entry = entry.expect("an entry");
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &target, origin);
-        } else {
-            let text = fs::read_to_string(&path).expect("text");
-            fs::write(&target, text.replace(SAMPLE_ORIGIN, origin)).expect("a file");
-        }
     }
 }
 
