@@ -1,15 +1,18 @@
 //! Each sample case, broken as people break cases: a slip in a key, a name, a bracket, an indentation, a type, a path. The first
 //! line of what is said, its place and the exit code are what tells them what to mend.
 
+#[path = "common/copied.rs"]
+mod copied;
 #[path = "common/load.rs"]
 mod load;
 
 use std::{fs, path::Path, process::Command};
 
+use copied::{copy_to_server, ORIGIN};
 use load::{binary, Folder};
 
 /// The sample cases, with what they refer to.
-const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples");
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/case/tests/cases");
 
 /// A text of the file, what stands there instead, the exit code of `boom`, and the first error, or warning where there is none.
 type Slip = (&'static str, &'static str, i32, &'static str);
@@ -189,19 +192,6 @@ const SLIPS: [(&str, [Slip; 3]); 21] = [
 /// The samples that are said to be odd before anything is broken in them.
 const ODD: [(&str, &str); 1] = [("08_extract.yml", "\"content.z\" is used as text")];
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("the samples") {
-        let entry = entry.expect("a sample");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("its type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
-    }
-}
-
 /// What `boom` says of a sample: its exit code, errors, warnings. Where it starts, every request is refused.
 fn said(folder: &Folder, file: &str) -> (i32, Vec<String>, Vec<String>) {
     let output = Command::new(binary())
@@ -220,7 +210,7 @@ fn said(folder: &Folder, file: &str) -> (i32, Vec<String>, Vec<String>) {
 #[test]
 fn each_slip_is_named_with_its_place() {
     let folder = Folder::new();
-    copy(Path::new(SAMPLES), folder.path());
+    copy_to_server(Path::new(SAMPLES), folder.path(), ORIGIN);
     let mut wrong = Vec::new();
     for (file, slips) in SLIPS {
         let whole = fs::read_to_string(folder.path().join(file)).expect("a sample");
@@ -242,7 +232,7 @@ fn each_slip_is_named_with_its_place() {
 #[test]
 fn what_follows_from_a_mistake_is_not_another() {
     let folder = Folder::new();
-    copy(Path::new(SAMPLES), folder.path());
+    copy_to_server(Path::new(SAMPLES), folder.path(), ORIGIN);
     for (file, text, slip) in [
         ("05_expressions.yml", "${max($a, $c)}", "${max($a)}"),
         ("07_precedence.yml", "variables: {x: step", "variables: {x: $z"),

@@ -23,7 +23,7 @@ fn once(echo: &Echo, path: &str, more: &[&str]) -> Run {
     let origin = format!("origin={base_url}");
     let mut arguments = vec!["boom", path, "--spawn-count", "1", "--loop-count", "1", "-e", &origin];
     // A case with a path in its base URL builds it from the origin.
-    if !path.ends_with("12_urls.yml") {
+    if !path.ends_with("plain/12_urls.yml") {
         arguments.extend(["--base-url", &base_url]);
     }
     arguments.extend(more);
@@ -69,10 +69,10 @@ fn samples_whose_every_step_passes() {
         ("01_minimal.yml", &[("request-GET", "get")]),
         ("02_minimal.json", &[("request-POST", "post")]),
         ("03_validators_pass.yml", &[("request-GET", "all")]),
-        ("05_expressions.yml", &[("request-GET", "tokens")]),
-        ("07_precedence.yml", &[("request-GET", "one"), ("request-GET", "two")]),
+        ("plain/05_expressions.yml", &[("request-GET", "tokens")]),
+        ("plain/07_precedence.yml", &[("request-GET", "one"), ("request-GET", "two")]),
         (
-            "08_extract.yml",
+            "plain/08_extract.yml",
             &[
                 ("request-GET", "json"),
                 ("request-GET", "regex"),
@@ -80,9 +80,9 @@ fn samples_whose_every_step_passes() {
                 ("request-GET", "next step sees it"),
             ],
         ),
-        ("11_headers_cookies.yml", &[("request-get", "merge"), ("request-GET", "set")]),
+        ("plain/11_headers_cookies.yml", &[("request-get", "merge"), ("request-GET", "set")]),
         (
-            "12_urls.yml",
+            "plain/12_urls.yml",
             &[
                 ("request-GET", "no query"),
                 ("request-GET", "file"),
@@ -108,7 +108,7 @@ fn samples_whose_every_step_passes() {
 fn assertions_that_differ_from_hrp() {
     let echo = Echo::start();
     let folder = Folder::new();
-    let file = fs::read_to_string(format!("{SAMPLES}04_validators_differ.yml")).expect("the sample");
+    let file = fs::read_to_string(format!("{SAMPLES}plain/04_validators_differ.yml")).expect("the sample");
     let steps: Vec<&str> = file.lines().filter(|line| line.starts_with("- ")).collect();
     assert_eq!(steps.len(), 9);
     let mut failed = Vec::new();

@@ -23,7 +23,7 @@ use load::{binary, closed_port, start_as, Folder, Run};
 use serde_json::Value;
 
 /// The samples with what is expected of each.
-const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples");
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/case/tests/cases");
 
 /// A copy of the samples that goes to a server of its own.
 struct Project {

@@ -1,9 +1,11 @@
 //! A folder of cases, copied so that it goes to a server of the test's own.
 
+#![allow(dead_code)] // Each test file uses its part.
+
 use std::{fs, path::Path};
 
 /// Where the cases in the tree expect their server.
-const ORIGIN: &str = "127.0.0.1:18999";
+pub(crate) const ORIGIN: &str = "127.0.0.1:18999";
 
 /// Copies a folder with all below it; in the copy the server's address is `origin`, as `host:port`.
 pub(crate) fn copy_to_server(from: &Path, to: &Path, origin: &str) {
