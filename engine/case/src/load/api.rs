@@ -1,9 +1,10 @@
 //! Steps that take their request from an API (hrp spec 12.1).
 
-use std::collections::HashSet;
+use std::{collections::HashSet, rc::Rc};
 
 use super::{
     case::CaseBuilder,
+    context::Reference,
     fields::{list, map, Fields},
     report::{code, Report},
     request::compile_request,
@@ -29,15 +30,8 @@ pub(crate) fn compile_api(
     builder: &mut CaseBuilder<'_>,
     report: &mut Report,
 ) -> Option<Step> {
-    let reference;
-    let root = match &node.kind {
-        NodeKind::Scalar(scalar) => {
-            let project = builder.scope.project.clone();
-            reference = builder.context.reference(&scalar.text, &project.reference_folders(), node.place, report)?;
-            reference.tree(report)?
-        }
-        NodeKind::Map(_) | NodeKind::List(_) => node,
-    };
+    let mut reference = None;
+    let root = tree(node, &mut reference, builder, report)?;
     let api = Fields::of(root, "an API", report)?;
     api.warn_unknown(&KEYS, "an API", report);
     warn_uncalled(root, report);
@@ -52,17 +46,23 @@ pub(crate) fn compile_api(
 
 /// The name of the API a step refers to, which was compiled before.
 pub(crate) fn api_name(node: &Node, builder: &CaseBuilder<'_>, report: &mut Report) -> Option<String> {
-    let reference;
-    let root = match &node.kind {
-        NodeKind::Scalar(scalar) => {
-            let project = builder.scope.project.clone();
-            reference = builder.context.reference(&scalar.text, &project.reference_folders(), node.place, report)?;
-            reference.tree(report)?
-        }
-        NodeKind::Map(_) | NodeKind::List(_) => node,
-    };
+    let mut reference = None;
+    let root = tree(node, &mut reference, builder, report)?;
     let api = Fields::of(root, "an API", report)?;
     text_of(api.get("name")?).map(str::to_owned)
+}
+
+/// The API as written: in the file a path names, which is kept in `reference`, or where it stands.
+fn tree<'n>(
+    node: &'n Node,
+    reference: &'n mut Option<Rc<Reference>>,
+    builder: &CaseBuilder<'_>,
+    report: &mut Report,
+) -> Option<&'n Node> {
+    let NodeKind::Scalar(scalar) = &node.kind else { return Some(node) };
+    let folders = builder.scope.project.reference_folders();
+    let found = builder.context.reference(&scalar.text, &folders, node.place, report)?;
+    reference.insert(found).tree(report)
 }
 
 /// The step's keys over the API's.
