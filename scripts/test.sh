@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 start=$SECONDS
 need_build_tools
 need nginx:nginx-light ip:iproute2 curl:curl python3:python3 ps:procps setpriv:util-linux chromium:chromium
+need openssl:openssl nghttpd:nghttp2-server h2load:nghttp2-client tinyproxy:tinyproxy squid:squid
 cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
     stage "Installing rustfmt and clippy" rustup component add rustfmt clippy
 ulimit -n "$(ulimit -Hn)"

@@ -8,7 +8,7 @@ use std::{
 };
 
 use pummel_case::{Case, LoadOptions, UrlStyle};
-use pummel_engine::{Connections, Cookies, Load, Network, Pacing, PacingUnit, Plan, RetryStale};
+use pummel_engine::{Cookies, Load, Network, Pacing, PacingUnit, Plan};
 
 use crate::{
     curl_case::load_named_or_pasted,
@@ -16,11 +16,12 @@ use crate::{
     failure::{print_diagnostic, warn, Failure},
     files::{read_text, FileKind},
     flags::{
-        BoomFlags, CaseFileFlags, CaseRunFlags, ConnectionSharing, CookieLife, DemoFlags, GivenLaterFlag, HitFlags,
-        OutputFlags, PastedCommand, RateUnit, StaleRetry, TransportFlags, UrlCompat,
+        BoomFlags, CaseFileFlags, CaseRunFlags, CookieLife, DemoFlags, GivenLaterFlag, HitFlags, OutputFlags,
+        PastedCommand, RateUnit, UrlCompat,
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
+    plan_network::{connections, network, Certificates},
     profile::apply_profile,
 };
 
@@ -85,7 +86,7 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
 
     let cases = load_cases(&flags.paths, flags.pasted.as_ref(), flags.cases, BrokenSteps::Refused)?;
     let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
-    Ok(plan_cases("boom", &flags.run, cases, cpus))
+    plan_cases("boom", &flags.run, cases, cpus)
 }
 
 /// What becomes of a step that is wrong while its case is not.
@@ -142,7 +143,10 @@ pub(crate) fn load_cases(
 }
 
 /// The run of `demo`: `cases` against the server that was started for it.
-pub(crate) fn plan_demo(flags: &DemoFlags, cases: Vec<Case>, cpus: Vec<usize>) -> PlannedRun {
+///
+/// # Errors
+/// Wrong usage, files that cannot be read included.
+pub(crate) fn plan_demo(flags: &DemoFlags, cases: Vec<Case>, cpus: Vec<usize>) -> Result<PlannedRun, Failure> {
     plan_cases("demo", &flags.run, cases, cpus)
 }
 
@@ -173,7 +177,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         },
         pacing: flags.max_rps.map(|per_second| Pacing { per_second, unit: PacingUnit::Request }),
         cpus: choose_cpus(&flags.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?,
-        network: network(&flags.transport, flags.timeout, ConnectionSharing::PerUser),
+        network: Network { request_timeout: flags.timeout, ..network(&flags.transport, Certificates::Verified)? },
         stop_timeout: flags.transport.stop_timeout,
         record_action: false,
         functional: None,
@@ -197,7 +201,12 @@ fn refuse_what_is_not_built(given: &[GivenLaterFlag]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn plan_cases(command: &'static str, flags: &CaseRunFlags, cases: Vec<Case>, cpus: Vec<usize>) -> PlannedRun {
+fn plan_cases(
+    command: &'static str,
+    flags: &CaseRunFlags,
+    cases: Vec<Case>,
+    cpus: Vec<usize>,
+) -> Result<PlannedRun, Failure> {
     let CaseRunFlags { load, network: network_flags, output, machine: _ } = flags;
     let unit = match load.rate_unit {
         RateUnit::Request => PacingUnit::Request,
@@ -223,33 +232,15 @@ fn plan_cases(command: &'static str, flags: &CaseRunFlags, cases: Vec<Case>, cpu
                 CookieLife::PerUser => Cookies::PerUser,
                 CookieLife::Off => Cookies::Off,
             },
-            ..network(&network_flags.transport, network_flags.request_timeout, network_flags.connections)
+            connections: connections(network_flags.connections),
+            request_timeout: network_flags.request_timeout,
+            ..network(&network_flags.transport, Certificates::Accepted)?
         },
         stop_timeout: network_flags.transport.stop_timeout,
         record_action: true,
         functional: None,
     };
-    PlannedRun { plan, output: output_plan(output) }
-}
-
-/// The network of `hit`: redirects are answers, cookies are not kept.
-fn network(flags: &TransportFlags, request_timeout: Duration, sharing: ConnectionSharing) -> Network {
-    Network {
-        connections: match sharing {
-            ConnectionSharing::PerUser => Connections::PerUser,
-            ConnectionSharing::Shared => Connections::Shared,
-        },
-        keepalive: !flags.disable_keepalive,
-        connect_timeout: flags.connect_timeout,
-        request_timeout,
-        retry_stale: match flags.retry_stale {
-            StaleRetry::Idempotent => RetryStale::Idempotent,
-            StaleRetry::All => RetryStale::All,
-        },
-        user_agent: USER_AGENT.to_owned(),
-        max_redirects: 0,
-        cookies: Cookies::Off,
-    }
+    Ok(PlannedRun { plan, output: output_plan(output) })
 }
 
 fn output_plan(flags: &OutputFlags) -> OutputPlan {
@@ -274,6 +265,8 @@ pub(crate) fn name_of(cases: &[Case]) -> String {
 pub(crate) mod tests {
     use clap::FromArgMatches;
 
+    use pummel_engine::Connections;
+
     use super::*;
     use crate::flags::{command, Cli, Command};
 
@@ -292,7 +285,7 @@ pub(crate) mod tests {
         let typed = ["pummel", "demo"].iter().chain(args);
         let matches = command().try_get_matches_from(typed).unwrap();
         match Cli::from_arg_matches(&matches).unwrap().command {
-            Command::Demo(flags) => plan_demo(&flags, vec![a_case()], vec![0]),
+            Command::Demo(flags) => plan_demo(&flags, vec![a_case()], vec![0]).unwrap(),
             other => panic!("{other:?}"),
         }
     }
@@ -353,7 +346,7 @@ pub(crate) mod tests {
         let run =
             planned_demo(&["--run-time", "0", "--spawn-count", "3", "--loop-count", "2", "--connections", "shared"]);
         assert_eq!((run.plan.load.users, run.plan.load.run_time, run.plan.load.loops_per_user), (3, None, Some(2)));
-        assert_eq!(run.plan.network.connections, Connections::Shared);
+        assert_eq!(run.plan.network.connections, Connections::Shared { most: None });
         assert_eq!(run.plan.name, "a case");
         assert_eq!(name_of(&[a_case(), a_case(), a_case()]), "a case and 2 more");
     }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crossbeam_channel::{unbounded, Receiver};
-use pummel_engine::{Connections, Cookies, Functional, FunctionalEvent, Load, Network, Plan, RetryStale};
+use pummel_engine::{Cookies, Functional, FunctionalEvent, Load, Network, Plan};
 
 use crate::{
     console::Stream,
@@ -11,7 +11,8 @@ use crate::{
     flags::{MachineFlags, RunFlags},
     functional::{CaseFacts, Keep},
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
-    plan::{load_cases, name_of, BrokenSteps, JsonTarget, USER_AGENT},
+    plan::{load_cases, name_of, BrokenSteps, JsonTarget},
+    plan_network::{reach, Certificates},
 };
 
 /// How long a request in flight may go on after Ctrl-C: the default of `--stop-timeout`.
@@ -96,14 +97,11 @@ pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
         pacing: None,
         cpus: choose_cpus(&one_core, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?,
         network: Network {
-            connections: Connections::PerUser,
-            keepalive: true,
             connect_timeout: network.connect_timeout,
             request_timeout: network.request_timeout,
-            retry_stale: RetryStale::Idempotent,
-            user_agent: USER_AGENT.to_owned(),
             max_redirects: network.max_redirects,
             cookies: Cookies::PerUser,
+            ..reach(&network.reach, Certificates::Accepted)?
         },
         stop_timeout: STOP_TIMEOUT,
         record_action: true,

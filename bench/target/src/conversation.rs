@@ -138,7 +138,7 @@ impl Conversation {
 
 impl Sink for Conversation {
     #[inline]
-    fn on_data(&mut self, bytes: &[u8]) -> Flow {
+    fn on_data(&mut self, bytes: &mut [u8]) -> Flow {
         match self.state {
             State::Quick => {
                 self.take(bytes);

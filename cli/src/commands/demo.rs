@@ -37,7 +37,7 @@ pub(crate) fn demo(flags: &DemoFlags) -> Result<u8, Failure> {
         Failure::from_diagnostic(error, code)
     })?;
 
-    let run = plan_demo(flags, loaded.cases, load_cpus);
+    let run = plan_demo(flags, loaded.cases, load_cpus)?;
     let show = run.output.report;
     let stream = run.output.stream();
     let ended = execute(run)?;

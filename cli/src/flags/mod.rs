@@ -6,12 +6,15 @@
 //! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `case_run.rs`: `load.rs`,
 //! `network.rs`, `machine.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
+mod address;
+mod auth;
 mod boom;
 mod case_files;
 mod case_run;
 mod convert;
 mod demo;
 mod hit;
+mod http2;
 mod later;
 mod load;
 mod machine;
@@ -19,24 +22,31 @@ mod network;
 mod other;
 mod output;
 mod pasted;
+mod proxy;
 mod run;
+mod tls;
 
 use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use address::AddressFlags;
+pub(crate) use auth::AuthFlags;
 pub(crate) use boom::BoomFlags;
 pub(crate) use case_files::{CaseFileFlags, UrlCompat};
 pub(crate) use case_run::CaseRunFlags;
 pub(crate) use convert::ConvertFlags;
 pub(crate) use demo::DemoFlags;
 pub(crate) use hit::HitFlags;
+pub(crate) use http2::Http2Flags;
 pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
 pub(crate) use load::{LoadFlags, RateUnit};
 pub(crate) use machine::MachineFlags;
-pub(crate) use network::{ConnectionSharing, CookieLife, NetworkFlags, StaleRetry, TransportFlags};
+pub(crate) use network::{ConnectionSharing, CookieLife, NetworkFlags, ReachFlags, StaleRetry, TransportFlags};
 pub(crate) use other::{CompletionsFlags, TargetFlags};
 pub(crate) use output::OutputFlags;
 pub(crate) use pasted::PastedCommand;
+pub(crate) use proxy::ProxyFlags;
 pub(crate) use run::RunFlags;
+pub(crate) use tls::TlsFlags;
 
 /// The whole command line.
 #[derive(Debug, Parser)]

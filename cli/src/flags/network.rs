@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{builder::BoolishValueParser, ArgAction, Args, ValueEnum};
 
+use super::{AddressFlags, AuthFlags, Http2Flags, ProxyFlags, TlsFlags};
 use crate::values::parse_positive_duration;
 
 /// The most redirects `--max-redirects` takes: browsers give up after 20, and more is a loop.
@@ -32,6 +33,26 @@ pub(crate) struct NetworkFlags {
     /// What `hit` takes too.
     #[command(flatten)]
     pub(crate) transport: TransportFlags,
+}
+
+/// How hosts are reached and spoken to: flags of every command that sends requests.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReachFlags {
+    /// TLS.
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
+    /// HTTP/2.
+    #[command(flatten)]
+    pub(crate) http2: Http2Flags,
+    /// Where connections go and come from.
+    #[command(flatten)]
+    pub(crate) addresses: AddressFlags,
+    /// What stands between.
+    #[command(flatten)]
+    pub(crate) proxy: ProxyFlags,
+    /// Credentials of requests.
+    #[command(flatten)]
+    pub(crate) auth: AuthFlags,
 }
 
 /// Flags of every command that makes load.
@@ -66,6 +87,10 @@ pub(crate) struct TransportFlags {
         value_parser = BoolishValueParser::new()
     )]
     pub(crate) disable_compression: bool,
+
+    /// How hosts are reached and spoken to.
+    #[command(flatten)]
+    pub(crate) reach: ReachFlags,
 }
 
 /// Who may use an idle connection.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{builder::BoolishValueParser, ArgAction, Args};
 
-use super::{network::REDIRECTS_MAX, CaseFileFlags, PastedCommand};
+use super::{network::REDIRECTS_MAX, CaseFileFlags, PastedCommand, ReachFlags};
 use crate::values::parse_positive_duration;
 
 /// Run HttpRunner test cases once, as tests
@@ -63,6 +63,10 @@ pub(crate) struct RunNetworkFlags {
     /// How many redirects of one request are followed; 0 follows none
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(0..=REDIRECTS_MAX))]
     pub(crate) max_redirects: u32,
+
+    /// How hosts are reached and spoken to.
+    #[command(flatten)]
+    pub(crate) reach: ReachFlags,
 
     /// hrp's proxy, which is not built yet.
     #[arg(short, long, value_name = "URL", hide = true)]

@@ -191,6 +191,11 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts one with the two endpoints of the demo case and its own count.
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts one with more `server` blocks, in nginx's own words.
+    pub(crate) fn start_with(servers: &str) -> Self {
         let folder = Folder::new();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, closed_port()));
         let place = folder.path().display();
@@ -206,7 +211,8 @@ impl Nginx {
                  location /hello/ {{ return 200 '{{\"code\":0}}'; }}\n\
                  location /api/ {{ return 200 '{{\"code\":0,\"data\":{{\"id\":12345}}}}'; }}\n\
                  location /short/ {{ return 200 'x'; }}\n\
-                 location = /count {{ stub_status; }} }} }}\n"
+                 location = /count {{ stub_status; }} }}\n\
+                 {servers} }}\n"
             ),
         );
         let child = Command::new("nginx")

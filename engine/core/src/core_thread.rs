@@ -18,8 +18,8 @@ use pummel_ring::{now_ns, Capabilities, Config, MailboxSender, Ring};
 use pummel_stats::Recorder;
 
 use crate::{
-    connection::Http1,
-    origins::{Found, Origins},
+    network::connection::Wire,
+    network::origins::{Found, Origins},
     program::Program,
     shard::{self, Message, Setup, Shard, Shortages},
     shared::Shared,
@@ -121,7 +121,7 @@ pub(crate) fn run(spec: CoreSpec, go: &Receiver<Go>, news: &Sender<News>) {
 }
 
 /// Pins this thread to its CPU, with an executor and a ring.
-fn prepare(spec: &CoreSpec) -> Result<(LocalExecutor, Ring<Http1>), EngineError> {
+fn prepare(spec: &CoreSpec) -> Result<(LocalExecutor, Ring<Wire>), EngineError> {
     let executor = LocalExecutorBuilder::new(Placement::Fixed(spec.cpu))
         .io_memory(GLOMMIO_MEMORY_BYTES)
         .make()
@@ -137,7 +137,7 @@ fn prepare(spec: &CoreSpec) -> Result<(LocalExecutor, Ring<Http1>), EngineError>
 /// Compiles the cases and enters the addresses found before the start.
 fn build(
     spec: CoreSpec,
-    ring: Ring<Http1>,
+    ring: Ring<Wire>,
     recorder: Rc<RefCell<Recorder>>,
     mailbox: MailboxSender<Message>,
     start_ns: u64,
@@ -149,9 +149,7 @@ fn build(
             Ok(addresses) => Ok(addresses.clone()),
             Err(error) => Err(io::Error::from(error.kind())),
         };
-        if let Some(id) = origins.intern(origin) {
-            origins.resolved(id, copy, spec.core, now_ns());
-        }
+        origins.known_before(origin, copy, spec.core, now_ns());
     }
     let programs = (0..spec.plan.cases.len())
         .map(|case| Program::compile(&spec.plan, case, &ring, &mut recorder.borrow_mut(), &mut origins, &spec.shared))

@@ -7,8 +7,8 @@ use pummel_ring::now_ns;
 
 use crate::{
     error::Kind,
-    exchange::Unanswered,
     iteration::{Ended, Part, Transaction},
+    network::exchange::Unanswered,
     plan::nanos,
     program::{Compiled, Program},
     shard::Shard,

@@ -10,40 +10,35 @@
 //! - a panic on one core ends that core alone.
 //!
 //! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
-//! `iteration` (the walk over a case), `request_step`, `redirect` (where an answer sends it on to), `exchange` (one request
-//! on the wire), `connection` (bytes in), `client` (what of the network stays with a user), `functional_run` (the same steps,
-//! looked at) with `trace`, then `rendezvous`, `cursor`, `program`, `pool`, `origins`, `pacer`, `dns`, `limits`.
+//! `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer), `functional_run` (the same
+//! steps, looked at), then `rendezvous`, `cursor`, `program`, `pacer`, `limits`.
 #![forbid(unsafe_code)]
 
 mod choice;
-mod client;
-mod connection;
 mod core_thread;
 mod cursor;
-mod dns;
 mod error;
-mod exchange;
 mod functional;
 mod functional_run;
 mod iteration;
 mod limits;
-mod origins;
+mod network;
 mod pacer;
 mod plan;
-mod pool;
 mod program;
-mod redirect;
 mod rendezvous;
 mod request_step;
 mod row_names;
 mod run;
 mod shard;
 mod shared;
-mod trace;
 mod user;
 
 pub use error::EngineError;
 pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};
 pub use limits::PortBudget;
-pub use plan::{Connections, Cookies, Load, Network, Pacing, PacingUnit, Plan, RetryStale, MAX_USERS};
+pub use plan::{
+    Addresses, Auth, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Load, Network, Override, Pacing,
+    PacingUnit, Plan, Proxies, Proxy, RetryStale, Tcp, Tls, TlsVersion, Via, MAX_USERS,
+};
 pub use run::{run, StopSignal};

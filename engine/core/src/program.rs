@@ -8,9 +8,9 @@ use pummel_ring::RunBytes;
 use pummel_stats::{Recorder, RowId, RowKey, RowKind, TRANSACTION};
 
 use crate::{
-    connection::Http1,
     cursor::Cursor,
-    origins::{OriginId, Origins},
+    network::connection::Wire,
+    network::origins::{Manner, OriginId, Origins},
     plan::{nanos, Cookies, Network, RetryStale},
     row_names::RowNames,
     shared::Shared,
@@ -65,13 +65,15 @@ pub(crate) struct Exchange {
     pub(crate) timeout_ns: u64,
     /// How many redirects are followed; 0 for none.
     pub(crate) redirects_max: u32,
+    /// How the hosts it goes to are spoken to.
+    pub(crate) manner: Manner,
 }
 
 impl Program {
     pub(crate) fn compile(
         plan: &Plan,
         case_index: usize,
-        ring: &pummel_ring::Ring<Http1>,
+        ring: &pummel_ring::Ring<Wire>,
         recorder: &mut Recorder,
         origins: &mut Origins,
         shared: &Shared,
@@ -85,13 +87,14 @@ impl Program {
         };
         let mut compile = |kind, recorder: &mut Recorder, step: &Step| match step {
             Step::Request(step) => {
+                let manner = manner(step, &plan.network);
                 let constant = step.constant().filter(|_| !step.has_setup()).and_then(|rendered| {
                     let mut bytes = Vec::new();
                     // What cannot be encoded is left to the request path, which reports it as a failed request.
                     let authority = rendered.origin().authority();
                     encode(&mut bytes, &step.method, rendered, &authority, b"", &plan.network).ok()?;
                     bytes.shrink_to_fit();
-                    Some((ring.keep(bytes), origins.intern(rendered.origin())?))
+                    Some((ring.keep(bytes), origins.intern(rendered.origin(), manner)?))
                 });
                 Compiled::Request(Exchange {
                     row: if step.has_rendered_name() {
@@ -110,6 +113,7 @@ impl Program {
                     retry_stale: may_retry(&step.method, plan.network.retry_stale),
                     timeout_ns: nanos(timeout(step, case, &plan.network)),
                     redirects_max: redirects_max(step, &plan.network),
+                    manner,
                 })
             }
             Step::Broken(step) => Compiled::Broken(recorder.row(key(kind, &step.label, &step.name))),
@@ -165,6 +169,11 @@ fn redirects_max(step: &RequestStep, network: &Network) -> u32 {
     } else {
         network.max_redirects
     }
+}
+
+/// What the step says, else the run.
+fn manner(step: &RequestStep, network: &Network) -> Manner {
+    Manner { verify: step.verify.unwrap_or(network.tls.verify), http2: network.http2.all }
 }
 
 /// The step's own limit, else the case's, else the run's.

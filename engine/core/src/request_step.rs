@@ -7,10 +7,10 @@ use pummel_http::Response;
 use pummel_stats::{RowId, Sample};
 
 use crate::{
-    client::UserCookies,
-    exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     functional_run::Watch,
     iteration::{Ended, Part},
+    network::client::UserCookies,
+    network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     plan::PacingUnit,
     program::{Exchange, Row},
     shard::Shard,
@@ -170,7 +170,7 @@ impl User<'_> {
         &mut self,
         case: usize,
         step: &RequestStep,
-        Answered { connection, .. }: &Answered,
+        answered: &Answered,
         mut watch: Option<&mut Watch>,
         exit_code: &mut u8,
     ) -> Option<Unanswered> {
@@ -178,12 +178,12 @@ impl User<'_> {
         loop {
             let journal = watch.as_deref_mut().map(|watch| &mut watch.journal);
             let session = self.session(case);
-            let checked = connection.with(|http| check(step, session, &mut http.response, &mut progress, journal));
+            let checked = answered.with(|response| check(step, session, response, &mut progress, journal));
             match checked {
                 Ok(Prepared::Done) => return None,
                 Ok(Prepared::Wait(wait)) => {
                     // The time limit was that of the response, and this is here.
-                    connection.set_deadline(0);
+                    answered.connection.set_deadline(0);
                     if Box::pin(self.wait_for(wait)).await == Ended::Cut {
                         return Some(Unanswered::Abandoned);
                     }
@@ -259,7 +259,7 @@ fn first_hop<'a>(
     let (origin, encoded) = if let Some((encoded, origin)) = exchange.constant {
         (origin, Some(encoded))
     } else {
-        (shard.origins.borrow_mut().intern(request.origin()).ok_or_else(too_many_hosts)?, None)
+        (shard.origins.borrow_mut().intern(request.origin(), exchange.manner).ok_or_else(too_many_hosts)?, None)
     };
     Ok(Hop {
         request,

@@ -18,8 +18,8 @@ use pummel_stats::{
 
 use crate::{
     core_thread::{self, CoreSpec, Go, News},
-    dns, limits,
-    origins::Found,
+    limits,
+    network::{dns, origins::Found},
     shard::{share, Message, Shortages},
     shared::Shared,
     EngineError, Load, Plan,
@@ -275,7 +275,7 @@ mod tests {
     use pummel_case::{Case, PlainRequest};
 
     use super::{run, StopSignal};
-    use crate::{user::PANICS_AT_USER_3, Connections, Cookies, Load, Network, Plan, RetryStale};
+    use crate::{user::PANICS_AT_USER_3, Load, Network, Plan};
 
     /// Answers every request; returns its URL.
     fn server() -> String {
@@ -312,16 +312,7 @@ mod tests {
             },
             pacing: None,
             cpus: vec![cpu, cpu],
-            network: Network {
-                connections: Connections::PerUser,
-                keepalive: true,
-                connect_timeout: Duration::from_secs(30),
-                request_timeout: Duration::from_secs(30),
-                retry_stale: RetryStale::Idempotent,
-                user_agent: String::new(),
-                max_redirects: 0,
-                cookies: Cookies::Off,
-            },
+            network: Network { request_timeout: Duration::from_secs(30), ..Network::default() },
             stop_timeout: Duration::from_secs(30),
             record_action: false,
             functional: None,

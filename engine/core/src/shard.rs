@@ -17,15 +17,15 @@ use pummel_stats::Recorder;
 
 use crate::{
     choice::Choice,
-    connection::Http1,
     core_thread::News,
-    dns,
     error::Kind,
     functional_run,
-    origins::{Found, Lookup, OriginId, Origins},
+    network::connection::Wire,
+    network::dns,
+    network::origins::{Found, Lookup, OriginId, Origins},
+    network::pool::{IdleConnections, Lingering},
     pacer::Pacer,
     plan::{nanos, Connections, PacingUnit},
-    pool::{IdleConnections, Lingering},
     program::Program,
     rendezvous::LocalGate,
     shared::Shared,
@@ -49,7 +49,7 @@ pub(crate) struct Shard {
     pub(crate) plan: Arc<Plan>,
     /// This core's place among the cores, 0 first.
     pub(crate) core: usize,
-    pub(crate) ring: Ring<Http1>,
+    pub(crate) ring: Ring<Wire>,
     pub(crate) recorder: Rc<RefCell<Recorder>>,
     pub(crate) origins: RefCell<Origins>,
     pub(crate) programs: Vec<Program>,
@@ -103,7 +103,7 @@ pub(crate) struct Setup {
     pub(crate) plan: Arc<Plan>,
     pub(crate) core: usize,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) ring: Ring<Http1>,
+    pub(crate) ring: Ring<Wire>,
     pub(crate) recorder: Rc<RefCell<Recorder>>,
     pub(crate) origins: Origins,
     pub(crate) programs: Vec<Program>,
@@ -122,7 +122,7 @@ impl Shard {
             let offset_ns = 1e9 / pacing.per_second * core as f64;
             Pacer::new(start_ns + offset_ns as u64, pacing.per_second * part)
         });
-        let connections_shared = plan.network.connections == Connections::Shared;
+        let connections_shared = matches!(plan.network.connections, Connections::Shared { .. });
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
         Rc::new(Self {
             core,
@@ -338,7 +338,7 @@ pub(crate) fn share(total: u64, core: usize, cores: usize) -> u64 {
 }
 
 /// The whole life of a core's load: users start, run and end; the interval is handed over each second.
-pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Http1>) {
+pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     let ring = shard.ring.clone();
     let ticker = ring.spawn(tick(Rc::clone(&shard)));
     let reader = ring.spawn(read_mail(Rc::clone(&shard), mailbox));
@@ -402,7 +402,7 @@ async fn end_load(shard: Rc<Shard>) {
     shard.abort();
 }
 
-async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Http1>) {
+async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     while let Some(message) = mailbox.receive().await {
         match message {
             Message::Stop => shard.stop(),

@@ -4,8 +4,8 @@ use pummel_case::{RenderedRequest, Session};
 use pummel_ring::now_ns;
 
 use crate::{
-    client::Client,
     iteration::{Ended, Entered, Part, Transaction},
+    network::client::Client,
     plan::PacingUnit,
     shard::Shard,
 };

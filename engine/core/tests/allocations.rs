@@ -11,7 +11,7 @@ use std::{
 };
 
 use pummel_case::{load_text, Case, LoadOptions, Step};
-use pummel_engine::{run, Connections, Cookies, Load, Network, Plan, RetryStale, StopSignal};
+use pummel_engine::{run, Cookies, Load, Network, Plan, StopSignal};
 use pummel_target::{Target, TargetOptions};
 use stats_alloc::{Region, StatsAlloc, INSTRUMENTED_SYSTEM};
 
@@ -165,14 +165,12 @@ fn plan(cases: Vec<Case>, loops: u64, cookies: Cookies) -> Plan {
         pacing: None,
         cpus: vec![first_cpu()],
         network: Network {
-            connections: Connections::PerUser,
-            keepalive: true,
             connect_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_mins(1),
-            retry_stale: RetryStale::Idempotent,
             user_agent: "pummel-test".into(),
             max_redirects: 10,
             cookies,
+            ..Network::default()
         },
         stop_timeout: Duration::from_secs(30),
         record_action: true,

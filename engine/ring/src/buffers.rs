@@ -49,11 +49,12 @@ impl Buffers {
     }
 
     /// The first `len` bytes of buffer `id`, as a completion named them.
-    pub(crate) fn bytes(&self, id: u16, len: usize) -> &[u8] {
+    pub(crate) fn bytes(&mut self, id: u16, len: usize) -> &mut [u8] {
         assert!(id < self.count && len <= self.buffer_bytes, "a completion names a buffer we gave");
         // SAFETY: `id` and `len` lie inside the mapping, checked above. The kernel has handed the buffer over with the
-        // completion and does not write to it before `give_back` and `publish`, which take `&mut self`.
-        unsafe { std::slice::from_raw_parts(self.memory.add(usize::from(id) * self.buffer_bytes), len) }
+        // completion and does not write to it before `give_back` and `publish`, which take `&mut self`, as this does: no other
+        // slice of it exists meanwhile.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.add(usize::from(id) * self.buffer_bytes), len) }
     }
 
     /// Puts buffer `id` back at the end of the ring; the kernel sees it after [`publish`](Self::publish).

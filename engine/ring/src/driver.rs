@@ -327,7 +327,7 @@ impl<S: Sink> Inner<S> {
         }
         match flow {
             Flow::More => {}
-            Flow::Wake | Flow::Pause => {
+            Flow::Wake | Flow::Pause | Flow::ReplyAndWake => {
                 let state = &mut self.slots[index];
                 state.data = true;
                 state.data_ns = now;
@@ -339,7 +339,10 @@ impl<S: Sink> Inner<S> {
                     }
                 }
             }
-            Flow::Reply => self.reply(slot),
+            Flow::Reply => {}
+        }
+        if matches!(flow, Flow::Reply | Flow::ReplyAndWake) {
+            self.reply(slot);
         }
         if !cqueue::more(flags) {
             let state = &mut self.slots[index];

@@ -11,8 +11,8 @@ use socket2::SockAddr;
 /// What a socket's bytes are given to, on the pass in which they arrive. Called by the driver: it must be quick, must not
 /// call the ring, and must copy what it wants to keep.
 pub trait Sink: 'static {
-    /// Takes bytes that arrived, in order, and says what to do next.
-    fn on_data(&mut self, bytes: &[u8]) -> Flow;
+    /// Takes bytes that arrived, in order, and says what to do next. The buffer may be written to: a cipher is taken off in place.
+    fn on_data(&mut self, bytes: &mut [u8]) -> Flow;
 
     /// Gives the bytes to send after [`Flow::Reply`], in `spare` or a buffer of its own. Empty: nothing to send.
     fn reply(&mut self, spare: Vec<u8>) -> Vec<u8> {
@@ -32,6 +32,8 @@ pub enum Flow {
     Pause,
     /// Sends what [`Sink::reply`] gives, without waking anyone: the way of a server that answers at once.
     Reply,
+    /// As [`Reply`](Self::Reply), and wakes the owner with [`Event::Data`].
+    ReplyAndWake,
 }
 
 /// Why a socket's stream ended.

@@ -56,16 +56,19 @@ impl<S: Sink> Socket<S> {
     /// Until then a drop of the socket cuts off what is not yet sent. Call it right after [`send`](Self::send): a small send
     /// of run-long bytes that nobody waits for is not followed further once it was handed over.
     pub fn flushed(&self) -> impl Future<Output = ()> + '_ {
-        std::future::poll_fn(|cx| {
-            let mut inner = self.shared.inner.borrow_mut();
-            let state = &mut inner.slots[self.slot as usize];
-            if state.out.is_none() {
-                return Poll::Ready(());
-            }
-            state.flush_waits = true;
-            state.wake_with(cx);
-            Poll::Pending
-        })
+        std::future::poll_fn(|cx| self.poll_flushed(cx))
+    }
+
+    /// Polls for what [`flushed`](Self::flushed) waits for.
+    pub fn poll_flushed(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut inner = self.shared.inner.borrow_mut();
+        let state = &mut inner.slots[self.slot as usize];
+        if state.out.is_none() {
+            return Poll::Ready(());
+        }
+        state.flush_waits = true;
+        state.wake_with(cx);
+        Poll::Pending
     }
 
     /// When the first byte of the last send was handed to the kernel, in nanoseconds; 0 if it is still queued.

@@ -77,7 +77,7 @@ fn the_bytes_sent_are_those_with_the_cookies() {
 
 #[test]
 fn no_user_ever_sends_the_session_of_another() {
-    for connections in [Connections::PerUser, Connections::Shared] {
+    for connections in [Connections::PerUser, Connections::Shared { most: None }] {
         let (address, log) = sessions();
         let mut plan = steps(address, TWO, Cookies::PerUser);
         plan.load.users = 20;

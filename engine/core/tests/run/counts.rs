@@ -73,7 +73,7 @@ fn users_of_a_core_may_share_its_connections() {
     let mut plan = plan(request("GET", &format!("http://{}/", target.local_addr())));
     plan.load.users = 6;
     plan.load.loops_per_user = Some(20);
-    plan.network.connections = Connections::Shared;
+    plan.network.connections = Connections::Shared { most: None };
     let summary = summary_of(plan);
     let counts = target.stop();
     assert_eq!((summary.conservation.succeeded, counts.requests), (120, 120));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use pummel_case::{load_text, Case, LoadOptions, PlainRequest};
-use pummel_engine::{run, Connections, Cookies, EngineError, Load, Network, Plan, RetryStale, StopSignal};
+use pummel_engine::{run, EngineError, Load, Network, Plan, StopSignal};
 use pummel_stats::Summary;
 
 /// No test needs more than a fraction of this, however busy the machine; a run that does never ends.
@@ -46,14 +46,10 @@ pub(crate) fn plan(case: Case) -> Plan {
         pacing: None,
         cpus: cpus(1),
         network: Network {
-            connections: Connections::PerUser,
-            keepalive: true,
             connect_timeout: Duration::from_secs(30),
             request_timeout: NEVER,
-            retry_stale: RetryStale::Idempotent,
             user_agent: "pummel-test".into(),
-            max_redirects: 0,
-            cookies: Cookies::Off,
+            ..Network::default()
         },
         stop_timeout: NEVER,
         record_action: false,

@@ -83,7 +83,7 @@ impl Collect {
 }
 
 impl Sink for Collect {
-    fn on_data(&mut self, bytes: &[u8]) -> Flow {
+    fn on_data(&mut self, bytes: &mut [u8]) -> Flow {
         self.bytes.borrow_mut().extend_from_slice(bytes);
         Flow::Wake
     }
@@ -113,7 +113,7 @@ pub(crate) struct Echo {
 }
 
 impl Sink for Echo {
-    fn on_data(&mut self, bytes: &[u8]) -> Flow {
+    fn on_data(&mut self, bytes: &mut [u8]) -> Flow {
         self.pending.extend_from_slice(bytes);
         Flow::Reply
     }
@@ -130,7 +130,7 @@ pub(crate) enum Side {
 }
 
 impl Sink for Side {
-    fn on_data(&mut self, bytes: &[u8]) -> Flow {
+    fn on_data(&mut self, bytes: &mut [u8]) -> Flow {
         match self {
             Self::Client(sink) => sink.on_data(bytes),
             Self::Server(sink) => sink.on_data(bytes),

@@ -102,7 +102,7 @@ struct Lagging {
 const LIMIT: usize = 256 * 1024;
 
 impl Sink for Lagging {
-    fn on_data(&mut self, bytes: &[u8]) -> Flow {
+    fn on_data(&mut self, bytes: &mut [u8]) -> Flow {
         let mut held = self.held.borrow_mut();
         held.extend_from_slice(bytes);
         let mut most = self.most.borrow_mut();

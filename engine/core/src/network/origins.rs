@@ -32,19 +32,38 @@ impl OriginId {
     }
 }
 
+/// How an origin is spoken to. Connections made in one manner serve no other: one whose certificate nobody looked at must not
+/// carry a request that asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Manner {
+    /// Its certificate is verified.
+    pub(crate) verify: bool,
+    /// Over HTTP/2.
+    pub(crate) http2: bool,
+}
+
 /// The origins of a core. Constant ones are there from the start, with their addresses; others come as they are rendered.
 #[derive(Default)]
 pub(crate) struct Origins {
     known: Vec<Known>,
-    index: HashMap<Origin, OriginId>,
+    index: HashMap<(Origin, Manner), OriginId>,
     /// The one interned last: rendered requests mostly go where the one before went, which takes a comparison and no hash.
     last: Option<OriginId>,
+    /// The addresses of every origin, however it is spoken to.
+    addresses: Vec<AddressEntry>,
+    by_origin: HashMap<Origin, usize>,
 }
 
 struct Known {
     origin: Origin,
+    manner: Manner,
     /// The `Host` header's value.
     authority: String,
+    /// Its place among the addresses.
+    place: usize,
+}
+
+struct AddressEntry {
     addresses: Addresses,
     waiting: Vec<Waker>,
 }
@@ -77,12 +96,13 @@ pub(crate) enum Lookup {
 }
 
 impl Origins {
-    /// The place of an origin, new or known; none when there are too many.
-    pub(crate) fn intern(&mut self, origin: &Origin) -> Option<OriginId> {
-        if let Some(id) = self.last.filter(|id| self.known[id.index()].origin == *origin) {
+    /// The place of an origin spoken to in one manner, new or known; none when there are too many.
+    pub(crate) fn intern(&mut self, origin: &Origin, manner: Manner) -> Option<OriginId> {
+        let same = |known: &Known| known.manner == manner && known.origin == *origin;
+        if let Some(id) = self.last.filter(|id| same(&self.known[id.index()])) {
             return Some(id);
         }
-        if let Some(&id) = self.index.get(origin) {
+        if let Some(&id) = self.index.get(&(origin.clone(), manner)) {
             self.last = Some(id);
             return Some(id);
         }
@@ -90,41 +110,53 @@ impl Origins {
             return None;
         }
         let id = OriginId(self.known.len() as u32);
-        self.known.push(Known {
-            origin: origin.clone(),
-            authority: origin.authority(),
-            addresses: Addresses::Unknown,
-            waiting: Vec::new(),
-        });
-        self.index.insert(origin.clone(), id);
+        let place = self.place(origin);
+        self.known.push(Known { origin: origin.clone(), manner, authority: origin.authority(), place });
+        self.index.insert((origin.clone(), manner), id);
         self.last = Some(id);
         Some(id)
+    }
+
+    /// Where the addresses of an origin stand.
+    fn place(&mut self, origin: &Origin) -> usize {
+        if let Some(&place) = self.by_origin.get(origin) {
+            return place;
+        }
+        self.addresses.push(AddressEntry { addresses: Addresses::Unknown, waiting: Vec::new() });
+        self.by_origin.insert(origin.clone(), self.addresses.len() - 1);
+        self.addresses.len() - 1
     }
 
     pub(crate) fn origin(&self, id: OriginId) -> &Origin {
         &self.known[id.index()].origin
     }
 
+    pub(crate) fn manner(&self, id: OriginId) -> Manner {
+        self.known[id.index()].manner
+    }
+
     pub(crate) fn authority(&self, id: OriginId) -> &str {
         &self.known[id.index()].authority
     }
 
+    fn entry(&mut self, id: OriginId) -> &mut AddressEntry {
+        &mut self.addresses[self.known[id.index()].place]
+    }
+
+    /// Enters what a lookup found before anyone asked. `first` spreads the cores over the addresses.
+    pub(crate) fn known_before(&mut self, origin: &Origin, found: Found, first: usize, now_ns: u64) {
+        let place = self.place(origin);
+        self.addresses[place].enter(found, first, now_ns);
+    }
+
     /// Enters what a lookup found and wakes who waited for it. `first` spreads the cores over the addresses.
     pub(crate) fn resolved(&mut self, id: OriginId, found: Found, first: usize, now_ns: u64) {
-        let known = &mut self.known[id.index()];
-        known.addresses = match found {
-            Ok(all) if !all.is_empty() => Addresses::Found {
-                next: first % all.len(),
-                all: all.into_iter().map(|at| Address { at, passed_over_until_ns: 0 }).collect(),
-            },
-            _ => Addresses::Failed { at_ns: now_ns },
-        };
-        known.waiting.drain(..).for_each(Waker::wake);
+        self.entry(id).enter(found, first, now_ns);
     }
 
     /// An address of an origin took no connection. True if there is another that is not passed over.
     pub(crate) fn unreachable(&mut self, id: OriginId, address: SocketAddr, now_ns: u64) -> bool {
-        let Addresses::Found { all, .. } = &mut self.known[id.index()].addresses else { return false };
+        let Addresses::Found { all, .. } = &mut self.entry(id).addresses else { return false };
         if let Some(known) = all.iter_mut().find(|known| known.at == address) {
             known.passed_over_until_ns = now_ns + PASS_OVER_NS;
         }
@@ -133,8 +165,8 @@ impl Origins {
 
     /// The address of the origin's next connection.
     pub(crate) fn poll_address(&mut self, id: OriginId, now_ns: u64, cx: &Context<'_>) -> Poll<Lookup> {
-        let known = &mut self.known[id.index()];
-        match &mut known.addresses {
+        let entry = self.entry(id);
+        match &mut entry.addresses {
             Addresses::Found { all, next } => {
                 let in_turn = (0..all.len()).map(|step| (*next + step) % all.len());
                 let place = in_turn.into_iter().find(|&at| all[at].passed_over_until_ns <= now_ns).unwrap_or(*next);
@@ -142,15 +174,28 @@ impl Origins {
                 Poll::Ready(Lookup::Found(all[place].at))
             }
             Addresses::LookingUp => {
-                known.waiting.push(cx.waker().clone());
+                entry.waiting.push(cx.waker().clone());
                 Poll::Pending
             }
             Addresses::Failed { at_ns } if now_ns < *at_ns + RETRY_LOOKUP_NS => Poll::Ready(Lookup::Failed),
             Addresses::Failed { .. } | Addresses::Unknown => {
-                known.addresses = Addresses::LookingUp;
+                entry.addresses = Addresses::LookingUp;
                 Poll::Ready(Lookup::Start)
             }
         }
+    }
+}
+
+impl AddressEntry {
+    fn enter(&mut self, found: Found, first: usize, now_ns: u64) {
+        self.addresses = match found {
+            Ok(all) if !all.is_empty() => Addresses::Found {
+                next: first % all.len(),
+                all: all.into_iter().map(|at| Address { at, passed_over_until_ns: 0 }).collect(),
+            },
+            _ => Addresses::Failed { at_ns: now_ns },
+        };
+        self.waiting.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -164,7 +209,7 @@ mod tests {
 
     use pummel_case::Origin;
 
-    use super::{Lookup, Origins, MAX_ORIGINS, PASS_OVER_NS, RETRY_LOOKUP_NS};
+    use super::{Lookup, Manner, Origins, MAX_ORIGINS, PASS_OVER_NS, RETRY_LOOKUP_NS};
 
     fn origin(port: u16) -> Origin {
         Origin { https: false, host: "h".into(), port }
@@ -173,8 +218,8 @@ mod tests {
     #[test]
     fn addresses_are_taken_in_turn_from_the_cores_own_start() {
         let mut origins = Origins::default();
-        let id = origins.intern(&origin(80)).unwrap();
-        assert_eq!(origins.intern(&origin(80)), Some(id));
+        let id = origins.intern(&origin(80), Manner::default()).unwrap();
+        assert_eq!(origins.intern(&origin(80), Manner::default()), Some(id));
         let all: Vec<_> = ["1.0.0.1:80", "1.0.0.2:80"].iter().map(|a| a.parse().unwrap()).collect();
         origins.resolved(id, Ok(all.clone()), 3, 0);
         let cx = Context::from_waker(Waker::noop());
@@ -186,7 +231,7 @@ mod tests {
     #[test]
     fn an_address_that_takes_no_connection_is_passed_over_while_another_does() {
         let mut origins = Origins::default();
-        let id = origins.intern(&origin(80)).unwrap();
+        let id = origins.intern(&origin(80), Manner::default()).unwrap();
         let all: Vec<SocketAddr> = ["[::1]:80", "127.0.0.1:80"].iter().map(|a| a.parse().unwrap()).collect();
         origins.resolved(id, Ok(all.clone()), 0, 0);
         let cx = Context::from_waker(Waker::noop());
@@ -206,7 +251,7 @@ mod tests {
     #[test]
     fn a_failed_lookup_is_tried_again_later() {
         let mut origins = Origins::default();
-        let id = origins.intern(&origin(80)).unwrap();
+        let id = origins.intern(&origin(80), Manner::default()).unwrap();
         let cx = Context::from_waker(Waker::noop());
         assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Start)));
         assert!(origins.poll_address(id, 0, &cx).is_pending());
@@ -218,10 +263,27 @@ mod tests {
     #[test]
     fn an_origin_keeps_its_place_whichever_was_asked_for_last() {
         let mut origins = Origins::default();
-        let (a, b) = (origins.intern(&origin(1)).unwrap(), origins.intern(&origin(2)).unwrap());
+        let (a, b) = (
+            origins.intern(&origin(1), Manner::default()).unwrap(),
+            origins.intern(&origin(2), Manner::default()).unwrap(),
+        );
         assert_ne!(a, b);
         for (port, id) in [(2, b), (1, a), (1, a), (2, b)] {
-            assert_eq!(origins.intern(&origin(port)), Some(id));
+            assert_eq!(origins.intern(&origin(port), Manner::default()), Some(id));
+        }
+    }
+
+    #[test]
+    fn an_origin_has_the_same_addresses_in_every_manner() {
+        let mut origins = Origins::default();
+        let address: SocketAddr = "1.0.0.1:80".parse().unwrap();
+        origins.known_before(&origin(80), Ok(vec![address]), 0, 0);
+        let plain = origins.intern(&origin(80), Manner::default()).unwrap();
+        let verified = origins.intern(&origin(80), Manner { verify: true, http2: false }).unwrap();
+        assert_ne!(plain, verified);
+        let cx = Context::from_waker(Waker::noop());
+        for id in [plain, verified] {
+            assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Found(a)) if a == address));
         }
     }
 
@@ -229,8 +291,8 @@ mod tests {
     fn origins_are_bounded() {
         let mut origins = Origins::default();
         for port in 0..MAX_ORIGINS {
-            assert!(origins.intern(&origin(port as u16)).is_some());
+            assert!(origins.intern(&origin(port as u16), Manner::default()).is_some());
         }
-        assert_eq!(origins.intern(&origin(60_000)), None);
+        assert_eq!(origins.intern(&origin(60_000), Manner::default()), None);
     }
 }

@@ -11,9 +11,9 @@ use pummel_http::{CookieJar, Response};
 use pummel_ring::now_ns;
 
 use crate::{
-    origins::{OriginId, Origins},
+    network::origins::{OriginId, Origins},
+    network::pool::IdleConnections,
     plan::Cookies,
-    pool::IdleConnections,
 };
 
 /// A user's side of the network. No other user sees its cookies; its connections are its own unless the plan shares them.

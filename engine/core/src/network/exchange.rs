@@ -4,23 +4,20 @@ use std::{
     borrow::Cow,
     cell::RefCell,
     future::{poll_fn, Future},
-    io,
-    net::SocketAddr,
-    pin::pin,
     task::Poll,
 };
 
 use pummel_case::{RenderedRequest, StepError};
-use pummel_http::{Keep, Limits, ProtocolError};
+use pummel_http::{Keep, ProtocolError, Response};
 use pummel_ring::{now_ns, End, Event, Payload, RunBytes};
 use pummel_stats::Exchanges;
 
 use crate::{
-    connection::{Http1, Reading},
     error::Kind,
-    origins::OriginId,
-    plan::nanos,
-    pool::{Connection, IdleConnections},
+    network::connection::Connection,
+    network::http1::{Http1, Reading},
+    network::origins::OriginId,
+    network::pool::IdleConnections,
     program::encode,
     shard::Shard,
     ExchangeRecord,
@@ -67,7 +64,7 @@ impl Tally {
     fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) {
         let sent_ns = connection.sent_ns();
         self.done_ns = done_ns;
-        self.bytes_received += connection.with(|http| http.response.wire_bytes);
+        self.bytes_received += connection.with(|wire| wire.http().response.wire_bytes);
         if sent_ns == 0 {
             self.exchanges.unsent += 1;
             return;
@@ -118,6 +115,14 @@ impl From<Kind> for Attempt {
 pub(crate) struct Answered {
     pub(crate) connection: Connection,
     pub(crate) origin: OriginId,
+}
+
+impl Answered {
+    /// Runs `f` on the response.
+    #[inline]
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Response) -> T) -> T {
+        self.connection.with(|wire| f(&mut wire.http().response))
+    }
 }
 
 /// One request on its way to one origin.
@@ -221,84 +226,8 @@ impl Shard {
         Ok((connection, opened_ns))
     }
 
-    /// Opens a connection to one of the origin's addresses; where one takes none, to the next.
-    async fn open(&self, hop: &Hop<'_>, tally: &mut Tally) -> Result<Connection, Unanswered> {
-        let mut deadline_ns = None;
-        loop {
-            let begin_ns = now_ns();
-            let found = self.address_until(hop.origin, hop.until_ns).await;
-            let found_ns = now_ns();
-            if let Some(record) = &mut tally.record {
-                record.opened(found_ns - begin_ns, 0);
-            }
-            let address = found?;
-            // One limit for all addresses, from when there is one.
-            let limit_ns = nanos(self.plan.network.connect_timeout);
-            let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
-            let connected = self.connect(address, own_ns.min(hop.until_ns)).await;
-            if let Some(record) = &mut tally.record {
-                record.opened(0, now_ns() - found_ns);
-            }
-            let (kind, message) = match connected {
-                Ok(connection) => {
-                    self.recorder.borrow_mut().connection_opened();
-                    return Ok(connection);
-                }
-                Err(Unanswered::Abandoned) => return Err(Unanswered::Abandoned),
-                Err(Unanswered::Failed(kind, message)) => (kind, message),
-            };
-            self.recorder.borrow_mut().connection_error();
-            if kind == Kind::ConnectTimeout && hop.until_ns < own_ns {
-                return Err(Kind::RequestTimeout.into());
-            }
-            let origins = &self.origins;
-            let another = kind != Kind::Descriptors && origins.borrow_mut().unreachable(hop.origin, address, now_ns());
-            if !another || kind == Kind::ConnectTimeout {
-                self.ran_short(kind);
-                return Err(Unanswered::Failed(kind, message));
-            }
-        }
-    }
-
-    /// The address for a new connection, unless the time is up first.
-    async fn address_until(&self, origin: OriginId, until_ns: u64) -> Result<SocketAddr, Unanswered> {
-        let mut lookup = pin!(self.address(origin));
-        let mut limit = pin!(self.ring.sleep_until(until_ns));
-        poll_fn(|cx| match lookup.as_mut().poll(cx) {
-            Poll::Ready(Some(address)) => Poll::Ready(Ok(address)),
-            Poll::Ready(None) if self.aborted() => Poll::Ready(Err(Unanswered::Abandoned)),
-            Poll::Ready(None) => Poll::Ready(Err(Kind::Dns.into())),
-            Poll::Pending if until_ns == u64::MAX => Poll::Pending,
-            Poll::Pending => limit.as_mut().poll(cx).map(|()| Err(Kind::RequestTimeout.into())),
-        })
-        .await
-    }
-
-    /// Opens a connection to an address.
-    async fn connect(&self, address: SocketAddr, deadline_ns: u64) -> Result<Connection, Unanswered> {
-        let failed = |errno: i32| match Kind::of_connect(errno) {
-            kind @ Kind::ConnectFailed => {
-                let error = io::Error::from_raw_os_error(errno);
-                Unanswered::Failed(kind, Cow::Owned(format!("{}: {error}", kind.message())))
-            }
-            kind => kind.into(),
-        };
-        let connection = self
-            .ring
-            .connect(address, Http1::new(address, Limits::default()))
-            .map_err(|error| failed(error.raw_os_error().unwrap_or_default()))?;
-        connection.set_deadline(deadline_ns);
-        match self.event(&connection).await {
-            Some(Event::Connected | Event::Data { .. }) => Ok(connection),
-            Some(Event::Timeout) => Err(Kind::ConnectTimeout.into()),
-            Some(Event::End(End::Error(errno))) => Err(failed(errno)),
-            Some(Event::End(End::Eof)) => Err(failed(0)),
-            None => Err(Unanswered::Abandoned),
-        }
-    }
-
     /// Waits for a connection's next event; none when the run is cut off.
-    fn event<'s>(&'s self, connection: &'s Connection) -> impl Future<Output = Option<Event>> + 's {
+    pub(super) fn event<'s>(&'s self, connection: &'s Connection) -> impl Future<Output = Option<Event>> + 's {
         poll_fn(|cx| match connection.poll_event(cx) {
             Poll::Ready(event) => Poll::Ready(Some(event)),
             Poll::Pending if self.aborted() => Poll::Ready(None),
@@ -334,21 +263,21 @@ impl Shard {
             Payload::Run(bytes) => bytes.len() as u64,
             Payload::Owned(bytes) => bytes.len() as u64,
         };
-        connection.with(|http| http.begin(hop.head_request, hop.keep, tally.record.is_some()));
+        connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, tally.record.is_some()));
         connection.send(payload);
 
         let (done_ns, ended) = loop {
             let event = self.event(connection).await;
             let failed = match event {
                 Some(Event::Connected) => continue,
-                Some(Event::Data { at_ns }) => match connection.with(|http| http.reading()) {
+                Some(Event::Data { at_ns }) => match connection.with(|wire| wire.http().reading()) {
                     Reading::Unfinished => continue,
                     Reading::Complete => break (at_ns, Ok(())),
                     Reading::Failed(error) => broken(error),
                 },
-                Some(Event::End(end)) => match connection.with(|http| at_end(http, end)) {
+                Some(Event::End(end)) => match connection.with(|wire| at_end(wire.http(), end)) {
                     Reading::Complete => break (now_ns(), Ok(())),
-                    _ if reused && !connection.with(|http| http.answered) => {
+                    _ if reused && !connection.with(|wire| wire.http().answered) => {
                         if hop.retry_stale {
                             return Err(Attempt::Stale);
                         }
@@ -375,8 +304,10 @@ impl Shard {
         tally.exchanges.answered += u32::from(ended.is_ok());
         if let Some(record) = &mut tally.record {
             let sent_ns = connection.sent_ns();
-            connection.with(|http| {
-                record.attempted(http.peer, sent_ns, http.first_byte_ns, done_ns);
+            connection.with(|wire| {
+                let peer = wire.peer;
+                let http = wire.http();
+                record.attempted(peer, sent_ns, http.first_byte_ns, done_ns);
                 if ended.is_ok() {
                     record.answered(&http.response);
                 }
@@ -389,7 +320,8 @@ impl Shard {
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
         let Answered { connection, origin } = answered;
-        let again = connection.with(|http| {
+        let again = connection.with(|wire| {
+            let http = wire.http();
             http.response.trim();
             http.reusable()
         });
@@ -431,7 +363,7 @@ fn broken(error: ProtocolError) -> Unanswered {
 #[cfg(test)]
 mod tests {
     use pummel_http::{Keep, Limits};
-    use pummel_ring::{End, Sink};
+    use pummel_ring::End;
 
     use super::{at_end, deadline_of, Http1, Reading, Tally};
 
@@ -453,7 +385,7 @@ mod tests {
     #[test]
     fn a_reset_does_not_complete_what_a_close_would() {
         let answered = |end| {
-            let mut http = Http1::new(([127, 0, 0, 1], 80).into(), Limits::default());
+            let mut http = Http1::new(Limits::default());
             http.begin(false, Keep::default(), false);
             http.on_data(b"HTTP/1.1 200 OK\r\n\r\nsome");
             at_end(&mut http, end)

@@ -1,11 +1,18 @@
 //! The plan of a run: everything the engine needs to know, resolved once, read by all, changed by none.
 
+mod network;
+
 use std::time::Duration;
 
 use pummel_case::{Case, Step};
 use serde_json::{json, Value};
 
 use crate::Functional;
+
+pub use network::{
+    Addresses, Auth, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Network, Override, Proxies,
+    Proxy, RetryStale, Tcp, Tls, TlsVersion, Via,
+};
 
 /// A run, resolved: what to send, how much of it, from where, and with which limits.
 #[derive(Debug)]
@@ -64,7 +71,8 @@ impl Plan {
             "cpus": self.cpus,
             "connections": match self.network.connections {
                 Connections::PerUser => "per-user",
-                Connections::Shared => "shared",
+                Connections::PerIteration => "per-iteration",
+                Connections::Shared { .. } => "shared",
             },
             "keepalive": self.network.keepalive,
             "connect_timeout_s": seconds(self.network.connect_timeout),
@@ -123,54 +131,4 @@ pub enum PacingUnit {
     Request,
     /// Each iteration waits for a slot, as hrp has it (hrp spec 14.6).
     Iteration,
-}
-
-/// Connections, time limits and retries.
-#[derive(Debug, Clone)]
-pub struct Network {
-    /// Whose connections are whose.
-    pub connections: Connections,
-    /// False closes each connection after one response (`--disable-keepalive`).
-    pub keepalive: bool,
-    /// The longest a connection may take to open.
-    pub connect_timeout: Duration,
-    /// The longest from a request's first byte to its last body byte, unless its step or case says otherwise.
-    pub request_timeout: Duration,
-    /// Which requests are sent again when a reused connection turns out to be dead.
-    pub retry_stale: RetryStale,
-    /// The `User-Agent` of requests that do not set their own.
-    pub user_agent: String,
-    /// How many redirects of one request are followed; 0 follows none. A step's `allow_redirects: false` stands above it.
-    pub max_redirects: u32,
-    /// How long a user's cookies stay.
-    pub cookies: Cookies,
-}
-
-/// How long the cookies of a user stay (hrp spec 11.5). No user ever sees those of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cookies {
-    /// None are kept: what a server sets is not sent back.
-    Off,
-    /// To the end of the iteration; those of the once-per-user steps stay.
-    PerIteration,
-    /// As long as the user. In a functional run: as long as the case.
-    PerUser,
-}
-
-/// Who may use an idle connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connections {
-    /// Each user keeps its own, one per origin: as many sockets as users, as with real clients.
-    PerUser,
-    /// A core's users share them, the last used first: as many sockets as requests in flight at most.
-    Shared,
-}
-
-/// Which requests are retried once after a reset of a reused idle connection (design: only before any response byte).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryStale {
-    /// GET, HEAD, PUT, DELETE and OPTIONS (RFC 9110 section 9.2.2).
-    Idempotent,
-    /// Every method, POST and PATCH too (`--retry-stale all`).
-    All,
 }

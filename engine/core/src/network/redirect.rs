@@ -5,11 +5,10 @@ use std::{borrow::Cow, sync::Arc};
 use pummel_case::{RenderedRequest, RequestStep};
 
 use crate::{
-    client::{Client, UserCookies},
     error::Kind,
-    exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
-    origins::OriginId,
-    pool::Connection,
+    network::client::{Client, UserCookies},
+    network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
+    network::origins::OriginId,
     program::{may_retry, Exchange},
     shard::Shard,
 };
@@ -24,11 +23,10 @@ impl Shard {
     /// Keeps the cookies of a response to a request for `target`; true where the response may be a redirect.
     #[inline]
     pub(crate) fn take_in(&self, cookies: &mut UserCookies, answered: &Answered, target: &str, tally: &Tally) -> bool {
-        let Answered { connection, origin } = answered;
-        let directives = connection.with(|http| http.response.directives);
+        let directives = answered.with(|response| response.directives);
         if directives.cookies {
             let origins = self.origins.borrow();
-            connection.with(|http| cookies.store(&http.response, origins.origin(*origin), target, tally.done_ns));
+            answered.with(|response| cookies.store(response, origins.origin(answered.origin), target, tally.done_ns));
         }
         directives.redirect
     }
@@ -53,15 +51,14 @@ impl Shard {
         redirected.copy_from(first);
         let ended = loop {
             let followed = tally.exchanges.redirects;
-            let onward =
-                match self.next(&mut redirected, &method, &answered.connection, followed, exchange.redirects_max) {
-                    Ok(Some(onward)) => onward,
-                    Ok(None) => break Ok(answered),
-                    Err(unanswered) => {
-                        self.release(&client.idle, answered);
-                        break Err(unanswered);
-                    }
-                };
+            let onward = match self.next(&mut redirected, &method, &answered, followed, exchange) {
+                Ok(Some(onward)) => onward,
+                Ok(None) => break Ok(answered),
+                Err(unanswered) => {
+                    self.release(&client.idle, answered);
+                    break Err(unanswered);
+                }
+            };
             self.release(&client.idle, answered);
             tally.exchanges.redirects += 1;
             method = onward.method;
@@ -98,24 +95,25 @@ impl Shard {
         &self,
         request: &mut RenderedRequest,
         method: &Arc<str>,
-        connection: &Connection,
+        answered: &Answered,
         followed: u32,
-        most: u32,
+        exchange: &Exchange,
     ) -> Result<Option<Onward>, Unanswered> {
-        let next = connection.with(|http| {
-            let location = http.response.header("location").unwrap_or_default();
-            request.redirect(http.response.status, location, method)
+        let next = answered.with(|response| {
+            let location = response.header("location").unwrap_or_default();
+            request.redirect(response.status, location, method)
         });
         let method = match next {
             Ok(Some(method)) => method,
             Ok(None) => return Ok(None),
             Err(error) => return Err(Unanswered::Failed(Kind::Redirect, Cow::Owned(error.message.to_string()))),
         };
+        let most = exchange.redirects_max;
         if followed >= most {
             let message = format!("stopped after {most} redirects");
             return Err(Unanswered::Failed(Kind::Redirect, Cow::Owned(message)));
         }
-        let origin = self.origins.borrow_mut().intern(request.origin()).ok_or_else(too_many_hosts)?;
+        let origin = self.origins.borrow_mut().intern(request.origin(), exchange.manner).ok_or_else(too_many_hosts)?;
         Ok(Some(Onward { method, origin }))
     }
 }

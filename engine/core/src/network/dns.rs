@@ -8,7 +8,7 @@ use std::{
 
 use pummel_case::Origin;
 
-use crate::origins::Found;
+use crate::network::origins::Found;
 
 /// The addresses of an origin, each once, in the resolver's order.
 pub(crate) fn resolve(origin: &Origin) -> Found {

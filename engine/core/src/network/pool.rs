@@ -2,11 +2,9 @@
 
 use std::collections::VecDeque;
 
-use pummel_ring::{now_ns, Socket};
+use pummel_ring::now_ns;
 
-use crate::{connection::Http1, origins::OriginId};
-
-pub(crate) type Connection = Socket<Http1>;
+use super::{connection::Connection, origins::OriginId};
 
 /// Idle connections by origin. One belongs to each user, or one to all users of a core: the plan decides, the code is one.
 #[derive(Default)]
@@ -20,7 +18,7 @@ impl IdleConnections {
     pub(crate) fn take(&mut self, origin: OriginId, mut dropped: impl FnMut()) -> Option<Connection> {
         let idle = self.by_origin.get_mut(origin.index())?;
         while let Some(connection) = idle.pop() {
-            if connection.ended().is_none() && connection.with(|http| http.quiet()) {
+            if connection.ended().is_none() && connection.with(|wire| wire.http().quiet()) {
                 return Some(connection);
             }
             dropped();

@@ -1,15 +1,11 @@
-//! What a connection does with the bytes that arrive: one HTTP/1.1 response at a time.
-
-use std::net::SocketAddr;
+//! HTTP/1.1 on a connection: one response at a time.
 
 use pummel_http::{Keep, Limits, Progress, ProtocolError, Response, ResponseParser};
-use pummel_ring::{now_ns, Flow, Sink};
+use pummel_ring::{now_ns, Flow};
 
-/// The protocol state of one connection; the driver feeds it.
+/// The state of one connection that speaks HTTP/1.1.
 pub(crate) struct Http1 {
     parser: ResponseParser,
-    /// The server's address.
-    pub(crate) peer: SocketAddr,
     /// The response being read, or the last one.
     pub(crate) response: Response,
     state: State,
@@ -40,10 +36,9 @@ pub(crate) enum Reading {
 }
 
 impl Http1 {
-    pub(crate) fn new(peer: SocketAddr, limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             parser: ResponseParser::new(limits),
-            peer,
             response: Response::default(),
             state: State::Idle,
             surplus: false,
@@ -99,11 +94,10 @@ impl Http1 {
     pub(crate) fn quiet(&self) -> bool {
         !self.surplus
     }
-}
 
-impl Sink for Http1 {
+    /// Takes bytes that arrived, TLS taken off.
     #[inline]
-    fn on_data(&mut self, bytes: &[u8]) -> Flow {
+    pub(crate) fn on_data(&mut self, bytes: &[u8]) -> Flow {
         if self.state != State::Reading {
             self.surplus = true;
             return Flow::More;
@@ -130,19 +124,15 @@ impl Sink for Http1 {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
     use pummel_http::{Keep, Limits};
-    use pummel_ring::{now_ns, Flow, Sink};
+    use pummel_ring::{now_ns, Flow};
 
     use super::{Http1, Reading};
-
-    const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
     fn reading(head: bool) -> Http1 {
-        let mut connection = Http1::new(PEER, Limits::default());
+        let mut connection = Http1::new(Limits::default());
         connection.begin(head, Keep::default(), false);
         connection
     }

@@ -1,0 +1,8 @@
+//! Credentials of requests.
+
+use clap::Args;
+
+/// Credentials of requests: flags of every command that sends requests.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct AuthFlags {}
