@@ -326,7 +326,7 @@ impl<S: Sink> Inner<S> {
             self.buffers.give_back(id);
         }
         match flow {
-            Flow::More => {}
+            Flow::More | Flow::Reply => {}
             Flow::Wake | Flow::Pause | Flow::ReplyAndWake => {
                 let state = &mut self.slots[index];
                 state.data = true;
@@ -339,7 +339,6 @@ impl<S: Sink> Inner<S> {
                     }
                 }
             }
-            Flow::Reply => {}
         }
         if matches!(flow, Flow::Reply | Flow::ReplyAndWake) {
             self.reply(slot);
