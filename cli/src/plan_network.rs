@@ -1,10 +1,10 @@
 //! The network of a plan: what the flags that speak of it mean.
 
-use pummel_engine::{Connections, Network, RetryStale, Tls};
+use pummel_engine::{ClientCertificate, Connections, Network, RetryStale, Tls, TlsVersion};
 
 use crate::{
     failure::Failure,
-    flags::{ConnectionSharing, ReachFlags, StaleRetry, TransportFlags},
+    flags::{ConnectionSharing, LeastTls, ReachFlags, StaleRetry, Switch, TlsFlags, TransportFlags},
     plan::USER_AGENT,
 };
 
@@ -37,12 +37,28 @@ pub(crate) fn network(flags: &TransportFlags, certificates: Certificates) -> Res
 ///
 /// # Errors
 /// As [`network`].
-pub(crate) fn reach(_flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
-    Ok(Network {
-        user_agent: USER_AGENT.to_owned(),
-        tls: Tls { verify: certificates == Certificates::Verified, ..Tls::default() },
-        ..Network::default()
-    })
+pub(crate) fn reach(flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
+    Ok(Network { user_agent: USER_AGENT.to_owned(), tls: tls(&flags.tls, certificates), ..Network::default() })
+}
+
+/// How servers are made sure of, and what they are shown. The engine reads the files.
+fn tls(flags: &TlsFlags, certificates: Certificates) -> Tls {
+    // Who names an authority wants it to be asked.
+    let verify = flags.verify || !flags.cacert.is_empty() || certificates == Certificates::Verified;
+    Tls {
+        verify: verify && !flags.insecure,
+        ca_files: flags.cacert.clone(),
+        client: flags.cert.clone().map(|certificate| ClientCertificate {
+            key: flags.key.clone().unwrap_or_else(|| certificate.clone()),
+            certificate,
+        }),
+        server_name: flags.tls_server_name.clone(),
+        least: match flags.tls_min {
+            LeastTls::V1_2 => TlsVersion::V1_2,
+            LeastTls::V1_3 => TlsVersion::V1_3,
+        },
+        resumption: flags.tls_resumption == Switch::On,
+    }
 }
 
 /// Whose connections are whose.

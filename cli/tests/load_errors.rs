@@ -158,21 +158,6 @@ fn an_undefined_variable() {
 }
 
 #[test]
-fn an_https_url() {
-    assert_snapshot!(yaml(&STEP.replace("http:", "https:")), @r#"
-    exit 15
-      x case.yml:2:41: https is not built yet
-       ,-[case.yml:2:41]
-     1 | teststeps:
-     2 | - {name: a, request: {method: GET, url: "https://127.0.0.1:1/"}}
-       :                                         ^^^^^^^^^^^|^^^^^^^^^^
-       :                                                    `-- not built yet
-       `----
-      help: take it out to run the rest of the case
-    "#);
-}
-
-#[test]
 fn several_mistakes_are_shown_at_once() {
     assert_snapshot!(yaml(
         "teststeps:\n- {name: r, request: {method: GET, url: \"http://h/\"}, validate: [ {equlas: [status_code, 200]} ]}\n- {name: b, request: {method: GET, url: /relative}}\n- {name: c, request: {method: GET, url: \"http://h/\"}, extract: [ {a: body.i} ]}\n"

@@ -82,6 +82,12 @@ pub(crate) struct CoreCounts {
     pub(crate) connections_reused: u64,
     pub(crate) connections_stale: u64,
     pub(crate) connection_errors: u64,
+    /// TLS handshakes completed.
+    pub(crate) handshakes: u64,
+    /// Those that resumed a session.
+    pub(crate) handshakes_resumed: u64,
+    /// What all of them took together.
+    pub(crate) handshakes_us: u64,
 }
 
 impl CoreCounts {
@@ -97,6 +103,9 @@ impl CoreCounts {
         self.connections_reused += part.connections_reused;
         self.connections_stale += part.connections_stale;
         self.connection_errors += part.connection_errors;
+        self.handshakes += part.handshakes;
+        self.handshakes_resumed += part.handshakes_resumed;
+        self.handshakes_us += part.handshakes_us;
     }
 
     /// Requests begun and not finished.

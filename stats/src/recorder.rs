@@ -280,6 +280,14 @@ impl Recorder {
         self.current.counts.connections_stale += 1;
     }
 
+    /// A TLS handshake was completed, after `tls_us`; `resumed` where it went on with an earlier session.
+    pub fn handshake(&mut self, tls_us: u64, resumed: bool) {
+        let counts = &mut self.current.counts;
+        counts.handshakes += 1;
+        counts.handshakes_resumed += u64::from(resumed);
+        counts.handshakes_us += tls_us;
+    }
+
     /// An attempt to connect failed.
     pub fn connection_error(&mut self) {
         self.current.counts.connection_errors += 1;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crossbeam_channel::{bounded, select, Receiver};
-use pummel_engine::{FunctionalEvent, StopSignal};
+use pummel_engine::{FunctionalEvent, StopSignal, UNVERIFIED};
 use pummel_stats::display::WholeFile;
 
 use crate::{
@@ -70,6 +70,9 @@ pub(crate) fn run(flags: RunFlags) -> Result<u8, Failure> {
     };
     results.finish(begin.elapsed(), end);
     stream.print(&console.totals(&results));
+    if finished.summary.client.notes.iter().any(|note| note == UNVERIFIED) {
+        stream.print(&format!("Note: {UNVERIFIED}\n"));
+    }
     let exit_code = results.failure().map_or(exit::DONE, |(sentence, code)| {
         say_error(sentence);
         code

@@ -16,7 +16,7 @@ use crate::values::{
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct HitFlags {
-    /// What to load: an http:// URL
+    /// What to load: an http:// or https:// URL
     #[arg(value_name = "URL", required_unless_present = "urls", value_parser = parse_http_url)]
     pub(crate) url: Option<String>,
 

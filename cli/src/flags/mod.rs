@@ -46,7 +46,7 @@ pub(crate) use output::OutputFlags;
 pub(crate) use pasted::PastedCommand;
 pub(crate) use proxy::ProxyFlags;
 pub(crate) use run::RunFlags;
-pub(crate) use tls::TlsFlags;
+pub(crate) use tls::{LeastTls, Switch, TlsFlags};
 
 /// The whole command line.
 #[derive(Debug, Parser)]

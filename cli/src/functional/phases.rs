@@ -3,19 +3,19 @@
 use pummel_engine::{ExchangeRecord, Phases};
 use pummel_stats::display::units::latency;
 
-/// hrp's phases and the points of time they add up to, whole milliseconds, in hrp's order (hrp spec 13.8). There is no TLS
-/// yet, so its part is 0.
+/// hrp's phases and the points of time they add up to, whole milliseconds, in hrp's order (hrp spec 13.8).
 pub(super) fn hrp_phases_ms(phases: Phases) -> [(&'static str, u64); 10] {
-    let Phases { dns_us, connect_us, wait_us, receive_us, total_us } = phases;
-    let opened_us = dns_us + connect_us;
+    let Phases { dns_us, connect_us, tls_us, wait_us, receive_us, total_us } = phases;
+    let connected_us = dns_us + connect_us;
+    let opened_us = connected_us + tls_us;
     [
         ("DNSLookup", dns_us / 1000),
         ("TCPConnection", connect_us / 1000),
-        ("TLSHandshake", 0),
+        ("TLSHandshake", tls_us / 1000),
         ("ServerProcessing", wait_us / 1000),
         ("ContentTransfer", receive_us / 1000),
         ("NameLookup", dns_us / 1000),
-        ("Connect", opened_us / 1000),
+        ("Connect", connected_us / 1000),
         ("Pretransfer", opened_us / 1000),
         ("StartTransfer", (opened_us + wait_us) / 1000),
         ("Total", total_us / 1000),
@@ -24,12 +24,13 @@ pub(super) fn hrp_phases_ms(phases: Phases) -> [(&'static str, u64); 10] {
 
 /// The phases on one line (`--http-stat`). A connection that was open before says so, and one that was never made.
 pub(super) fn phases_line(exchange: &ExchangeRecord) -> String {
-    let Phases { dns_us, connect_us, wait_us, receive_us, total_us } = exchange.phases;
+    let Phases { dns_us, connect_us, tls_us, wait_us, receive_us, total_us } = exchange.phases;
     let time = |us: u64| latency(us as f64);
     let opening = match (exchange.address, connect_us) {
         (None, 0) => return format!("no connection, total {}", time(total_us)),
         (Some(_), 0) => "connection reused".to_owned(),
-        _ => format!("dns {}, connect {}", time(dns_us), time(connect_us)),
+        _ if tls_us == 0 => format!("dns {}, connect {}", time(dns_us), time(connect_us)),
+        _ => format!("dns {}, connect {}, tls {}", time(dns_us), time(connect_us), time(tls_us)),
     };
     let address = exchange.address.map(|address| format!(", {address}")).unwrap_or_default();
     format!("{opening}, wait {}, receive {}, total {}{address}", time(wait_us), time(receive_us), time(total_us))
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     const PHASES: Phases =
-        Phases { dns_us: 1_500, connect_us: 2_700, wait_us: 10_000, receive_us: 900, total_us: 15_200 };
+        Phases { dns_us: 1_500, connect_us: 2_700, tls_us: 0, wait_us: 10_000, receive_us: 900, total_us: 15_200 };
 
     #[test]
     fn points_of_time_add_up_before_they_are_rounded() {

@@ -45,7 +45,7 @@ pub(crate) fn parse_method(text: &str) -> Result<String, String> {
     Ok(method)
 }
 
-/// Checks an `http://` URL and gives it back as typed.
+/// Checks an `http://` or `https://` URL and gives it back as typed.
 ///
 /// # Errors
 /// A sentence when the scheme is missing or another one, when there is no host, and for port 0.
@@ -53,14 +53,11 @@ pub(crate) fn parse_http_url(text: &str) -> Result<String, String> {
     let text = text.trim();
     let scheme_end = text.find("://");
     let scheme = scheme_end.map_or("", |end| &text[..end]);
-    if scheme.eq_ignore_ascii_case("https") {
-        return Err("HTTPS is not built yet; use an http:// URL".into());
-    }
     if scheme_end.is_none() {
         return Err(format!("has no scheme; did you mean http://{text} ?"));
     }
-    if !scheme.eq_ignore_ascii_case("http") {
-        return Err(format!("has the scheme \"{scheme}\"; only http:// can be loaded"));
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return Err(format!("has the scheme \"{scheme}\"; only http:// and https:// can be loaded"));
     }
     let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
     if url.host_str().is_none_or(str::is_empty) {
@@ -119,10 +116,11 @@ mod tests {
 
     #[test]
     fn urls_are_http_with_a_host_and_a_port_that_exists() {
-        for good in ["http://127.0.0.1:8080/a?b=1", "http://[::1]/", "HTTP://host", "http://host/?q=$a"] {
+        for good in
+            ["http://127.0.0.1:8080/a?b=1", "http://[::1]/", "HTTP://host", "https://host:8443/", "http://host/?q=$a"]
+        {
             assert_eq!(parse_http_url(good).unwrap(), good);
         }
-        assert!(parse_http_url("https://host/").unwrap_err().contains("HTTPS is not built yet"));
         assert!(parse_http_url("localhost:8080/x").unwrap_err().contains("http://localhost:8080/x"));
         assert!(parse_http_url("ftp://host/").unwrap_err().contains("\"ftp\""));
         assert!(parse_http_url("http://").is_err());

@@ -42,7 +42,7 @@ impl Case {
     /// A case of constant requests, one after the other, with types `request-METHOD`. Nothing is checked in their responses.
     ///
     /// # Errors
-    /// [`PlainRequestError`] for the first that cannot be sent: a URL without host, an `https` URL (not built yet), a header or
+    /// [`PlainRequestError`] for the first that cannot be sent: a URL without host, a header or
     /// method with characters that none has.
     pub fn from_requests(name: &str, requests: Vec<PlainRequest>) -> Result<Case, PlainRequestError> {
         let steps = requests
@@ -82,9 +82,6 @@ fn step(index: usize, request: PlainRequest) -> Result<RequestStep, PlainRequest
     let mut rendered = RenderedRequest::default();
     let parts = build_target("", &request.url, TargetStyle::default(), &mut rendered.target)
         .map_err(|r| error("URL", &request.url, r))?;
-    if parts.https {
-        return Err(error("URL", &request.url, "https is not built yet"));
-    }
     rendered.origin = parts.to_origin().map_err(|reason| error("URL", &request.url, reason))?;
     for (name, value) in &request.headers {
         let canonical = canonical_name(name);
@@ -147,7 +144,7 @@ mod tests {
     fn errors_name_the_part() {
         let error = |request| Case::from_requests("hit", vec![request]).unwrap_err().to_string();
         assert_eq!(error(plain("/x")), "URL \"/x\": the URL has no host and there is no base_url");
-        assert_eq!(error(plain("https://h/")), "URL \"https://h/\": https is not built yet");
+        assert_eq!(error(plain("ftp://h/")), "URL \"ftp://h/\": the scheme must be http or https");
         let bad = PlainRequest { method: "GE T".into(), ..plain("http://h") };
         assert_eq!(error(bad), "method \"GE T\": it must be a single word such as GET");
     }

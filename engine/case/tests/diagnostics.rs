@@ -184,7 +184,6 @@ fn everything_that_is_wrong_is_reported_at_once() {
             "2:4: the step kind \"websocket\" is not built yet",
             "3:13: the request has no method",
             "4:32: request url: the URL has no host and there is no base_url",
-            "5:32: https is not built yet",
             "6:32: function f is not found",
             "7:32: request url: a % in the path is not followed by two hexadecimal digits",
         ]

@@ -20,6 +20,7 @@ use pummel_stats::Recorder;
 use crate::{
     network::connection::Wire,
     network::origins::{Found, Origins},
+    network::tls::RunTls,
     program::Program,
     shard::{self, Message, Setup, Shard, Shortages},
     shared::Shared,
@@ -47,6 +48,7 @@ pub(crate) struct CoreSpec {
     pub(crate) sockets: u32,
     pub(crate) addresses: Arc<Vec<(Origin, Found)>>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) tls: Arc<RunTls>,
 }
 
 /// The signal to begin.
@@ -62,8 +64,8 @@ pub(crate) enum News {
     Ready { core: usize, ready: Result<(u32, MailboxSender<Message>), EngineError> },
     /// Its load stopped, in nanoseconds on the run clock.
     Stopped { at_ns: u64 },
-    /// It is done, and what it ran short of.
-    Done { shortages: Shortages },
+    /// It is done, what it ran short of, and whether it accepted servers whose certificates nobody looked at.
+    Done { shortages: Shortages, unverified: bool },
     /// It broke down; its unfinished requests were abandoned.
     Broke { core: usize, at_ns: u64 },
 }
@@ -103,17 +105,17 @@ pub(crate) fn run(spec: CoreSpec, go: &Receiver<Go>, news: &Sender<News>) {
             .await?;
             ring.stop();
             let driven = driver.await;
-            let shortages = shard.shortages();
+            let (shortages, unverified) = (shard.shortages(), shard.unverified.get());
             drop(shard);
             ring.shutdown();
-            driven.map(|()| shortages)
+            driven.map(|()| News::Done { shortages, unverified })
         })
     }));
     let at_ns = now_ns().saturating_sub(start_ns);
     let mut recorder = kept.borrow_mut();
-    if let Ok(Ok(shortages)) = ran {
+    if let Ok(Ok(done)) = ran {
         recorder.finish(at_ns);
-        return tell(News::Done { shortages });
+        return tell(done);
     }
     recorder.abandon_unfinished();
     recorder.finish(at_ns);
@@ -154,6 +156,7 @@ fn build(
     let programs = (0..spec.plan.cases.len())
         .map(|case| Program::compile(&spec.plan, case, &ring, &mut recorder.borrow_mut(), &mut origins, &spec.shared))
         .collect();
-    let CoreSpec { plan, core, shared, .. } = spec;
-    Shard::new(Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news })
+    let CoreSpec { plan, core, shared, users, tls, .. } = spec;
+    let tls = tls.for_core(users);
+    Shard::new(Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news, tls })
 }

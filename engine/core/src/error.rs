@@ -30,6 +30,9 @@ pub enum EngineError {
         /// What getaddrinfo said.
         error: io::Error,
     },
+    /// A file or name of the TLS flags cannot be used.
+    #[error(transparent)]
+    Tls(#[from] crate::TlsFileError),
     /// The descriptor limit is too low for the plan.
     #[error(
         "{needed} descriptors are needed for {users} users, but the limit is {limit}: raise it with \
@@ -67,6 +70,7 @@ pub(crate) enum Kind {
     ConnectFailed,
     AddressExhausted,
     Descriptors,
+    Tls,
     Reset,
     ClosedEarly,
     RequestTimeout,
@@ -89,6 +93,7 @@ impl Kind {
             Self::ConnectFailed => "connect_failed",
             Self::AddressExhausted => "address_exhausted",
             Self::Descriptors => "descriptors",
+            Self::Tls => "tls",
             Self::Reset => "reset",
             Self::ClosedEarly => "closed_early",
             Self::RequestTimeout => "request_timeout",
@@ -115,6 +120,7 @@ impl Kind {
                  net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse=1, or use fewer users"
             }
             Self::Descriptors => "no descriptor is free (EMFILE): raise `ulimit -n`",
+            Self::Tls => "TLS failed",
             Self::Reset => "the server reset the connection",
             Self::ClosedEarly => "the server closed the connection before the response was complete",
             Self::RequestTimeout => "no complete response within the request timeout",

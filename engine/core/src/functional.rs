@@ -127,6 +127,8 @@ pub struct Phases {
     pub dns_us: u64,
     /// Opening the connection.
     pub connect_us: u64,
+    /// The TLS handshake.
+    pub tls_us: u64,
     /// From the first byte sent to the first byte received.
     pub wait_us: u64,
     /// From the first byte received to the last.

@@ -51,11 +51,19 @@ pub(crate) enum Row {
     Named(RowNames),
 }
 
+/// A request that is always the same, as bytes.
+pub(crate) enum Encoded {
+    /// As they go out.
+    Plain(RunBytes),
+    /// As TLS takes them: the bytes that go out are others each time.
+    ToSeal(Box<[u8]>),
+}
+
 /// Everything about a request that does not change from one execution to the next.
 pub(crate) struct Exchange {
     pub(crate) row: Row,
     /// The encoded request and where it goes, if it is always the same.
-    pub(crate) constant: Option<(RunBytes, OriginId)>,
+    pub(crate) constant: Option<(Encoded, OriginId)>,
     pub(crate) head_request: bool,
     pub(crate) keep: Keep,
     /// The step extracts or validates something.
@@ -93,8 +101,14 @@ impl Program {
                     // What cannot be encoded is left to the request path, which reports it as a failed request.
                     let authority = rendered.origin().authority();
                     encode(&mut bytes, &step.method, rendered, &authority, b"", &plan.network).ok()?;
+                    let origin = origins.intern(rendered.origin(), manner)?;
                     bytes.shrink_to_fit();
-                    Some((ring.keep(bytes), origins.intern(rendered.origin(), manner)?))
+                    let encoded = if rendered.origin().https {
+                        Encoded::ToSeal(bytes.into_boxed_slice())
+                    } else {
+                        Encoded::Plain(ring.keep(bytes))
+                    };
+                    Some((encoded, origin))
                 });
                 Compiled::Request(Exchange {
                     row: if step.has_rendered_name() {

@@ -253,11 +253,11 @@ fn first_hop<'a>(
     cookies: &'a mut UserCookies,
     request: &'a RenderedRequest,
     step: &'a RequestStep,
-    exchange: &Exchange,
+    exchange: &'a Exchange,
     due_ns: u64,
 ) -> Result<Hop<'a>, Unanswered> {
-    let (origin, encoded) = if let Some((encoded, origin)) = exchange.constant {
-        (origin, Some(encoded))
+    let (origin, encoded) = if let Some((encoded, origin)) = &exchange.constant {
+        (*origin, Some(encoded))
     } else {
         (shard.origins.borrow_mut().intern(request.origin(), exchange.manner).ok_or_else(too_many_hosts)?, None)
     };

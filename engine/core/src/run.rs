@@ -19,7 +19,7 @@ use pummel_stats::{
 use crate::{
     core_thread::{self, CoreSpec, Go, News},
     limits,
-    network::{dns, origins::Found},
+    network::{dns, origins::Found, tls::RunTls},
     shard::{share, Message, Shortages},
     shared::Shared,
     EngineError, Load, Plan,
@@ -58,6 +58,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
     }
     let plan = if plan.functional.is_some() { for_one_user(plan) } else { plan };
     let plan = Arc::new(on_as_many_cores_as_users(plan));
+    let tls = Arc::new(RunTls::load(&plan.network, &plan.cases)?);
     let addresses = Arc::new(addresses(&plan)?);
     let sockets = limits::prepare(&plan, addresses.len())?;
     let capabilities = pummel_ring::probe()?;
@@ -76,6 +77,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
             capabilities,
             addresses: Arc::clone(&addresses),
             shared: Arc::clone(&shared),
+            tls: Arc::clone(&tls),
         };
         let news = news.clone();
         let thread = thread::Builder::new().name(format!("core-{cpu}")).spawn(move || {
@@ -99,12 +101,14 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
     }
     let end = cores.wait_until_done(stop, &collector);
     cores.threads.into_iter().for_each(|thread| drop(thread.join()));
+    let notes = end.notes();
     Ok(collector.finish(FinalFacts {
         aborted: stop.raised() > 0,
         paced: plan.paced(),
         exhausted: end.shortages.exhausted(),
         broken_cores: end.broken_cores,
         open: None,
+        notes,
     })?)
 }
 
@@ -177,6 +181,17 @@ struct Cores {
 struct End {
     shortages: Shortages,
     broken_cores: Vec<usize>,
+    unverified: bool,
+}
+
+/// What the report says of servers whose certificates nobody looked at.
+pub const UNVERIFIED: &str = "certificates were not verified (as hrp); --verify checks them";
+
+impl End {
+    /// What a reader of the report should know.
+    fn notes(&self) -> Vec<String> {
+        self.unverified.then(|| UNVERIFIED.to_owned()).into_iter().collect()
+    }
 }
 
 impl Cores {
@@ -220,7 +235,8 @@ impl Cores {
                         collector.load_stopped(stopped_ns);
                     }
                 }
-                Ok(News::Done { shortages }) => {
+                Ok(News::Done { shortages, unverified }) => {
+                    end.unverified |= unverified;
                     done += 1;
                     end.shortages.add(shortages);
                 }

@@ -24,6 +24,7 @@ use crate::{
     network::dns,
     network::origins::{Found, Lookup, OriginId, Origins},
     network::pool::{IdleConnections, Lingering},
+    network::tls::CoreTls,
     pacer::Pacer,
     plan::{nanos, Connections, PacingUnit},
     program::Program,
@@ -75,6 +76,12 @@ pub(crate) struct Shard {
     mailbox: MailboxSender<Message>,
     news: Sender<News>,
     shortages: Cell<Shortages>,
+    /// A request on its way into TLS.
+    pub(crate) plaintext: RefCell<Vec<u8>>,
+    /// Roots, certificates and sessions of its connections.
+    pub(crate) tls: CoreTls,
+    /// A server was accepted whose certificate nobody looked at.
+    pub(crate) unverified: Cell<bool>,
 }
 
 /// No new request may start.
@@ -110,11 +117,12 @@ pub(crate) struct Setup {
     pub(crate) mailbox: MailboxSender<Message>,
     pub(crate) start_ns: u64,
     pub(crate) news: Sender<News>,
+    pub(crate) tls: CoreTls,
 }
 
 impl Shard {
     pub(crate) fn new(setup: Setup) -> Rc<Self> {
-        let Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news } = setup;
+        let Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news, tls } = setup;
         let users = share(u64::from(plan.load.users), core, plan.cpus.len());
         let pacer = plan.pacing.map(|pacing| {
             let part = users as f64 / f64::from(plan.load.users);
@@ -145,6 +153,9 @@ impl Shard {
             mailbox,
             news,
             shortages: Cell::default(),
+            tls,
+            unverified: Cell::new(false),
+            plaintext: RefCell::default(),
             ring,
             plan,
         })

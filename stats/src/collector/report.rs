@@ -145,6 +145,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
     });
     let mut notes = judgement.notes;
     notes.extend(stats.sampler.notes());
+    notes.extend(facts.notes.iter().cloned());
     let (resident_bytes, resident_peak_bytes) = stats.sampler.resident_bytes();
     Client {
         verdict: judgement.verdict,

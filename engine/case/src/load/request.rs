@@ -246,10 +246,6 @@ impl Compiler<'_> {
         let style = TargetStyle { style: self.url_style, has_params };
         let base = self.scope.resolve("base_url").unwrap_or_else(|| Expr::constant(Value::text("")));
         let known = TargetProgram::known_origin(&base, &url);
-        if known.as_ref().is_some_and(|origin| origin.https) {
-            self.report.not_built(place, "https");
-            return None;
-        }
         let (Some(base_text), Some(url_text)) = (base.const_text(), url.const_text()) else {
             return Some(TargetProgram::Rendered { base, url, known, style });
         };

@@ -157,9 +157,6 @@ fn set_target(
 ) -> Result<(), StepError> {
     let error = |reason| StepError::request("request url", reason);
     let parts = build_target(base, url, style, &mut out.target).map_err(error)?;
-    if parts.https {
-        return Err(error("https is not built yet"));
-    }
     if !out.origin.matches(&parts) {
         out.origin = match known {
             Some(known) if known.matches(&parts) => known.clone(),

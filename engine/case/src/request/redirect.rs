@@ -83,21 +83,21 @@ impl RenderedRequest {
 
     /// The origin of a URL; the present one where they are the same.
     fn redirect_origin(&self, url: &Url) -> Result<Origin, &'static str> {
-        match url.scheme() {
-            "http" => {}
-            "https" => return Err("the Location is an https URL, which is not built yet"),
+        let https = match url.scheme() {
+            "http" => false,
+            "https" => true,
             _ => return Err("the Location's scheme is not http or https"),
-        }
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err("the Location holds a user name, which is not built yet");
         }
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the Location has no host")?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = url.port_or_known_default().filter(|port| *port > 0).ok_or("the Location has no valid port")?;
-        if *self.origin.host == *host && self.origin.port == port && !self.origin.https {
+        if *self.origin.host == *host && self.origin.port == port && self.origin.https == https {
             return Ok(self.origin.clone());
         }
-        Ok(Origin { https: false, host: Arc::from(host), port })
+        Ok(Origin { https, host: Arc::from(host), port })
     }
 
     fn remove_headers(&mut self, names: &[&str]) {
@@ -183,6 +183,8 @@ mod tests {
             ("//other/p", "http://other:80 /p"),
             ("http://other:81", "http://other:81 /"),
             ("http://[::1]:81/x", "http://[::1]:81 /x"),
+            ("https://h/s", "https://h:443 /s"),
+            ("https://[::1]/s", "https://[::1]:443 /s"),
             ("/中 文", "http://h:80 /%E4%B8%AD%20%E6%96%87"),
         ] {
             let mut request = request("h", "/a/b?q=1");
@@ -240,8 +242,7 @@ mod tests {
 
     #[test]
     fn places_no_request_can_go_to_are_errors() {
-        for location in ["https://h/", "ftp://h/", "http://", "http://h:0/", "http://u:p@h/", "http://a b/", "mailto:x"]
-        {
+        for location in ["ftp://h/", "http://", "http://h:0/", "http://u:p@h/", "http://a b/", "mailto:x"] {
             let mut request = request("h", "/a");
             let error = request.redirect(302, location.as_bytes(), "GET").unwrap_err();
             assert!(error.message.starts_with("redirect: "), "{location}");

@@ -5,7 +5,11 @@ use std::net::SocketAddr;
 use pummel_http::Limits;
 use pummel_ring::{Flow, Sink, Socket};
 
-use super::{http1::Http1, stream::Inbox};
+use super::{
+    http1::Http1,
+    stream::Inbox,
+    tls::{Layer, TlsFailure, TlsLayer},
+};
 
 /// An open connection, or one that is being opened.
 pub(crate) type Connection = Socket<Wire>;
@@ -15,6 +19,8 @@ pub(crate) struct Wire {
     /// The server's address.
     pub(crate) peer: SocketAddr,
     pub(crate) protocol: Protocol,
+    /// What stands between the bytes and the protocol, where the connection has it.
+    tls: Option<Box<TlsLayer>>,
 }
 
 /// What is spoken on a connection.
@@ -28,7 +34,61 @@ pub(crate) enum Protocol {
 impl Wire {
     /// A connection that speaks HTTP/1.1 until it is told otherwise.
     pub(crate) fn new(peer: SocketAddr) -> Self {
-        Self { peer, protocol: Protocol::Http1(Http1::new(Limits::default())) }
+        Self { peer, protocol: Protocol::Http1(Http1::new(Limits::default())), tls: None }
+    }
+
+    /// Puts TLS on the connection. What the server of HTTP/2 says first comes with the handshake, so the stream is there before.
+    pub(crate) fn secure(&mut self, layer: TlsLayer, http2: bool) {
+        self.tls = Some(Box::new(layer));
+        if http2 {
+            self.protocol = Protocol::Stream(Inbox::default());
+        }
+    }
+
+    /// The connection's TLS, where it has it.
+    pub(crate) fn tls(&self) -> Option<&TlsLayer> {
+        self.tls.as_deref()
+    }
+
+    /// Appends to `out` what has to be sent for the peer to read `plain`, and gives true; false on a connection without TLS, which
+    /// sends `plain` itself.
+    ///
+    /// # Errors
+    /// TLS has failed or was closed.
+    pub(crate) fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<bool, TlsFailure> {
+        match &mut self.tls {
+            Some(tls) => tls.seal(plain, out).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Appends to `out` what closes our side in order, which without TLS is nothing.
+    pub(crate) fn close(&mut self, out: &mut Vec<u8>) {
+        if let Some(tls) = &mut self.tls {
+            tls.close(out);
+        }
+    }
+
+    /// True while nothing has come that says the connection must not be used again.
+    #[inline]
+    pub(crate) fn quiet(&mut self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.usable()) && self.http().quiet()
+    }
+
+    /// True when the next request may go out, the present response being complete.
+    #[inline]
+    pub(crate) fn reusable(&mut self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.usable()) && self.http().reusable()
+    }
+
+    /// How TLS has ended the stream, if it has, whatever the connection under it does.
+    #[inline]
+    pub(crate) fn tls_end(&self) -> Option<TlsEnd> {
+        match self.tls.as_ref()?.state() {
+            Layer::Handshaking | Layer::Open => None,
+            Layer::Closed => Some(TlsEnd::Closed),
+            Layer::Broken(failure) => Some(TlsEnd::Broken(failure.clone())),
+        }
     }
 
     /// HTTP/1.1, on a connection that speaks it.
@@ -41,12 +101,39 @@ impl Wire {
     }
 }
 
+/// How TLS ends a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TlsEnd {
+    /// In order.
+    Closed,
+    /// It failed.
+    Broken(TlsFailure),
+}
+
+impl Protocol {
+    /// Takes bytes that arrived, TLS taken off.
+    #[inline]
+    fn on_data(&mut self, bytes: &[u8]) -> Flow {
+        match self {
+            Self::Http1(http) => http.on_data(bytes),
+            Self::Stream(inbox) => inbox.on_data(bytes),
+        }
+    }
+}
+
 impl Sink for Wire {
     #[inline]
     fn on_data(&mut self, bytes: &mut [u8]) -> Flow {
-        match &mut self.protocol {
-            Protocol::Http1(http) => http.on_data(bytes),
-            Protocol::Stream(inbox) => inbox.on_data(bytes),
+        match &mut self.tls {
+            None => self.protocol.on_data(bytes),
+            Some(tls) => tls.on_data(bytes, |plain| self.protocol.on_data(plain)),
         }
+    }
+
+    fn reply(&mut self, mut spare: Vec<u8>) -> Vec<u8> {
+        if let Some(tls) = &mut self.tls {
+            tls.take_outgoing(&mut spare);
+        }
+        spare
     }
 }

@@ -9,19 +9,22 @@ use std::{
 
 use pummel_case::{RenderedRequest, StepError};
 use pummel_http::{Keep, ProtocolError, Response};
-use pummel_ring::{now_ns, End, Event, Payload, RunBytes};
+use pummel_ring::{now_ns, End, Event, Payload};
 use pummel_stats::Exchanges;
 
 use crate::{
     error::Kind,
-    network::connection::Connection,
+    network::connection::{Connection, TlsEnd},
     network::http1::{Http1, Reading},
     network::origins::OriginId,
     network::pool::IdleConnections,
-    program::encode,
+    program::{encode, Encoded},
     shard::Shard,
     ExchangeRecord,
 };
+
+/// Capacity the buffer of requests on their way into TLS keeps: most requests are smaller, and a large upload must not stay.
+const PLAINTEXT_RETAINED_BYTES: usize = 64 * 1024;
 
 /// What went over the wire for one request, filled as it happens so that it is right however the request ends.
 #[derive(Default)]
@@ -131,7 +134,7 @@ pub(crate) struct Hop<'a> {
     pub(crate) method: &'a str,
     pub(crate) origin: OriginId,
     /// The same as bytes, to be sent where there are no cookies.
-    pub(crate) encoded: Option<RunBytes>,
+    pub(crate) encoded: Option<&'a Encoded>,
     /// Cookies of the jar, for its `Cookie` field.
     pub(crate) cookies: &'a [u8],
     pub(crate) head_request: bool,
@@ -226,6 +229,13 @@ impl Shard {
         Ok((connection, opened_ns))
     }
 
+    /// Closes our side of a connection's TLS in order, where it has it.
+    fn say_goodbye(connection: &Connection) {
+        let mut goodbye = connection.take_buffer();
+        connection.with(|wire| wire.close(&mut goodbye));
+        connection.send(Payload::Owned(goodbye));
+    }
+
     /// Waits for a connection's next event; none when the run is cut off.
     pub(super) fn event<'s>(&'s self, connection: &'s Connection) -> impl Future<Output = Option<Event>> + 's {
         poll_fn(|cx| match connection.poll_event(cx) {
@@ -243,25 +253,12 @@ impl Shard {
         reused: bool,
         tally: &mut Tally,
     ) -> Result<(), Attempt> {
-        let payload = match hop.encoded {
-            Some(bytes) if hop.cookies.is_empty() => Payload::Run(bytes),
-            _ => {
-                let mut buffer = connection.take_buffer();
-                let origins = self.origins.borrow();
-                let authority = origins.authority(hop.origin);
-                let network = &self.plan.network;
-                if let Err(error) = encode(&mut buffer, hop.method, hop.request, authority, hop.cookies, network) {
-                    connection.return_buffer(buffer);
-                    tally.never_sent();
-                    let failed = Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()));
-                    return Err(Attempt::Unwritable(failed));
-                }
-                Payload::Owned(buffer)
+        let (payload, sent_bytes) = match self.payload(connection, hop) {
+            Ok(payload) => payload,
+            Err(attempt) => {
+                tally.never_sent();
+                return Err(attempt);
             }
-        };
-        let sent_bytes = match &payload {
-            Payload::Run(bytes) => bytes.len() as u64,
-            Payload::Owned(bytes) => bytes.len() as u64,
         };
         connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, tally.record.is_some()));
         connection.send(payload);
@@ -271,21 +268,23 @@ impl Shard {
             let failed = match event {
                 Some(Event::Connected) => continue,
                 Some(Event::Data { at_ns }) => match connection.with(|wire| wire.http().reading()) {
-                    Reading::Unfinished => continue,
+                    Reading::Unfinished => match connection.with(|wire| wire.tls_end()) {
+                        None => continue,
+                        // The answer to a request on a connection that is to be closed ends with it, as without TLS.
+                        Some(TlsEnd::Closed) => match ended_by(connection, End::Eof, reused, hop.retry_stale) {
+                            Ok(None) => break (at_ns, Ok(())),
+                            Ok(Some(failed)) => failed,
+                            Err(stale) => return Err(stale),
+                        },
+                        Some(TlsEnd::Broken(failure)) => Unanswered::Failed(Kind::Tls, failure.0),
+                    },
                     Reading::Complete => break (at_ns, Ok(())),
                     Reading::Failed(error) => broken(error),
                 },
-                Some(Event::End(end)) => match connection.with(|wire| at_end(wire.http(), end)) {
-                    Reading::Complete => break (now_ns(), Ok(())),
-                    _ if reused && !connection.with(|wire| wire.http().answered) => {
-                        if hop.retry_stale {
-                            return Err(Attempt::Stale);
-                        }
-                        Kind::Reset.into()
-                    }
-                    Reading::Failed(error) if end == End::Eof => broken(error),
-                    _ if end == End::Eof => Kind::ClosedEarly.into(),
-                    _ => Kind::Reset.into(),
+                Some(Event::End(end)) => match ended_by(connection, end, reused, hop.retry_stale) {
+                    Ok(None) => break (now_ns(), Ok(())),
+                    Ok(Some(failed)) => failed,
+                    Err(stale) => return Err(stale),
                 },
                 Some(Event::Timeout) => {
                     let now = now_ns();
@@ -316,14 +315,47 @@ impl Shard {
         ended
     }
 
+    /// The bytes of a request as its connection takes them, and how many they are before TLS.
+    #[inline]
+    fn payload(&self, connection: &Connection, hop: &Hop<'_>) -> Result<(Payload, u64), Attempt> {
+        let plain = match hop.encoded {
+            Some(Encoded::Plain(bytes)) if hop.cookies.is_empty() => {
+                return Ok((Payload::Run(*bytes), bytes.len() as u64));
+            }
+            Some(Encoded::ToSeal(plain)) if hop.cookies.is_empty() => Some(&**plain),
+            _ => None,
+        };
+        let mut buffer = connection.take_buffer();
+        if let Some(plain) = plain {
+            return sealed(connection, plain, buffer);
+        }
+        let origins = self.origins.borrow();
+        let https = origins.origin(hop.origin).https;
+        let scratch = &mut *self.plaintext.borrow_mut();
+        let out = if https { &mut *scratch } else { &mut buffer };
+        let authority = origins.authority(hop.origin);
+        if let Err(error) = encode(out, hop.method, hop.request, authority, hop.cookies, &self.plan.network) {
+            scratch.clear();
+            connection.return_buffer(buffer);
+            return Err(Attempt::Unwritable(Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()))));
+        }
+        if !https {
+            let bytes = buffer.len() as u64;
+            return Ok((Payload::Owned(buffer), bytes));
+        }
+        let sealed = sealed(connection, scratch, buffer);
+        scratch.clear();
+        scratch.shrink_to(PLAINTEXT_RETAINED_BYTES);
+        sealed
+    }
+
     /// Puts a connection back after its response was used, or closes it where that is due.
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
         let Answered { connection, origin } = answered;
         let again = connection.with(|wire| {
-            let http = wire.http();
-            http.response.trim();
-            http.reusable()
+            wire.http().response.trim();
+            wire.reusable()
         });
         if again && self.plan.network.keepalive && connection.ended().is_none() && !connection.sending() {
             connection.set_deadline(0);
@@ -332,9 +364,45 @@ impl Shard {
         }
         self.recorder.borrow_mut().connection_closed();
         if connection.ended().is_none() && !connection.sending() {
+            Self::say_goodbye(&connection);
             self.lingering.borrow_mut().add(connection);
         }
     }
+}
+
+/// Puts TLS on a request; gives its length without, too.
+fn sealed(connection: &Connection, plain: &[u8], mut out: Vec<u8>) -> Result<(Payload, u64), Attempt> {
+    match connection.with(|wire| wire.seal(plain, &mut out)) {
+        Ok(_) => Ok((Payload::Owned(out), plain.len() as u64)),
+        Err(failure) => Err(Attempt::Ended(Unanswered::Failed(Kind::Tls, failure.0))),
+    }
+}
+
+/// What the end of the stream is to the request under way: nothing where it completes the response, a failure, or the sign of
+/// a connection that was dead before.
+fn ended_by(connection: &Connection, end: End, reused: bool, retry_stale: bool) -> Result<Option<Unanswered>, Attempt> {
+    let (tls_end, secured) = connection.with(|wire| (wire.tls_end(), wire.tls().is_some()));
+    if let Some(TlsEnd::Broken(failure)) = tls_end {
+        return Ok(Some(Unanswered::Failed(Kind::Tls, failure.0)));
+    }
+    // Without a close_notify anybody may have cut the body short (RFC 8446 section 6.1).
+    let cut = secured && tls_end.is_none();
+    let (reading, answered) = connection.with(|wire| {
+        let http = wire.http();
+        (if cut { http.reading() } else { at_end(http, end) }, http.answered)
+    });
+    Ok(Some(match reading {
+        Reading::Complete => return Ok(None),
+        _ if reused && !answered => {
+            if retry_stale {
+                return Err(Attempt::Stale);
+            }
+            Kind::Reset.into()
+        }
+        Reading::Failed(error) if end == End::Eof => broken(error),
+        _ if end == End::Eof => Kind::ClosedEarly.into(),
+        _ => Kind::Reset.into(),
+    }))
 }
 
 /// Until when a response may come. The limit counts from the first byte sent, which a busy core hands over later than the

@@ -15,6 +15,7 @@ use super::{
     connection::{Connection, Wire},
     exchange::{Hop, Tally, Unanswered},
     origins::OriginId,
+    tls::Unsecured,
 };
 use crate::{error::Kind, plan::nanos, shard::Shard};
 
@@ -40,6 +41,9 @@ impl Shard {
             let (kind, message) = match connected {
                 Ok(connection) => {
                     self.recorder.borrow_mut().connection_opened();
+                    if self.origins.borrow().origin(hop.origin).https {
+                        return self.open_tls(connection, hop, own_ns, tally).await;
+                    }
                     return Ok(connection);
                 }
                 Err(Unanswered::Abandoned) => return Err(Unanswered::Abandoned),
@@ -56,6 +60,31 @@ impl Shard {
                 return Err(Unanswered::Failed(kind, message));
             }
         }
+    }
+
+    /// Puts TLS on a connection that has just opened. One whose handshake failed is given the time to tell the server why.
+    async fn open_tls(
+        &self,
+        connection: Connection,
+        hop: &Hop<'_>,
+        own_ns: u64,
+        tally: &mut Tally,
+    ) -> Result<Connection, Unanswered> {
+        let begin_ns = now_ns();
+        let secured = self.secure(&connection, hop.origin, own_ns.min(hop.until_ns)).await;
+        if let Some(record) = &mut tally.record {
+            record.secured(now_ns() - begin_ns);
+        }
+        let Err(unsecured) = secured else { return Ok(connection) };
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.connection_error();
+        recorder.connection_closed();
+        match unsecured {
+            Unsecured::Failed(_) => self.lingering.borrow_mut().add(connection),
+            Unsecured::Timeout if hop.until_ns < own_ns => return Err(Kind::RequestTimeout.into()),
+            Unsecured::Timeout | Unsecured::Abandoned => {}
+        }
+        Err(unsecured.into())
     }
 
     /// The address for a new connection, unless the time is up first.

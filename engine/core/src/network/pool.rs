@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use pummel_ring::now_ns;
 
-use super::{connection::Connection, origins::OriginId};
+use super::{
+    connection::{Connection, Wire},
+    origins::OriginId,
+};
 
 /// Idle connections by origin. One belongs to each user, or one to all users of a core: the plan decides, the code is one.
 #[derive(Default)]
@@ -18,7 +21,7 @@ impl IdleConnections {
     pub(crate) fn take(&mut self, origin: OriginId, mut dropped: impl FnMut()) -> Option<Connection> {
         let idle = self.by_origin.get_mut(origin.index())?;
         while let Some(connection) = idle.pop() {
-            if connection.ended().is_none() && connection.with(|wire| wire.http().quiet()) {
+            if connection.ended().is_none() && connection.with(Wire::quiet) {
                 return Some(connection);
             }
             dropped();

@@ -7,7 +7,7 @@ use std::{
 
 use pummel_ring::{End, Event, Flow, Payload};
 
-use super::connection::{Connection, Protocol};
+use super::connection::{Connection, Protocol, TlsEnd};
 
 /// Bytes kept for a reader that lags before receiving stops (design section 2, inbound limit).
 const INBOX_BYTES_MAX: usize = 256 * 1024;
@@ -70,7 +70,12 @@ pub(crate) struct RingStream {
 impl RingStream {
     /// Makes a stream of an open connection, from now on.
     pub(crate) fn new(connection: Connection) -> Self {
-        connection.with(|wire| wire.protocol = Protocol::Stream(Inbox::default()));
+        connection.with(|wire| {
+            // With TLS and HTTP/2 it is one already, and may hold what the server said first.
+            if !matches!(wire.protocol, Protocol::Stream(_)) {
+                wire.protocol = Protocol::Stream(Inbox::default());
+            }
+        });
         Self { connection, outbox: Vec::new() }
     }
 
@@ -89,6 +94,11 @@ impl RingStream {
             }
             if count > 0 || out.is_empty() {
                 return Poll::Ready(Ok(count));
+            }
+            match self.connection.with(|wire| wire.tls_end()) {
+                None => {}
+                Some(TlsEnd::Closed) => return Poll::Ready(Ok(0)),
+                Some(TlsEnd::Broken(failure)) => return Poll::Ready(Err(failure.into())),
             }
             match ready!(self.connection.poll_event(cx)) {
                 Event::Connected | Event::Data { .. } => {}
@@ -123,10 +133,15 @@ impl RingStream {
         if let Some(end @ End::Error(_)) = self.connection.ended() {
             return Poll::Ready(Err(end.to_io()));
         }
-        // The buffer of the send before becomes the next outbox.
+        // The buffer of the send before becomes the next outbox, or takes what TLS makes of this one.
         let mut out = self.connection.take_buffer();
         out.shrink_to(RETAINED_BYTES);
-        std::mem::swap(&mut out, &mut self.outbox);
+        if self.connection.with(|wire| wire.seal(&self.outbox, &mut out))? {
+            self.outbox.clear();
+            self.outbox.shrink_to(RETAINED_BYTES);
+        } else {
+            std::mem::swap(&mut out, &mut self.outbox);
+        }
         self.connection.send(Payload::Owned(out));
         Poll::Ready(Ok(()))
     }

@@ -43,6 +43,11 @@ impl ExchangeRecord {
         self.phases.connect_us += connect_ns / 1000;
     }
 
+    /// A connection's TLS handshake has ended, well or not.
+    pub(crate) fn secured(&mut self, tls_ns: u64) {
+        self.phases.tls_us += tls_ns / 1000;
+    }
+
     /// An attempt on a connection has ended. Stamps that were not taken are 0.
     pub(crate) fn attempted(&mut self, address: SocketAddr, sent_ns: u64, first_byte_ns: u64, done_ns: u64) {
         self.address = Some(address);

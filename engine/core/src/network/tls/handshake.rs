@@ -1,0 +1,118 @@
+//! The handshake of a connection that has just opened, or of the tunnel that was made through it.
+
+use std::{
+    future::poll_fn,
+    task::{ready, Poll},
+};
+
+use pummel_ring::{now_ns, End, Event, Payload};
+
+use super::{failure::TlsFailure, layer::Layer, TlsLayer};
+use crate::{
+    error::Kind,
+    network::{
+        connection::Connection,
+        exchange::Unanswered,
+        origins::{Manner, OriginId},
+    },
+    shard::Shard,
+};
+
+/// How a handshake ended that did not succeed.
+pub(in crate::network) enum Unsecured {
+    Failed(TlsFailure),
+    /// Its time was up.
+    Timeout,
+    Abandoned,
+}
+
+impl From<TlsFailure> for Unsecured {
+    fn from(failure: TlsFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Unsecured> for Unanswered {
+    fn from(unsecured: Unsecured) -> Self {
+        match unsecured {
+            Unsecured::Failed(failure) => Self::Failed(Kind::Tls, failure.0),
+            Unsecured::Timeout => Self::Failed(Kind::Tls, TlsFailure::TIMEOUT.0),
+            Unsecured::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
+impl Shard {
+    /// Puts TLS on an open connection to an origin of `https` and counts the handshake.
+    ///
+    /// The connection's last flight goes out with the first request: that saves a send, and the server has no use for it before.
+    pub(in crate::network) async fn secure(
+        &self,
+        connection: &Connection,
+        origin: OriginId,
+        deadline_ns: u64,
+    ) -> Result<(), Unsecured> {
+        let manner = self.origins.borrow().manner(origin);
+        let name = self.tls.server_name(&self.origins.borrow().origin(origin).host)?;
+        self.secure_as(connection, name, manner, deadline_ns).await
+    }
+
+    /// As [`secure`](Self::secure), for a peer that is no origin, such as a proxy.
+    pub(in crate::network) async fn secure_as(
+        &self,
+        connection: &Connection,
+        name: rustls::pki_types::ServerName<'static>,
+        manner: Manner,
+        deadline_ns: u64,
+    ) -> Result<(), Unsecured> {
+        let begin_ns = now_ns();
+        let mut layer = TlsLayer::new(self.tls.config(manner)?, name)?;
+        let mut hello = connection.take_buffer();
+        layer.take_outgoing(&mut hello);
+        connection.with(|wire| wire.secure(layer, manner.http2));
+        connection.set_deadline(deadline_ns);
+        connection.send(Payload::Owned(hello));
+        let resumed = loop {
+            let event = self.event(connection).await;
+            let state = connection.with(|wire| wire.tls().map(|tls| (tls.state().clone(), tls.resumed())));
+            match (event, state) {
+                (None, _) => return Err(Unsecured::Abandoned),
+                (_, Some((Layer::Broken(failure), _))) => return Err(failure.into()),
+                (Some(Event::End(End::Eof)), _) | (_, Some((Layer::Closed, _))) => {
+                    return Err(TlsFailure::CUT_OFF.into())
+                }
+                (Some(Event::End(End::Error(_))), _) => return Err(TlsFailure::RESET.into()),
+                (_, Some((Layer::Open, resumed))) => break resumed,
+                (Some(Event::Timeout), _) => return Err(Unsecured::Timeout),
+                (Some(Event::Connected | Event::Data { .. }), _) => {}
+            }
+        };
+        self.flushed(connection).await?;
+        let tls_us = (now_ns() - begin_ns) / 1000;
+        self.recorder.borrow_mut().handshake(tls_us, resumed);
+        self.unverified.set(self.unverified.get() || !manner.verify);
+        Ok(())
+    }
+
+    /// Waits until the kernel has taken what was sent: one send at a time.
+    async fn flushed(&self, connection: &Connection) -> Result<(), Unsecured> {
+        poll_fn(|cx| {
+            if connection.poll_flushed(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.aborted() {
+                return Poll::Ready(Err(Unsecured::Abandoned));
+            }
+            match ready!(connection.poll_event(cx)) {
+                Event::Timeout => Poll::Ready(Err(Unsecured::Timeout)),
+                Event::End(_) => Poll::Ready(Err(TlsFailure::RESET.into())),
+                // What the server says first waits where it was read.
+                Event::Connected | Event::Data { .. } => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
