@@ -76,6 +76,8 @@ pub struct FinalFacts {
     /// Cores that broke down; their recorders were told to
     /// [abandon what was unfinished](Recorder::abandon_unfinished).
     pub broken_cores: Vec<usize>,
+    /// TLS was spoken to servers whose certificates were not verified. Means something only where there were handshakes.
+    pub unverified: bool,
     /// Of an open run, its arrivals.
     pub open: Option<OpenFacts>,
 }
