@@ -62,8 +62,8 @@ pub(crate) enum News {
     Ready { core: usize, ready: Result<(u32, MailboxSender<Message>), EngineError> },
     /// Its load stopped, in nanoseconds on the run clock.
     Stopped { at_ns: u64 },
-    /// It is done, and what it ran short of.
-    Done { shortages: Shortages },
+    /// It is done: what it ran short of, and whether it spoke to a server whose certificate nobody verified.
+    Done { shortages: Shortages, unverified: bool },
     /// It broke down; its unfinished requests were abandoned.
     Broke { core: usize, at_ns: u64 },
 }
@@ -103,17 +103,17 @@ pub(crate) fn run(spec: CoreSpec, go: &Receiver<Go>, news: &Sender<News>) {
             .await?;
             ring.stop();
             let driven = driver.await;
-            let shortages = shard.shortages();
+            let (shortages, unverified) = (shard.shortages(), shard.trusted_blindly());
             drop(shard);
             ring.shutdown();
-            driven.map(|()| shortages)
+            driven.map(|()| News::Done { shortages, unverified })
         })
     }));
     let at_ns = now_ns().saturating_sub(start_ns);
     let mut recorder = kept.borrow_mut();
-    if let Ok(Ok(shortages)) = ran {
+    if let Ok(Ok(done)) = ran {
         recorder.finish(at_ns);
-        return tell(News::Done { shortages });
+        return tell(done);
     }
     recorder.abandon_unfinished();
     recorder.finish(at_ns);

@@ -127,7 +127,11 @@ pub struct Phases {
     pub dns_us: u64,
     /// Opening the connection.
     pub connect_us: u64,
-    /// From the first byte sent to the first byte received.
+    /// The TLS handshake.
+    pub tls_us: u64,
+    /// From the first byte handed to the kernel until it had taken the last.
+    pub send_us: u64,
+    /// From then to the first byte received.
     pub wait_us: u64,
     /// From the first byte received to the last.
     pub receive_us: u64,

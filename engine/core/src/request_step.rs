@@ -210,6 +210,9 @@ impl User<'_> {
             None => {
                 let response_us = tally.done_ns.saturating_sub(due_ns) / 1000;
                 let sample = Sample { service_us, response_us, bytes_received, bytes_sent };
+                if self.shard.plan.network.request_phases {
+                    recorder.request_phases(row, tally.phases.in_us());
+                }
                 match part {
                     Part::Load => recorder.succeeded(row, sample),
                     Part::Setup => recorder.setup_succeeded(row, sample),

@@ -104,6 +104,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
         paced: plan.paced(),
         exhausted: end.shortages.exhausted(),
         broken_cores: end.broken_cores,
+        unverified: end.unverified,
         open: None,
     })?)
 }
@@ -123,11 +124,13 @@ fn on_as_many_cores_as_users(mut plan: Plan) -> Plan {
 }
 
 /// The addresses of every origin known before the start. A load in which none resolves does not start; where some do, the
-/// requests to the others fail and are counted. A functional run tells of each step.
+/// requests to the others fail and are counted. A functional run tells of each step, and looks names up where the first needs
+/// them: what that takes is a phase of it.
 fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
     let mut origins: Vec<Origin> = Vec::new();
     for origin in plan.cases.iter().flat_map(pummel_case::Case::origins) {
-        if !origins.contains(&origin) {
+        let ahead = plan.functional.is_none() || dns::written_out(&origin).is_some();
+        if ahead && !origins.contains(&origin) {
             origins.push(origin);
         }
     }
@@ -176,6 +179,7 @@ struct Cores {
 #[derive(Default)]
 struct End {
     shortages: Shortages,
+    unverified: bool,
     broken_cores: Vec<usize>,
 }
 
@@ -220,8 +224,9 @@ impl Cores {
                         collector.load_stopped(stopped_ns);
                     }
                 }
-                Ok(News::Done { shortages }) => {
+                Ok(News::Done { shortages, unverified }) => {
                     done += 1;
+                    end.unverified |= unverified;
                     end.shortages.add(shortages);
                 }
                 Ok(News::Broke { core, at_ns }) => {

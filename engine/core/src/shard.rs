@@ -75,6 +75,7 @@ pub(crate) struct Shard {
     mailbox: MailboxSender<Message>,
     news: Sender<News>,
     shortages: Cell<Shortages>,
+    unverified: Cell<bool>,
 }
 
 /// No new request may start.
@@ -145,6 +146,7 @@ impl Shard {
             mailbox,
             news,
             shortages: Cell::default(),
+            unverified: Cell::new(false),
             ring,
             plan,
         })
@@ -275,6 +277,19 @@ impl Shard {
             _ => {}
         }
         self.shortages.set(shortages);
+    }
+
+    /// Notes a connection to an origin whose certificate nobody looks at.
+    pub(crate) fn note_trust(&self, origin: OriginId) {
+        let origins = self.origins.borrow();
+        if origins.origin(origin).https && !origins.manner(origin).verify {
+            self.unverified.set(true);
+        }
+    }
+
+    /// Whether there was such a connection.
+    pub(crate) fn trusted_blindly(&self) -> bool {
+        self.unverified.get()
     }
 
     pub(crate) fn shortages(&self) -> Shortages {

@@ -10,13 +10,14 @@ use std::{
 use pummel_case::{RenderedRequest, StepError};
 use pummel_http::{Keep, ProtocolError, Response};
 use pummel_ring::{now_ns, End, Event, Payload, RunBytes};
-use pummel_stats::Exchanges;
+use pummel_stats::{Exchanges, RequestPhases};
 
 use crate::{
     error::Kind,
     network::connection::Connection,
     network::http1::{Http1, Reading},
     network::origins::OriginId,
+    network::phases::{Phases, Stamps},
     network::pool::IdleConnections,
     program::encode,
     shard::Shard,
@@ -35,6 +36,8 @@ pub(crate) struct Tally {
     pub(crate) done_ns: u64,
     /// What passed between due and the first byte sent without being the engine's: on a dead connection, and opening a new one.
     pub(crate) network_ns: u64,
+    /// Where its time went, where that is [timed](Shard::times).
+    pub(crate) phases: Phases,
     /// What a functional run wants to know besides; a load run has none.
     pub(crate) record: Option<Box<ExchangeRecord>>,
 }
@@ -55,6 +58,8 @@ impl Tally {
     pub(crate) fn take_record(&mut self, due_ns: u64) -> Option<Box<ExchangeRecord>> {
         let mut record = self.record.take()?;
         record.redirects = self.exchanges.redirects;
+        let RequestPhases { send_us, wait_us, receive_us } = self.phases.in_us();
+        (record.phases.send_us, record.phases.wait_us, record.phases.receive_us) = (send_us, wait_us, receive_us);
         record.phases.total_us = self.done_ns.saturating_sub(due_ns) / 1000;
         Some(record)
     }
@@ -195,6 +200,12 @@ impl Shard {
         }
     }
 
+    /// The phases of requests are asked for: by the flag, or by a functional run, which tells of each.
+    #[inline]
+    pub(super) fn times(&self, tally: &Tally) -> bool {
+        self.plan.network.request_phases || tally.record.is_some()
+    }
+
     /// Accounts for a connection that was dead. Nothing is sent again once the run is cut off.
     fn lost(&self, tally: &mut Tally) -> Result<(), Unanswered> {
         let mut recorder = self.recorder.borrow_mut();
@@ -263,7 +274,11 @@ impl Shard {
             Payload::Run(bytes) => bytes.len() as u64,
             Payload::Owned(bytes) => bytes.len() as u64,
         };
-        connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, tally.record.is_some()));
+        let timed = self.times(tally);
+        if timed {
+            connection.time_next_send();
+        }
+        connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, timed));
         connection.send(payload);
 
         let (done_ns, ended) = loop {
@@ -302,14 +317,16 @@ impl Shard {
         };
         tally.settle(connection, sent_bytes, done_ns);
         tally.exchanges.answered += u32::from(ended.is_ok());
+        if timed {
+            let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
+            let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
+            tally.phases.add(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
+        }
         if let Some(record) = &mut tally.record {
-            let sent_ns = connection.sent_ns();
             connection.with(|wire| {
-                let peer = wire.peer;
-                let http = wire.http();
-                record.attempted(peer, sent_ns, http.first_byte_ns, done_ns);
+                record.address = Some(wire.peer);
                 if ended.is_ok() {
-                    record.answered(&http.response);
+                    record.answered(&wire.http().response);
                 }
             });
         }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
 //! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `client` (what stays with a user
-//! between its requests), `pool`, `origins`, `dns`, `trace` (what a functional run is told).
+//! between its requests), `pool`, `origins`, `dns`, `phases` (where the time went), `trace` (what a functional run is told).
 
 pub(crate) mod client;
 pub(crate) mod connection;
@@ -11,6 +11,7 @@ pub(crate) mod exchange;
 mod http1;
 mod open;
 pub(crate) mod origins;
+pub(crate) mod phases;
 pub(crate) mod pool;
 mod redirect;
 mod stream;

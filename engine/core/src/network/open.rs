@@ -55,6 +55,7 @@ impl Shard {
                     let dns_us = waited.then_some((found_ns - begin_ns) / 1000);
                     let connect_us = (now_ns() - found_ns) / 1000;
                     self.recorder.borrow_mut().opened(Opening { dns_us, connect_us });
+                    self.note_trust(hop.origin);
                     return Ok(connection);
                 }
                 Err(Unanswered::Abandoned) => return Err(Unanswered::Abandoned),
