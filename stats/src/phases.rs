@@ -120,7 +120,10 @@ mod tests {
         total.merge(&cells);
         let phases = total.summed_up();
         assert_eq!([&phases.send_us, &phases.wait_us, &phases.receive_us].map(|phase| phase.count), [3, 3, 3]);
-        assert_eq!((phases.send_us.mean, phases.wait_us.mean, phases.receive_us.mean), (Some(3.0), Some(20.0), Some(3.0)));
+        assert_eq!(
+            (phases.send_us.mean, phases.wait_us.mean, phases.receive_us.mean),
+            (Some(3.0), Some(20.0), Some(3.0))
+        );
         assert_eq!((phases.wait_us.min, phases.wait_us.max), (Some(0), Some(40)));
     }
 }

@@ -9,8 +9,8 @@ use crate::latency::{Distribution, Recorded};
 use crate::row::{ExchangeCounts, RowKey, RowKind};
 use crate::snapshot::{ClientState, Overall, RowSecond, RowTotal, Snapshot};
 use crate::summary::{
-    Client, Connections, Conservation, CpuCore, ErrorCount, Host, Little, Memory, Phases, Run, SeriesPoint, Step, Summary,
-    System, Totals, Transaction, SCHEMA,
+    Client, Connections, Conservation, CpuCore, ErrorCount, Host, Little, Memory, Phases, Run, SeriesPoint, Step,
+    Summary, System, Totals, Transaction, SCHEMA,
 };
 use crate::verdict::{Limit, Verdict};
 

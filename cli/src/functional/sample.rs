@@ -68,7 +68,14 @@ pub(super) fn exchange() -> ExchangeRecord {
             body: br#"{"html":"<script>alert(1)</script>","ok":true}"#.to_vec(),
         }),
         redirects: 1,
-        phases: Phases { dns_us: 1_000, connect_us: 2_000, wait_us: 3_000, receive_us: 500, total_us: 6_500 },
+        phases: Phases {
+            dns_us: 1_000,
+            connect_us: 2_000,
+            wait_us: 3_000,
+            receive_us: 500,
+            total_us: 6_500,
+            ..Phases::default()
+        },
     }
 }
 

@@ -6,8 +6,8 @@ use crate::latency::Latency;
 use crate::phases::RequestCells;
 use crate::row::{ExchangeCounts, RowKind};
 use crate::summary::{
-    Client, Connections, Conservation, Little, Memory, Phases, Run, SeriesPoint, Step, StepPhases, Summary, Tls, Totals, Transaction,
-    SCHEMA,
+    Client, Connections, Conservation, Little, Memory, Phases, Run, SeriesPoint, Step, StepPhases, Summary, Tls,
+    Totals, Transaction, SCHEMA,
 };
 use crate::verdict::{judge, Facts};
 

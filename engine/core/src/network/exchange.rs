@@ -36,13 +36,22 @@ pub(crate) struct Tally {
     pub(crate) done_ns: u64,
     /// What passed between due and the first byte sent without being the engine's: on a dead connection, and opening a new one.
     pub(crate) network_ns: u64,
-    /// Where its time went, where that is [timed](Shard::times).
-    pub(crate) phases: Phases,
+    /// Where its time went, where that is asked for. Few runs do: a box keeps the user's future small.
+    pub(crate) phases: Option<Box<Phases>>,
     /// What a functional run wants to know besides; a load run has none.
     pub(crate) record: Option<Box<ExchangeRecord>>,
 }
 
 impl Tally {
+    /// Of a request that is about to be sent; `watched` in a functional run, which is told of each with its phases.
+    pub(crate) fn new(watched: bool, request_phases: bool) -> Self {
+        Self {
+            phases: (watched || request_phases).then(Box::default),
+            record: watched.then(Box::default),
+            ..Self::default()
+        }
+    }
+
     /// How long a request that was sent had waited in the engine.
     pub(crate) fn lateness_ns(&self, due_ns: u64) -> u64 {
         self.sent_ns.saturating_sub(due_ns).saturating_sub(self.network_ns)
@@ -58,7 +67,8 @@ impl Tally {
     pub(crate) fn take_record(&mut self, due_ns: u64) -> Option<Box<ExchangeRecord>> {
         let mut record = self.record.take()?;
         record.redirects = self.exchanges.redirects;
-        let RequestPhases { send_us, wait_us, receive_us } = self.phases.in_us();
+        let RequestPhases { send_us, wait_us, receive_us } =
+            self.phases.as_deref().copied().unwrap_or_default().in_us();
         (record.phases.send_us, record.phases.wait_us, record.phases.receive_us) = (send_us, wait_us, receive_us);
         record.phases.total_us = self.done_ns.saturating_sub(due_ns) / 1000;
         Some(record)
@@ -168,19 +178,20 @@ impl Shard {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
         let mut idle_one = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
-        let (mut stale, mut from_ns) = (false, hop.begin_ns);
+        let mut stale = false;
         loop {
             let reused = idle_one.is_some();
-            let connection = if let Some(connection) = idle_one.take() {
-                self.recorder.borrow_mut().connection_reused();
-                connection
-            } else {
-                // Most requests never come here: a box keeps the user's future small.
-                let (connection, opened_ns) = Box::pin(self.fresh(hop, stale, tally)).await?;
-                from_ns = opened_ns;
+            let connection = {
+                let (connection, from_ns) = if let Some(connection) = idle_one.take() {
+                    self.recorder.borrow_mut().connection_reused();
+                    (connection, hop.begin_ns)
+                } else {
+                    // Most requests never come here: a box keeps the user's future small.
+                    Box::pin(self.fresh(hop, stale, tally)).await?
+                };
+                connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
                 connection
             };
-            connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
             match self.attempt(&connection, hop, reused, tally).await {
                 Ok(()) => return Ok(connection),
                 Err(Attempt::Ended(unanswered)) => {
@@ -198,12 +209,6 @@ impl Shard {
                 }
             }
         }
-    }
-
-    /// The phases of requests are asked for: by the flag, or by a functional run, which tells of each.
-    #[inline]
-    pub(super) fn times(&self, tally: &Tally) -> bool {
-        self.plan.network.request_phases || tally.record.is_some()
     }
 
     /// Accounts for a connection that was dead. Nothing is sent again once the run is cut off.
@@ -274,7 +279,7 @@ impl Shard {
             Payload::Run(bytes) => bytes.len() as u64,
             Payload::Owned(bytes) => bytes.len() as u64,
         };
-        let timed = self.times(tally);
+        let timed = tally.phases.is_some();
         if timed {
             connection.time_next_send();
         }
@@ -317,10 +322,10 @@ impl Shard {
         };
         tally.settle(connection, sent_bytes, done_ns);
         tally.exchanges.answered += u32::from(ended.is_ok());
-        if timed {
+        if let Some(phases) = &mut tally.phases {
             let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
             let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
-            tally.phases.add(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
+            phases.add(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
         }
         if let Some(record) = &mut tally.record {
             connection.with(|wire| {

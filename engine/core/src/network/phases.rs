@@ -41,11 +41,7 @@ impl Phases {
 
     /// As they are recorded.
     pub(crate) fn in_us(self) -> RequestPhases {
-        RequestPhases {
-            send_us: self.send_ns / 1000,
-            wait_us: self.wait_ns / 1000,
-            receive_us: self.receive_ns / 1000,
-        }
+        RequestPhases { send_us: self.send_ns / 1000, wait_us: self.wait_ns / 1000, receive_us: self.receive_ns / 1000 }
     }
 }
 
