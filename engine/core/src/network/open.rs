@@ -34,11 +34,12 @@ impl Shard {
     /// Opens a connection to one of the origin's addresses; where one takes none, to the next.
     pub(super) async fn open(&self, hop: &Hop<'_>, tally: &mut Tally) -> Result<Connection, Unanswered> {
         let mut deadline_ns = None;
+        let (mut waited, mut dns_ns) = (false, 0);
         loop {
             let begin_ns = now_ns();
-            let mut waited = false;
             let found = noting_a_wait(self.address_until(hop.origin, hop.until_ns), &mut waited).await;
             let found_ns = now_ns();
+            dns_ns += found_ns - begin_ns;
             if let Some(record) = &mut tally.record {
                 record.opened(found_ns - begin_ns, 0);
             }
@@ -52,7 +53,7 @@ impl Shard {
             }
             let (kind, message) = match connected {
                 Ok(connection) => {
-                    let dns_us = waited.then_some((found_ns - begin_ns) / 1000);
+                    let dns_us = waited.then_some(dns_ns / 1000);
                     let connect_us = (now_ns() - found_ns) / 1000;
                     self.recorder.borrow_mut().opened(Opening { dns_us, connect_us });
                     self.note_trust(hop.origin);
