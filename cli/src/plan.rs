@@ -177,7 +177,11 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         },
         pacing: flags.max_rps.map(|per_second| Pacing { per_second, unit: PacingUnit::Request }),
         cpus: choose_cpus(&flags.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?,
-        network: Network { request_timeout: flags.timeout, ..network(&flags.transport, Certificates::Verified)? },
+        network: Network {
+            request_timeout: flags.timeout,
+            request_phases: flags.output.http_stat,
+            ..network(&flags.transport, Certificates::Verified)?
+        },
         stop_timeout: flags.transport.stop_timeout,
         record_action: false,
         functional: None,
@@ -234,6 +238,7 @@ fn plan_cases(
             },
             connections: connections(network_flags.connections),
             request_timeout: network_flags.request_timeout,
+            request_phases: output.http_stat,
             ..network(&network_flags.transport, Certificates::Accepted)?
         },
         stop_timeout: network_flags.transport.stop_timeout,
@@ -372,5 +377,7 @@ pub(crate) mod tests {
         assert_eq!(shown(&["--disable-console-output=false"]), (true, true, None));
         assert_eq!(shown(&["--json", "-"]), (true, true, Some(JsonTarget::Stdout)));
         assert_eq!(shown(&["--json", "a.json"]), (true, true, Some(JsonTarget::File("a.json".into()))));
+        assert!(!planned_demo(&[]).plan.network.request_phases);
+        assert!(planned_demo(&["--http-stat"]).plan.network.request_phases);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::latency::{Moments, Recorded};
+use crate::phases::{ConnectionCells, RequestCells};
 use crate::row::{ExchangeCounts, RowKey, Sample};
 
 /// One row's cells in an interval.
@@ -20,6 +21,8 @@ pub(crate) struct RowCells {
     pub(crate) failed_us: Recorded<u32>,
     /// Transactions, passed and failed; empty for requests.
     pub(crate) duration: Recorded<u32>,
+    /// Made with the row's first request whose phases are recorded, which most runs never have.
+    pub(crate) phases: Option<Box<RequestCells<u32>>>,
 }
 
 impl RowCells {
@@ -50,6 +53,9 @@ impl RowCells {
         self.response.clear();
         self.failed_us.clear();
         self.duration.clear();
+        if let Some(phases) = &mut self.phases {
+            phases.clear();
+        }
         self.succeeded = 0;
         self.failed = 0;
         self.abandoned = 0;
@@ -63,6 +69,7 @@ impl RowCells {
             + self.response.held_bytes()
             + self.failed_us.held_bytes()
             + self.duration.held_bytes()
+            + self.phases.as_ref().map_or(0, |phases| phases.held_bytes())
             + size_of::<Self>() as u64
     }
 }
@@ -82,12 +89,9 @@ pub(crate) struct CoreCounts {
     pub(crate) connections_reused: u64,
     pub(crate) connections_stale: u64,
     pub(crate) connection_errors: u64,
-    /// TLS handshakes completed.
     pub(crate) handshakes: u64,
-    /// Those that resumed a session.
+    /// Part of `handshakes`: those that resumed a session.
     pub(crate) handshakes_resumed: u64,
-    /// What all of them took together.
-    pub(crate) handshakes_us: u64,
 }
 
 impl CoreCounts {
@@ -105,7 +109,6 @@ impl CoreCounts {
         self.connection_errors += part.connection_errors;
         self.handshakes += part.handshakes;
         self.handshakes_resumed += part.handshakes_resumed;
-        self.handshakes_us += part.handshakes_us;
     }
 
     /// Requests begun and not finished.
@@ -142,6 +145,7 @@ pub(crate) struct SecondTally {
     pub(crate) requests: u64,
     pub(crate) failures: u64,
     pub(crate) bytes_received: u64,
+    pub(crate) handshakes: u64,
     /// Finished after the stop; `second` means nothing then.
     pub(crate) drain: bool,
 }
@@ -172,6 +176,7 @@ pub(crate) struct Interval {
     pub(crate) counts: CoreCounts,
     pub(crate) user_time: UserTime,
     pub(crate) lateness: Recorded<u32>,
+    pub(crate) connections: ConnectionCells<u32>,
     /// When the core's first user began, nanoseconds on the run clock.
     pub(crate) first_user_ns: Option<u64>,
     /// When the core's last user ended so far.
@@ -197,6 +202,7 @@ impl Interval {
         self.counts = CoreCounts::default();
         self.user_time = UserTime::default();
         self.lateness.clear();
+        self.connections.clear();
         self.first_user_ns = None;
         self.last_user_ns = 0;
         self.stopped_ns = None;
@@ -210,6 +216,8 @@ impl Interval {
 
     /// Memory held, bytes.
     pub(crate) fn held_bytes(&self) -> u64 {
-        self.rows.iter().map(RowCells::held_bytes).sum::<u64>() + self.lateness.held_bytes()
+        self.rows.iter().map(RowCells::held_bytes).sum::<u64>()
+            + self.lateness.held_bytes()
+            + self.connections.held_bytes()
     }
 }

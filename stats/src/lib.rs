@@ -12,7 +12,7 @@
 //! - nothing an output does changes the load or the totals;
 //! - the crate knows no HTTP: a row is a case, a type and a name, whatever they stand for.
 //!
-//! Reading order: [`row`], [`latency`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`], [`collector`],
+//! Reading order: [`row`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`], [`collector`],
 //! [`client`], [`verdict`], [`display`].
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,7 @@ pub mod display;
 mod interval;
 pub mod latency;
 pub mod output;
+pub mod phases;
 pub mod recorder;
 pub mod row;
 pub mod snapshot;
@@ -35,6 +36,7 @@ pub mod sample;
 pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, OpenFacts, RunFacts, StatsError};
 pub use latency::{Distribution, Latency};
 pub use output::{Delivery, Output, OutputSpec};
+pub use phases::{Opening, RequestPhases};
 pub use recorder::Recorder;
 pub use row::{Exchanges, RowId, RowKey, RowKind, Sample, TRANSACTION};
 pub use snapshot::{Correction, RowSecond, RowTotal, Snapshot};

@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::clock::{last_second_of_load, NS_PER_S};
 use crate::interval::{CoreCounts, ErrorKey, Interval, RowCells, SecondTally};
+use crate::phases::{Opening, RequestPhases};
 use crate::row::{Exchanges, RowId, RowKey, Sample};
 
 /// Distinct (row, kind, message) a core tells apart. A message may hold what a server sent, so their number is the
@@ -166,6 +167,14 @@ impl Recorder {
         }
     }
 
+    /// Where the time of a request went that succeeded; at most once for each, the once-per-user ones too. Allocates on a
+    /// row's first.
+    pub fn request_phases(&mut self, row: RowId, phases: RequestPhases) {
+        if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
+            cells.phases.get_or_insert_default().record(phases);
+        }
+    }
+
     /// A once-per-user request succeeded. It belongs to a row of [`RowKind::Setup`](crate::RowKind) and is no part of the load:
     /// nothing was [`started`](Self::started) for it.
     pub fn setup_succeeded(&mut self, row: RowId, sample: Sample) {
@@ -260,8 +269,20 @@ impl Recorder {
     }
 
     /// A connection was established.
-    pub fn connection_opened(&mut self) {
+    pub fn opened(&mut self, opening: Opening) {
         self.current.counts.connections_opened += 1;
+        let connections = &mut self.current.connections;
+        if let Some(dns_us) = opening.dns_us {
+            connections.dns.record(dns_us);
+        }
+        connections.connect.record(opening.connect_us);
+    }
+
+    /// A TLS handshake was completed after `tls_us`; `resumed` where it took up an earlier session.
+    pub fn handshake(&mut self, tls_us: u64, resumed: bool) {
+        self.current.counts.handshakes += 1;
+        self.current.counts.handshakes_resumed += u64::from(resumed);
+        self.current.connections.tls.record(tls_us);
     }
 
     /// A connection was closed, by either side.
@@ -278,14 +299,6 @@ impl Recorder {
     /// An idle connection turned out to be dead on reuse.
     pub fn connection_stale(&mut self) {
         self.current.counts.connections_stale += 1;
-    }
-
-    /// A TLS handshake was completed, after `tls_us`; `resumed` where it went on with an earlier session.
-    pub fn handshake(&mut self, tls_us: u64, resumed: bool) {
-        let counts = &mut self.current.counts;
-        counts.handshakes += 1;
-        counts.handshakes_resumed += u64::from(resumed);
-        counts.handshakes_us += tls_us;
     }
 
     /// An attempt to connect failed.
@@ -377,6 +390,7 @@ impl Recorder {
             requests: now.succeeded + now.failed - before.succeeded - before.failed,
             failures: now.failed - before.failed,
             bytes_received: now.bytes_received - before.bytes_received,
+            handshakes: now.handshakes - before.handshakes,
             drain,
         };
         self.marked = *now;

@@ -9,8 +9,8 @@ use crate::latency::{Distribution, Recorded};
 use crate::row::{ExchangeCounts, RowKey, RowKind};
 use crate::snapshot::{ClientState, Overall, RowSecond, RowTotal, Snapshot};
 use crate::summary::{
-    Client, Connections, Conservation, CpuCore, ErrorCount, Host, Little, Memory, Run, SeriesPoint, Step, Summary,
-    System, Totals, Transaction, SCHEMA,
+    Client, Connections, Conservation, CpuCore, ErrorCount, Host, Little, Memory, Phases, Run, SeriesPoint, Step,
+    Summary, System, Totals, Transaction, SCHEMA,
 };
 use crate::verdict::{Limit, Verdict};
 
@@ -100,6 +100,7 @@ pub fn snapshot(second: u64) -> Snapshot {
             p95_us: both.value_at(0.95),
             p99_us: both.value_at(0.99),
             bytes_received: 400_000,
+            handshakes: 0,
             drain: false,
         },
         totals: totals.collect(),
@@ -149,6 +150,7 @@ pub fn summary() -> Summary {
         service_us: latency.latency(),
         response_us: latency.latency(),
         failed_us: failed.latency(),
+        phases: None,
     };
     Summary {
         schema: SCHEMA.to_owned(),
@@ -200,6 +202,8 @@ pub fn summary() -> Summary {
         errors: errors(),
         series: (0..15).map(series_point).collect(),
         client: client(),
+        phases: Phases { connect_us: spread(200, 90, 1).latency(), ..Phases::default() },
+        tls: None,
         conservation: Conservation {
             started: 30_000,
             succeeded: 29_996,
@@ -223,6 +227,7 @@ fn series_point(t_s: u64) -> SeriesPoint {
         p95_us: Some(14_000),
         p99_us: Some(15_000),
         bytes_received: 400_000,
+        handshakes: 0,
         drain: false,
     }
 }

@@ -40,6 +40,10 @@ pub struct Summary {
     pub series: Vec<SeriesPoint>,
     /// What the load generator says of itself.
     pub client: Client,
+    /// Where the time of connections and of requests went.
+    pub phases: Phases,
+    /// TLS; `null` where there was no handshake.
+    pub tls: Option<Tls>,
     /// The check that nothing was lost or invented.
     pub conservation: Conservation,
     /// Thresholds and whether they held; empty when none was given.
@@ -145,6 +149,8 @@ pub struct Step {
     pub response_us: Latency,
     /// Time the failed requests took.
     pub failed_us: Latency,
+    /// Where the time of the requests that succeeded went; `null` where it was not asked for (`--http-stat`).
+    pub phases: Option<StepPhases>,
 }
 
 /// One transaction, or one referenced case.
@@ -202,6 +208,8 @@ pub struct SeriesPoint {
     pub p99_us: Option<u64>,
     /// Bytes read from sockets.
     pub bytes_received: u64,
+    /// TLS handshakes completed.
+    pub handshakes: u64,
     /// This is what finished after the stop, however long that took; not a second.
     pub drain: bool,
 }
@@ -315,6 +323,53 @@ pub struct Memory {
     pub resident_bytes: Option<u64>,
     /// Most ever resident, bytes.
     pub resident_peak_bytes: Option<u64>,
+}
+
+/// Where the time of connections and of requests went.
+///
+/// Connections: every one that was opened, the drain's too. Requests: those that succeeded, with their redirects and without the
+/// opening of connections; `null` where it was not asked for (`--http-stat`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Phases {
+    /// What connections waited for the lookup of a name. Names that were looked up before the load are not in it.
+    pub dns_us: Latency,
+    /// From the call to the open connection.
+    pub connect_us: Latency,
+    /// TLS handshakes, from the first byte to the end of the handshake.
+    pub tls_us: Latency,
+    /// From a request's first byte handed to the kernel until it had taken the last.
+    pub send_us: Option<Latency>,
+    /// From then to the first byte of the response.
+    pub wait_us: Option<Latency>,
+    /// From then to the last byte of the response.
+    pub receive_us: Option<Latency>,
+}
+
+/// Where the time of a step's requests went; see [`Phases`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StepPhases {
+    /// See [`Phases::send_us`].
+    pub send_us: Latency,
+    /// See [`Phases::wait_us`].
+    pub wait_us: Latency,
+    /// See [`Phases::receive_us`].
+    pub receive_us: Latency,
+}
+
+/// TLS over the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tls {
+    /// Handshakes completed.
+    pub handshakes: u64,
+    /// Of these, how many resumed a session.
+    pub resumed: u64,
+    /// Handshakes completed within the load window, per second of it.
+    pub handshakes_per_s: f64,
+    /// A server was spoken to whose certificate nobody had verified.
+    pub unverified: bool,
 }
 
 /// The check that nothing was lost or invented.

@@ -7,7 +7,7 @@ use pummel_stats::{sample, FinalFacts, RowKind, Summary};
 use serde_json::Value;
 
 /// Every name the schema promises, by the object that holds it.
-const PROMISED: [(&str, &[&str]); 14] = [
+const PROMISED: [(&str, &[&str]); 16] = [
     (
         "",
         &[
@@ -21,6 +21,8 @@ const PROMISED: [(&str, &[&str]); 14] = [
             "errors",
             "series",
             "client",
+            "phases",
+            "tls",
             "conservation",
             "thresholds",
         ],
@@ -61,15 +63,32 @@ const PROMISED: [(&str, &[&str]); 14] = [
             "service_us",
             "response_us",
             "failed_us",
+            "phases",
         ],
     ),
     ("/transactions/0", &["case", "type", "name", "passed", "failed", "rps", "duration_us"]),
     ("/errors/0", &["kind", "step", "message", "count"]),
-    ("/series/0", &["t_s", "users", "requests", "failures", "p50_us", "p95_us", "p99_us", "bytes_received", "drain"]),
+    (
+        "/series/0",
+        &[
+            "t_s",
+            "users",
+            "requests",
+            "failures",
+            "p50_us",
+            "p95_us",
+            "p99_us",
+            "bytes_received",
+            "handshakes",
+            "drain",
+        ],
+    ),
     ("/client", &["verdict", "limit", "reasons", "cpu_cores", "connections", "lateness_us"]),
     ("/client/connections", &["opened", "peak", "reused", "stale", "errors"]),
     ("/conservation", &["started", "succeeded", "failed", "abandoned", "exchanges", "ok"]),
     ("/client/lateness_us", &["count", "max"]),
+    ("/phases", &["dns_us", "connect_us", "tls_us", "send_us", "wait_us", "receive_us"]),
+    ("/phases/connect_us", &["count", "p50", "max"]),
 ];
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crossbeam_channel::{bounded, select, Receiver};
-use pummel_engine::{FunctionalEvent, StopSignal, UNVERIFIED};
+use pummel_engine::{FunctionalEvent, StopSignal};
 use pummel_stats::display::WholeFile;
 
 use crate::{
@@ -70,8 +70,8 @@ pub(crate) fn run(flags: RunFlags) -> Result<u8, Failure> {
     };
     results.finish(begin.elapsed(), end);
     stream.print(&console.totals(&results));
-    if finished.summary.client.notes.iter().any(|note| note == UNVERIFIED) {
-        stream.print(&format!("Note: {UNVERIFIED}\n"));
+    if finished.summary.tls.as_ref().is_some_and(|tls| tls.unverified) {
+        stream.print("Note: certificates were not verified, as in hrp; --verify checks them\n");
     }
     let exit_code = results.failure().map_or(exit::DONE, |(sentence, code)| {
         say_error(sentence);

@@ -25,6 +25,16 @@ pub(crate) struct OutputFlags {
     )]
     pub(crate) disable_console_output: bool,
 
+    /// Record how long each phase of the requests took: sending, waiting, receiving
+    ///
+    /// Those of connections (dns, connect, tls) are always in the JSON summary. It costs some speed.
+    #[arg(
+        long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) http_stat: bool,
+
     /// Exit with 98 when the client verdict is invalid
     #[arg(long)]
     pub(crate) fail_on_client_saturation: bool,

@@ -225,7 +225,11 @@ FAILED in 30.0 ms
     #[test]
     fn phases_stand_under_their_step_and_requests_on_demand() {
         let text = printed(ConsoleOptions { phases: true, ..PLAIN });
-        assert_eq!(text.matches("\n        dns 1.00 ms, connect 2.00 ms, wait 3.00 ms").count(), 2, "{text}");
+        assert_eq!(
+            text.matches("\n        dns 1.00 ms, connect 2.00 ms, send 0 us, wait 3.00 ms").count(),
+            2,
+            "{text}"
+        );
         assert!(!text.contains("> POST"), "{text}");
         let text = printed(ConsoleOptions { exchanges: true, ..PLAIN });
         assert_eq!(text.matches("\n      > POST http://127.0.0.1:80/login\n").count(), 2, "{text}");

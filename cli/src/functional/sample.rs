@@ -71,10 +71,10 @@ pub(super) fn exchange() -> ExchangeRecord {
         phases: Phases {
             dns_us: 1_000,
             connect_us: 2_000,
-            tls_us: 0,
             wait_us: 3_000,
             receive_us: 500,
             total_us: 6_500,
+            ..Phases::default()
         },
     }
 }

@@ -129,7 +129,9 @@ pub struct Phases {
     pub connect_us: u64,
     /// The TLS handshake.
     pub tls_us: u64,
-    /// From the first byte sent to the first byte received.
+    /// From the first byte handed to the kernel until it had taken the last.
+    pub send_us: u64,
+    /// From then to the first byte received.
     pub wait_us: u64,
     /// From the first byte received to the last.
     pub receive_us: u64,

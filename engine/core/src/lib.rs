@@ -42,4 +42,4 @@ pub use plan::{
     Addresses, Auth, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Load, Network, Override, Pacing,
     PacingUnit, Plan, Proxies, Proxy, RetryStale, Tcp, Tls, TlsVersion, Via, MAX_USERS,
 };
-pub use run::{run, StopSignal, UNVERIFIED};
+pub use run::{run, StopSignal};

@@ -58,7 +58,7 @@ impl User<'_> {
         if counted {
             shard.recorder.borrow_mut().started();
         }
-        let mut tally = Tally { record: watch.is_some().then(Box::default), ..Tally::default() };
+        let mut tally = Tally::new(watch.is_some(), shard.plan.network.request_phases);
         let answered = match shard.hop(&self.client.idle, &first, &mut tally).await {
             Ok(connection) => {
                 let answered = Answered { connection, origin: first.origin };
@@ -210,6 +210,9 @@ impl User<'_> {
             None => {
                 let response_us = tally.done_ns.saturating_sub(due_ns) / 1000;
                 let sample = Sample { service_us, response_us, bytes_received, bytes_sent };
+                if let Some(phases) = &tally.phases {
+                    recorder.request_phases(row, phases.in_us());
+                }
                 match part {
                     Part::Load => recorder.succeeded(row, sample),
                     Part::Setup => recorder.setup_succeeded(row, sample),

@@ -101,14 +101,13 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
     }
     let end = cores.wait_until_done(stop, &collector);
     cores.threads.into_iter().for_each(|thread| drop(thread.join()));
-    let notes = end.notes();
     Ok(collector.finish(FinalFacts {
         aborted: stop.raised() > 0,
         paced: plan.paced(),
         exhausted: end.shortages.exhausted(),
         broken_cores: end.broken_cores,
+        unverified: end.unverified,
         open: None,
-        notes,
     })?)
 }
 
@@ -127,11 +126,13 @@ fn on_as_many_cores_as_users(mut plan: Plan) -> Plan {
 }
 
 /// The addresses of every origin known before the start. A load in which none resolves does not start; where some do, the
-/// requests to the others fail and are counted. A functional run tells of each step.
+/// requests to the others fail and are counted. A functional run tells of each step, and looks names up where the first needs
+/// them: what that takes is a phase of it.
 fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
     let mut origins: Vec<Origin> = Vec::new();
     for origin in plan.cases.iter().flat_map(pummel_case::Case::origins) {
-        if !origins.contains(&origin) {
+        let ahead = plan.functional.is_none() || dns::written_out(&origin).is_some();
+        if ahead && !origins.contains(&origin) {
             origins.push(origin);
         }
     }
@@ -180,18 +181,8 @@ struct Cores {
 #[derive(Default)]
 struct End {
     shortages: Shortages,
-    broken_cores: Vec<usize>,
     unverified: bool,
-}
-
-/// What the report says of servers whose certificates nobody looked at.
-pub const UNVERIFIED: &str = "certificates were not verified (as hrp); --verify checks them";
-
-impl End {
-    /// What a reader of the report should know.
-    fn notes(&self) -> Vec<String> {
-        self.unverified.then(|| UNVERIFIED.to_owned()).into_iter().collect()
-    }
+    broken_cores: Vec<usize>,
 }
 
 impl Cores {
@@ -236,8 +227,8 @@ impl Cores {
                     }
                 }
                 Ok(News::Done { shortages, unverified }) => {
-                    end.unverified |= unverified;
                     done += 1;
+                    end.unverified |= unverified;
                     end.shortages.add(shortages);
                 }
                 Ok(News::Broke { core, at_ns }) => {

@@ -298,7 +298,7 @@ impl<S: Sink> Inner<S> {
         }
         match op {
             Op::Receive => return self.received(slot, generation, result, flags, now),
-            Op::Send => self.sent(slot, generation, result),
+            Op::Send => self.sent(slot, generation, result, now),
             Op::SendQuiet => self.quiet_send_failed(slot, generation, result),
             Op::Connect => self.connected(slot, result),
             Op::Cancel => {}
@@ -380,7 +380,7 @@ impl<S: Sink> Inner<S> {
         self.queue_send(slot);
     }
 
-    fn sent(&mut self, slot: u32, generation: u32, result: i32) {
+    fn sent(&mut self, slot: u32, generation: u32, result: i32, now: u64) {
         let state = &mut self.slots[slot as usize];
         debug_assert_eq!(state.generation, generation, "a slot outlives its operations");
         state.pending &= !SENDING;
@@ -394,6 +394,9 @@ impl<S: Sink> Inner<S> {
             return;
         }
         state.reports = false;
+        if unsent == 0 {
+            state.taken_ns = now;
+        }
         if let Some(Payload::Owned(buffer)) = state.out.take() {
             state.spare = buffer;
         }

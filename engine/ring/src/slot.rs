@@ -139,6 +139,8 @@ pub(crate) struct Slot<S> {
     /// The deadline of the entry in the timers, 0 if there is none: at most one per slot.
     pub(crate) timer_ns: u64,
     pub(crate) sent_ns: u64,
+    /// When the last send that reported its end was taken whole.
+    pub(crate) taken_ns: u64,
     pub(crate) data_ns: u64,
     /// Being sent, or waiting to be.
     pub(crate) out: Option<Payload>,
@@ -175,6 +177,7 @@ impl<S> Slot<S> {
             deadline_ns: 0,
             timer_ns: 0,
             sent_ns: 0,
+            taken_ns: 0,
             data_ns: 0,
             out: None,
             out_sent: 0,

@@ -77,6 +77,20 @@ impl<S: Sink> Socket<S> {
         self.shared.inner.borrow().slots[self.slot as usize].sent_ns
     }
 
+    /// Has the kernel report when it has taken the last byte of the next send, for [`taken_ns`](Self::taken_ns). Such a send costs
+    /// a completion that a small one of run-long bytes has not. Call it right before [`send`](Self::send).
+    pub fn time_next_send(&self) {
+        let mut inner = self.shared.inner.borrow_mut();
+        let state = &mut inner.slots[self.slot as usize];
+        state.reports = true;
+        state.taken_ns = 0;
+    }
+
+    /// When the kernel had taken the last byte of a send that is [timed](Self::time_next_send), in nanoseconds; 0 if it has not.
+    pub fn taken_ns(&self) -> u64 {
+        self.shared.inner.borrow().slots[self.slot as usize].taken_ns
+    }
+
     /// The buffer of an earlier send, empty, to be filled for the next.
     pub fn take_buffer(&self) -> Vec<u8> {
         let mut buffer = std::mem::take(&mut self.shared.inner.borrow_mut().slots[self.slot as usize].spare);

@@ -73,11 +73,11 @@ pub struct FinalFacts {
     pub paced: bool,
     /// Resources that ran out.
     pub exhausted: Vec<Exhausted>,
-    /// What a reader of the report should know besides, whole sentences without a full stop.
-    pub notes: Vec<String>,
     /// Cores that broke down; their recorders were told to
     /// [abandon what was unfinished](Recorder::abandon_unfinished).
     pub broken_cores: Vec<usize>,
+    /// TLS was spoken to servers whose certificates were not verified. Means something only where there were handshakes.
+    pub unverified: bool,
     /// Of an open run, its arrivals.
     pub open: Option<OpenFacts>,
 }

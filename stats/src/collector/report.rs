@@ -3,9 +3,11 @@
 use crate::clock::rfc3339_utc;
 use crate::interval::{CoreCounts, UserTime};
 use crate::latency::Latency;
+use crate::phases::RequestCells;
 use crate::row::{ExchangeCounts, RowKind};
 use crate::summary::{
-    Client, Connections, Conservation, Little, Memory, Run, SeriesPoint, Step, Summary, Totals, Transaction, SCHEMA,
+    Client, Connections, Conservation, Little, Memory, Phases, Run, SeriesPoint, Step, StepPhases, Summary, Tls,
+    Totals, Transaction, SCHEMA,
 };
 use crate::verdict::{judge, Facts};
 
@@ -36,6 +38,8 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         errors,
         series: stats.timeline.series().to_vec(),
         client: client(stats, facts),
+        phases: phases(stats),
+        tls: tls(stats, facts, load_s),
         conservation: conservation(stats),
         thresholds: Vec::new(),
     }
@@ -107,6 +111,7 @@ fn step(row: &RowSum, load_s: f64) -> Step {
         service_us: Latency::from(&row.service),
         response_us: Latency::from(&row.response),
         failed_us: Latency::from(&row.failed_us),
+        phases: row.phases.as_ref().map(|phases| phases.summed_up()),
     }
 }
 
@@ -145,7 +150,6 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
     });
     let mut notes = judgement.notes;
     notes.extend(stats.sampler.notes());
-    notes.extend(facts.notes.iter().cloned());
     let (resident_bytes, resident_peak_bytes) = stats.sampler.resident_bytes();
     Client {
         verdict: judgement.verdict,
@@ -166,6 +170,33 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
         system,
         memory: Memory { histograms_bytes: stats.held_bytes(), resident_bytes, resident_peak_bytes },
     }
+}
+
+fn phases(stats: &StatsThread) -> Phases {
+    let connections = &stats.totals.connections;
+    let requests = stats.totals.phases.as_deref().map(RequestCells::summed_up);
+    let (send_us, wait_us, receive_us) = match requests {
+        Some(StepPhases { send_us, wait_us, receive_us }) => (Some(send_us), Some(wait_us), Some(receive_us)),
+        None => (None, None, None),
+    };
+    Phases {
+        dns_us: Latency::from(&connections.dns),
+        connect_us: Latency::from(&connections.connect),
+        tls_us: Latency::from(&connections.tls),
+        send_us,
+        wait_us,
+        receive_us,
+    }
+}
+
+fn tls(stats: &StatsThread, facts: &FinalFacts, load_s: f64) -> Option<Tls> {
+    let counts = &stats.totals.counts;
+    (counts.handshakes > 0).then(|| Tls {
+        handshakes: counts.handshakes,
+        resumed: counts.handshakes_resumed,
+        handshakes_per_s: per_second(stats.totals.handshakes_in_window, load_s),
+        unverified: facts.unverified,
+    })
 }
 
 /// Whether users spent their time in iterations, as Little's law takes it; if not, why.

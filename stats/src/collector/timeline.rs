@@ -20,6 +20,7 @@ struct Second {
     requests: u64,
     failures: u64,
     bytes_received: u64,
+    handshakes: u64,
     /// By place in the totals.
     rows: BTreeMap<usize, RowSecond>,
 }
@@ -30,6 +31,7 @@ impl Second {
         self.requests += tally.requests;
         self.failures += tally.failures;
         self.bytes_received += tally.bytes_received;
+        self.handshakes += tally.handshakes;
     }
 
     fn add_rows(&mut self, parts: Vec<(usize, RowSecond)>) {
@@ -44,7 +46,7 @@ impl Second {
     }
 
     fn is_empty(&self) -> bool {
-        self.requests == 0 && self.rows.is_empty()
+        self.requests == 0 && self.handshakes == 0 && self.rows.is_empty()
     }
 
     fn point(&self, t_s: u64, drain: bool) -> SeriesPoint {
@@ -58,6 +60,7 @@ impl Second {
             p95_us: overall.value_at(0.95),
             p99_us: overall.value_at(0.99),
             bytes_received: self.bytes_received,
+            handshakes: self.handshakes,
             drain,
         }
     }
@@ -104,7 +107,7 @@ impl Timeline {
             return;
         }
         if tally.second < self.next() {
-            if tally.users + tally.requests > 0 || !rows.is_empty() {
+            if tally.users + tally.requests + tally.handshakes > 0 || !rows.is_empty() {
                 self.correct(tally, rows);
             }
             return;
@@ -130,6 +133,7 @@ impl Timeline {
             published.requests += tally.requests;
             published.failures += tally.failures;
             published.bytes_received += tally.bytes_received;
+            published.handshakes += tally.handshakes;
         }
         self.corrected += 1;
         let correction = Correction { number: self.corrected, point: published.clone(), rows: late };

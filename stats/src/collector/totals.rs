@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::interval::{CoreCounts, Interval, RowCells, UserTime};
 use crate::latency::{Distribution, Latency, Recorded};
+use crate::phases::{ConnectionCells, RequestCells};
 use crate::row::{ExchangeCounts, RowKey, RowKind};
 use crate::snapshot::{RowSecond, RowTotal};
 use crate::summary::ErrorCount;
@@ -26,6 +27,8 @@ pub(super) struct RowSum {
     pub(super) response: Recorded<u64>,
     pub(super) failed_us: Recorded<u64>,
     pub(super) duration: Recorded<u64>,
+    /// Only where they are recorded.
+    pub(super) phases: Option<Box<RequestCells<u64>>>,
     /// What snapshots show of this row, kept until the row changes.
     view: Option<Arc<RowTotal>>,
 }
@@ -45,6 +48,7 @@ impl RowSum {
             response: Recorded::default(),
             failed_us: Recorded::default(),
             duration: Recorded::default(),
+            phases: None,
             view: None,
         }
     }
@@ -72,7 +76,9 @@ impl RowSum {
     }
 
     fn held_bytes(&self) -> u64 {
-        [&self.service, &self.response, &self.failed_us, &self.duration].into_iter().map(Recorded::held_bytes).sum()
+        let latencies = [&self.service, &self.response, &self.failed_us, &self.duration];
+        latencies.into_iter().map(Recorded::held_bytes).sum::<u64>()
+            + self.phases.as_ref().map_or(0, |phases| phases.held_bytes())
     }
 }
 
@@ -88,7 +94,12 @@ pub(super) struct Totals {
     pub(super) response: Recorded<u64>,
     pub(super) failed_us: Recorded<u64>,
     pub(super) lateness: Recorded<u64>,
+    pub(super) connections: ConnectionCells<u64>,
+    /// Those of the load's requests; only where they are recorded.
+    pub(super) phases: Option<Box<RequestCells<u64>>>,
     pub(super) counts: CoreCounts,
+    /// Handshakes before the stop; their rate divides this by the load window.
+    pub(super) handshakes_in_window: u64,
     pub(super) user_time: UserTime,
     errors: Vec<ErrorCount>,
     errors_by_key: HashMap<ErrorId, usize>,
@@ -112,7 +123,10 @@ impl Totals {
             response: Recorded::default(),
             failed_us: Recorded::default(),
             lateness: Recorded::default(),
+            connections: ConnectionCells::default(),
+            phases: None,
             counts: CoreCounts::default(),
+            handshakes_in_window: 0,
             user_time: UserTime::default(),
             errors: Vec::new(),
             errors_by_key: HashMap::new(),
@@ -128,8 +142,10 @@ impl Totals {
         self.counts.merge(&interval.counts);
         self.user_time.merge(&interval.user_time);
         self.lateness.merge(&interval.lateness.to_distribution());
+        self.connections.merge(&interval.connections);
 
         let in_window = interval.in_window();
+        self.handshakes_in_window += if in_window { interval.counts.handshakes } else { 0 };
         let mut parts = Vec::new();
         for (id, cells) in interval.rows.iter().enumerate().filter(|(_, cells)| !cells.is_empty()) {
             let index = self.core_rows[interval.core][id];
@@ -155,6 +171,12 @@ impl Totals {
             return None;
         }
         row.view = None;
+        if let Some(phases) = &cells.phases {
+            row.phases.get_or_insert_default().merge(phases);
+            if row.key.kind == RowKind::Request {
+                self.phases.get_or_insert_default().merge(phases);
+            }
+        }
 
         let failed_us = cells.failed_us.to_distribution();
         let latency = match row.key.kind {
@@ -260,6 +282,8 @@ impl Totals {
     pub(super) fn held_bytes(&self) -> u64 {
         let overall = [&self.service, &self.response, &self.failed_us, &self.lateness];
         overall.into_iter().map(Recorded::held_bytes).sum::<u64>()
+            + self.connections.held_bytes()
+            + self.phases.as_ref().map_or(0, |phases| phases.held_bytes())
             + self.rows.iter().map(RowSum::held_bytes).sum::<u64>()
     }
 }

@@ -12,13 +12,11 @@ use crate::network::origins::Found;
 
 /// The addresses of an origin, each once, in the resolver's order.
 pub(crate) fn resolve(origin: &Origin) -> Found {
-    // An address in brackets or not needs no resolver.
-    let host = origin.host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, origin.port)]);
+    if let Some(address) = written_out(origin) {
+        return Ok(vec![address]);
     }
     let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in (host, origin.port).to_socket_addrs()? {
+    for address in (&*origin.host, origin.port).to_socket_addrs()? {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
@@ -27,6 +25,12 @@ pub(crate) fn resolve(origin: &Origin) -> Found {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
     }
     Ok(addresses)
+}
+
+/// The address of an origin whose host is one, in brackets or not: it needs no resolver.
+pub(crate) fn written_out(origin: &Origin) -> Option<SocketAddr> {
+    let host = origin.host.trim_start_matches('[').trim_end_matches(']');
+    host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, origin.port))
 }
 
 /// Resolves all origins at the same time, one thread each.

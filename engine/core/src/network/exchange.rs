@@ -10,13 +10,14 @@ use std::{
 use pummel_case::{RenderedRequest, StepError};
 use pummel_http::{Keep, ProtocolError, Response};
 use pummel_ring::{now_ns, End, Event, Payload};
-use pummel_stats::Exchanges;
+use pummel_stats::{Exchanges, RequestPhases};
 
 use crate::{
     error::Kind,
     network::connection::{Connection, TlsEnd},
     network::http1::{Http1, Reading},
     network::origins::OriginId,
+    network::phases::{Phases, Stamps},
     network::pool::IdleConnections,
     program::{encode, Encoded},
     shard::Shard,
@@ -38,11 +39,22 @@ pub(crate) struct Tally {
     pub(crate) done_ns: u64,
     /// What passed between due and the first byte sent without being the engine's: on a dead connection, and opening a new one.
     pub(crate) network_ns: u64,
+    /// Where its time went, where that is asked for. Few runs do: a box keeps the user's future small.
+    pub(crate) phases: Option<Box<Phases>>,
     /// What a functional run wants to know besides; a load run has none.
     pub(crate) record: Option<Box<ExchangeRecord>>,
 }
 
 impl Tally {
+    /// Of a request that is about to be sent; `watched` in a functional run, which is told of each with its phases.
+    pub(crate) fn new(watched: bool, request_phases: bool) -> Self {
+        Self {
+            phases: (watched || request_phases).then(Box::default),
+            record: watched.then(Box::default),
+            ..Self::default()
+        }
+    }
+
     /// How long a request that was sent had waited in the engine.
     pub(crate) fn lateness_ns(&self, due_ns: u64) -> u64 {
         self.sent_ns.saturating_sub(due_ns).saturating_sub(self.network_ns)
@@ -58,6 +70,9 @@ impl Tally {
     pub(crate) fn take_record(&mut self, due_ns: u64) -> Option<Box<ExchangeRecord>> {
         let mut record = self.record.take()?;
         record.redirects = self.exchanges.redirects;
+        let RequestPhases { send_us, wait_us, receive_us } =
+            self.phases.as_deref().copied().unwrap_or_default().in_us();
+        (record.phases.send_us, record.phases.wait_us, record.phases.receive_us) = (send_us, wait_us, receive_us);
         record.phases.total_us = self.done_ns.saturating_sub(due_ns) / 1000;
         Some(record)
     }
@@ -166,19 +181,20 @@ impl Shard {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
         let mut idle_one = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
-        let (mut stale, mut from_ns) = (false, hop.begin_ns);
+        let mut stale = false;
         loop {
             let reused = idle_one.is_some();
-            let connection = if let Some(connection) = idle_one.take() {
-                self.recorder.borrow_mut().connection_reused();
-                connection
-            } else {
-                // Most requests never come here: a box keeps the user's future small.
-                let (connection, opened_ns) = Box::pin(self.fresh(hop, stale, tally)).await?;
-                from_ns = opened_ns;
+            let connection = {
+                let (connection, from_ns) = if let Some(connection) = idle_one.take() {
+                    self.recorder.borrow_mut().connection_reused();
+                    (connection, hop.begin_ns)
+                } else {
+                    // Most requests never come here: a box keeps the user's future small.
+                    Box::pin(self.fresh(hop, stale, tally)).await?
+                };
+                connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
                 connection
             };
-            connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
             match self.attempt(&connection, hop, reused, tally).await {
                 Ok(()) => return Ok(connection),
                 Err(Attempt::Ended(unanswered)) => {
@@ -260,7 +276,11 @@ impl Shard {
                 return Err(attempt);
             }
         };
-        connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, tally.record.is_some()));
+        let timed = tally.phases.is_some();
+        if timed {
+            connection.time_next_send();
+        }
+        connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, timed));
         connection.send(payload);
 
         let (done_ns, ended) = loop {
@@ -301,14 +321,16 @@ impl Shard {
         };
         tally.settle(connection, sent_bytes, done_ns);
         tally.exchanges.answered += u32::from(ended.is_ok());
+        if let Some(phases) = &mut tally.phases {
+            let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
+            let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
+            phases.add(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
+        }
         if let Some(record) = &mut tally.record {
-            let sent_ns = connection.sent_ns();
             connection.with(|wire| {
-                let peer = wire.peer;
-                let http = wire.http();
-                record.attempted(peer, sent_ns, http.first_byte_ns, done_ns);
+                record.address = Some(wire.peer);
                 if ended.is_ok() {
-                    record.answered(&http.response);
+                    record.answered(&wire.http().response);
                 }
             });
         }

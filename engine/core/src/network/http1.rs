@@ -48,7 +48,7 @@ impl Http1 {
         }
     }
 
-    /// Makes ready for the response of a request about to be sent. `timed` stamps its first byte, for a functional run.
+    /// Makes ready for the response of a request about to be sent. `timed` stamps its first byte.
     #[inline]
     pub(crate) fn begin(&mut self, head_request: bool, keep: Keep, timed: bool) {
         self.parser.begin(head_request, keep);

@@ -11,6 +11,7 @@ pub(crate) mod exchange;
 mod http1;
 mod open;
 pub(crate) mod origins;
+pub(crate) mod phases;
 pub(crate) mod pool;
 mod redirect;
 mod stream;

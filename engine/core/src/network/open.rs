@@ -10,6 +10,7 @@ use std::{
 };
 
 use pummel_ring::{now_ns, End, Event};
+use pummel_stats::Opening;
 
 use super::{
     connection::{Connection, Wire},
@@ -19,14 +20,27 @@ use super::{
 };
 use crate::{error::Kind, plan::nanos, shard::Shard};
 
+/// Does what `future` does, and notes whether it had to wait: an address that is known takes no time.
+async fn noting_a_wait<F: Future>(future: F, waited: &mut bool) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = future.as_mut().poll(cx);
+        *waited |= polled.is_pending();
+        polled
+    })
+    .await
+}
+
 impl Shard {
     /// Opens a connection to one of the origin's addresses; where one takes none, to the next.
     pub(super) async fn open(&self, hop: &Hop<'_>, tally: &mut Tally) -> Result<Connection, Unanswered> {
         let mut deadline_ns = None;
+        let (mut waited, mut dns_ns) = (false, 0);
         loop {
             let begin_ns = now_ns();
-            let found = self.address_until(hop.origin, hop.until_ns).await;
+            let found = noting_a_wait(self.address_until(hop.origin, hop.until_ns), &mut waited).await;
             let found_ns = now_ns();
+            dns_ns += found_ns - begin_ns;
             if let Some(record) = &mut tally.record {
                 record.opened(found_ns - begin_ns, 0);
             }
@@ -40,7 +54,9 @@ impl Shard {
             }
             let (kind, message) = match connected {
                 Ok(connection) => {
-                    self.recorder.borrow_mut().connection_opened();
+                    let dns_us = waited.then_some(dns_ns / 1000);
+                    let connect_us = (now_ns() - found_ns) / 1000;
+                    self.recorder.borrow_mut().opened(Opening { dns_us, connect_us });
                     if self.origins.borrow().origin(hop.origin).https {
                         return self.open_tls(connection, hop, own_ns, tally).await;
                     }

@@ -1,7 +1,5 @@
 //! What a functional run is told of an exchange. In a load run nothing of this is done.
 
-use std::net::SocketAddr;
-
 use pummel_case::{Origin, RenderedRequest};
 use pummel_http::Response;
 
@@ -48,18 +46,6 @@ impl ExchangeRecord {
         self.phases.tls_us += tls_ns / 1000;
     }
 
-    /// An attempt on a connection has ended. Stamps that were not taken are 0.
-    pub(crate) fn attempted(&mut self, address: SocketAddr, sent_ns: u64, first_byte_ns: u64, done_ns: u64) {
-        self.address = Some(address);
-        if sent_ns == 0 {
-            return;
-        }
-        // The stamp of what ended the attempt is the driver's, which may be older than that of the byte within it.
-        let first_byte_ns = if first_byte_ns == 0 { done_ns } else { first_byte_ns.min(done_ns) };
-        self.phases.wait_us += first_byte_ns.saturating_sub(sent_ns) / 1000;
-        self.phases.receive_us += done_ns.saturating_sub(first_byte_ns) / 1000;
-    }
-
     /// The response is complete.
     pub(crate) fn answered(&mut self, response: &Response) {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
@@ -88,18 +74,5 @@ mod tests {
         assert_eq!(with(&[]), "Cookie: a=1");
         assert_eq!(with(&[("Accept", "x"), ("X-A", "y")]), "Accept: x, Cookie: a=1, X-A: y");
         assert_eq!(with(&[("Cookie", "own=0")]), "Cookie: own=0; a=1");
-    }
-
-    #[test]
-    fn phases_add_up_over_attempts() {
-        let address = "127.0.0.1:1".parse().unwrap();
-        let mut record = ExchangeRecord::default();
-        record.opened(1_000, 2_000);
-        record.attempted(address, 10_000, 14_000, 19_000);
-        record.attempted(address, 20_000, 0, 26_000);
-        record.attempted(address, 0, 0, 90_000);
-        let phases = record.phases;
-        assert_eq!((phases.dns_us, phases.connect_us, phases.wait_us, phases.receive_us), (1, 2, 10, 5));
-        assert_eq!(record.address, Some(address));
     }
 }

@@ -87,6 +87,7 @@ impl Plan {
                 Cookies::PerIteration => "per-iteration",
                 Cookies::PerUser => "per-user",
             },
+            "request_phases": self.network.request_phases,
             "stop_timeout_s": seconds(self.stop_timeout),
         })
     }

@@ -43,6 +43,30 @@ fn owned_and_run_long_bytes_come_back() {
 }
 
 #[test]
+fn a_timed_send_tells_when_the_kernel_had_all_of_it() {
+    let (listener, address) = listener(16);
+    let peer = serve(listener, 1, echo);
+    on_ring(small(), move |ring| async move {
+        let hello = ring.keep(b"hello".to_vec());
+        let socket = ring.connect(address, Collect::default()).unwrap();
+        assert_eq!(socket.event().await, Event::Connected);
+        // A small send of run-long bytes reports nothing by itself.
+        socket.send(Payload::Run(hello));
+        collected(&socket, 5).await;
+        assert_eq!(socket.taken_ns(), 0);
+        for (payload, so_far) in [(Payload::Run(hello), 10), (Payload::Owned(b"hello".to_vec()), 15)] {
+            socket.time_next_send();
+            assert_eq!(socket.taken_ns(), 0, "that was the send before");
+            socket.send(payload);
+            collected(&socket, so_far).await;
+            assert!(!socket.sending());
+            assert!(socket.sent_ns() <= socket.taken_ns() && socket.taken_ns() <= now_ns());
+        }
+    });
+    peer.join().unwrap();
+}
+
+#[test]
 fn sixteen_mebibytes_reach_a_slow_reader_whole() {
     let (listener, address) = narrow_listener();
     let (got, received) = channel();

@@ -1,4 +1,4 @@
-//! The tables of latencies: steps, transactions, and the times of failed requests.
+//! The tables of latencies: steps, transactions, the times of failed requests, and phases.
 
 use std::collections::BTreeSet;
 
@@ -37,6 +37,7 @@ pub(super) fn figures(text: &mut Text, summary: &Summary) {
     tables.transactions(text, summary);
     tables.setup(text, summary);
     tables.failed(text, summary);
+    tables.phases(text, summary);
     tables.footnote(text);
 }
 
@@ -82,7 +83,7 @@ impl Tables {
                 Model::Closed => "(response time)",
                 Model::Open => "(service time)",
             };
-            rows.push(self.row(name.to_owned(), Default::default(), other, 0));
+            rows.push(self.row(name.to_owned(), <[String; 3]>::default(), other, 0));
         }
         table(text, ["REQUESTS", "FAILED", "RPS"], rows);
     }
@@ -135,6 +136,26 @@ impl Tables {
         }
     }
 
+    /// Where the time went: only where the phases of requests were asked for.
+    fn phases(&mut self, text: &mut Text, summary: &Summary) {
+        let phases = &summary.phases;
+        let (Some(send), Some(wait), Some(receive)) = (&phases.send_us, &phases.wait_us, &phases.receive_us) else {
+            return;
+        };
+        text.heading("Phases (of connections opened, and of requests that succeeded)");
+        let named = [
+            ("dns", &phases.dns_us),
+            ("connect", &phases.connect_us),
+            ("tls", &phases.tls_us),
+            ("send", send),
+            ("wait", wait),
+            ("receive", receive),
+        ];
+        let rows = named.into_iter().filter(|(_, latency)| latency.count > 0);
+        let rows = rows.map(|(name, latency)| self.row(name.to_owned(), [latency.count.to_string()], latency, 0));
+        table(text, ["COUNT"], rows.collect());
+    }
+
     fn footnote(&self, text: &mut Text) {
         if self.weak.is_empty() {
             return;
@@ -148,7 +169,7 @@ impl Tables {
     }
 
     /// Cells of a row, and whether it is one with failures.
-    fn row(&mut self, name: String, counts: [String; 3], latency: &Latency, failures: u64) -> Row {
+    fn row<const N: usize>(&mut self, name: String, counts: [String; N], latency: &Latency, failures: u64) -> Row {
         let mut cells = vec![name];
         cells.extend(counts);
         cells.extend([latency_or_dash(latency.mean), whole_us(latency.min)]);
@@ -199,9 +220,9 @@ struct Row {
 }
 
 /// A table of latencies; lines of rows with failures are red.
-fn table(text: &mut Text, counts: [&str; 3], rows: Vec<Row>) {
+fn table<const N: usize>(text: &mut Text, counts: [&str; N], rows: Vec<Row>) {
     let header = [&["NAME"][..], &counts, &LATENCY_HEADER].concat();
-    let alignments = [&[LEFT][..], &[RIGHT; 11]].concat();
+    let alignments = [&[LEFT][..], &[RIGHT; N], &[RIGHT; LATENCY_HEADER.len()]].concat();
     let failed: Vec<_> = rows.iter().map(|row| row.failed).collect();
     let cells: Vec<_> = rows.into_iter().map(|row| row.cells).collect();
     let lines = columns(&header, &alignments, &cells);

@@ -2,7 +2,7 @@
 
 use super::page::Text;
 use crate::display::text::{columns, one_line, LEFT, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, RIGHT};
-use crate::display::units::{bytes, latency, whole_us};
+use crate::display::units::{bytes, latency, rate, whole_us};
 use crate::summary::{CpuCore, Summary};
 use crate::verdict::{Limit, Verdict};
 
@@ -101,7 +101,22 @@ pub(super) fn wire(text: &mut Text, summary: &Summary) {
         exchanges.stale_retries,
         exchanges.auth_rounds
     ));
+    if let Some(tls) = &summary.tls {
+        let (handshakes, resumed) = (tls.handshakes, tls.resumed);
+        text.line(&format!(
+            "  TLS          handshakes {handshakes} ({}/s), resumed {resumed}",
+            rate(tls.handshakes_per_s)
+        ));
+    }
     text.line(&format!("  bytes        received {}, sent {}", bytes(totals.bytes_received), bytes(totals.bytes_sent)));
+    if summary.tls.as_ref().is_some_and(|tls| tls.unverified) {
+        // `hit` verifies unless it is told not to; the commands that run cases do as hrp does.
+        let notice = match summary.run.command.as_str() {
+            "hit" => "certificates were not verified (--insecure)",
+            _ => "certificates were not verified, as in hrp; --verify checks them",
+        };
+        text.sentence("  note: ", notice);
+    }
 }
 
 /// Whether the figures can be trusted, and why.

@@ -4,7 +4,7 @@ use super::{report, ReportOptions};
 use crate::collector::Model;
 use crate::latency::Latency;
 use crate::sample;
-use crate::summary::{Conservation, CpuCore, ErrorCount, Summary, Threshold};
+use crate::summary::{Conservation, CpuCore, ErrorCount, Summary, Threshold, Tls};
 use crate::verdict::{Limit, Verdict};
 
 const PLAIN: ReportOptions = ReportOptions { colour: false };
@@ -114,6 +114,58 @@ fn a_good_run() {
     Counts
       started 30000 = succeeded 30000 + failed 0 + abandoned 0; rows, seconds and exchanges add up: ok
     ");
+}
+
+#[test]
+fn phases_are_shown_where_they_were_asked_for() {
+    let mut summary = good();
+    assert!(!report(&summary, PLAIN).contains("Phases"));
+    let all = |us: u64, count| Latency {
+        count,
+        min: Some(us),
+        mean: Some(us as f64),
+        p50: Some(us),
+        p90: Some(us),
+        p95: Some(us),
+        p99: Some(us),
+        p99_9: Some(us),
+        max: Some(us),
+        ..Latency::default()
+    };
+    summary.phases.tls_us = all(1_250, 200);
+    summary.phases.send_us = Some(all(12, 30_000));
+    summary.phases.wait_us = Some(all(8_000, 30_000));
+    summary.phases.receive_us = Some(all(0, 30_000));
+    let text = report(&summary, PLAIN);
+    insta::assert_snapshot!(section(&text, "Phases"), @r"
+    Phases (of connections opened, and of requests that succeeded)
+      NAME     COUNT     MEAN      MIN      P50      P90      P95       P99     P99.9      MAX
+      connect    200   190 us    90 us   189 us   269 us   279 us   ~287 us   ~289 us   289 us
+      tls        200  1.25 ms  1.25 ms  1.25 ms  1.25 ms  1.25 ms  ~1.25 ms  ~1.25 ms  1.25 ms
+      send     30000    12 us    12 us    12 us    12 us    12 us     12 us     12 us    12 us
+      wait     30000  8.00 ms  8.00 ms  8.00 ms  8.00 ms  8.00 ms   8.00 ms   8.00 ms  8.00 ms
+      receive  30000     0 us     0 us     0 us     0 us     0 us      0 us      0 us     0 us
+      ~ too few samples to rely on: p99 needs 1000, p99.9 needs 10000
+    ");
+}
+
+#[test]
+fn handshakes_stand_among_what_went_over_the_wire() {
+    let mut summary = good();
+    summary.tls = Some(Tls { handshakes: 200, resumed: 40, handshakes_per_s: 200.0 / 15.0, unverified: true });
+    let text = report(&summary, PLAIN);
+    insta::assert_snapshot!(section(&text, "On the wire"), @r"
+    On the wire
+      connections  opened 200, at once 200, reused 29799, stale 0, errors 0
+      exchanges    sent 30000, answered 30000, unsent 0, redirects 0, stale retries 0, authentication 0
+      TLS          handshakes 200 (13.33/s), resumed 40
+      bytes        received 5.72 MiB, sent 2.86 MiB
+      note: certificates were not verified, as in hrp; --verify checks them
+    ");
+    summary.run.command = "hit".into();
+    assert!(report(&summary, PLAIN).contains("  note: certificates were not verified (--insecure)\n"));
+    summary.tls.as_mut().unwrap().unverified = false;
+    assert!(!report(&summary, PLAIN).contains("certificates"));
 }
 
 #[test]
