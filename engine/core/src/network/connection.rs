@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use pummel_http::Limits;
 use pummel_ring::{Flow, Sink, Socket};
 
-use super::{http1::Http1, stream::Inbox};
+use super::{http1::Http1, limit::Permit, stream::Inbox, usage::Usage};
 
 /// An open connection, or one that is being opened.
 pub(crate) type Connection = Socket<Wire>;
@@ -15,6 +15,10 @@ pub(crate) struct Wire {
     /// The server's address.
     pub(crate) peer: SocketAddr,
     pub(crate) protocol: Protocol,
+    /// What it has carried and may still carry.
+    pub(crate) usage: Usage,
+    /// Its user's right to use it, where connections are bounded in number.
+    pub(crate) permit: Option<Permit>,
 }
 
 /// What is spoken on a connection.
@@ -28,7 +32,8 @@ pub(crate) enum Protocol {
 impl Wire {
     /// A connection that speaks HTTP/1.1 until it is told otherwise.
     pub(crate) fn new(peer: SocketAddr) -> Self {
-        Self { peer, protocol: Protocol::Http1(Http1::new(Limits::default())) }
+        let protocol = Protocol::Http1(Http1::new(Limits::default()));
+        Self { peer, protocol, usage: Usage::default(), permit: None }
     }
 
     /// HTTP/1.1, on a connection that speaks it.

@@ -4,6 +4,8 @@ use std::{
     borrow::Cow,
     cell::RefCell,
     future::{poll_fn, Future},
+    pin::pin,
+    rc::Rc,
     task::Poll,
 };
 
@@ -16,9 +18,12 @@ use crate::{
     error::Kind,
     network::connection::Connection,
     network::http1::{Http1, Reading},
+    network::limit::{ConnectionLimit, Permit},
     network::origins::OriginId,
     network::pool::IdleConnections,
-    program::encode,
+    network::proxy::refused,
+    network::usage::Usage,
+    program::{encode, Besides},
     shard::Shard,
     ExchangeRecord,
 };
@@ -33,7 +38,8 @@ pub(crate) struct Tally {
     pub(crate) sent_ns: u64,
     /// When the last body byte arrived, or the failure was seen.
     pub(crate) done_ns: u64,
-    /// What passed between due and the first byte sent without being the engine's: on a dead connection, and opening a new one.
+    /// What passed between due and the first byte sent without being the engine's: waiting for a connection where they are bounded,
+    /// on a dead one, and opening a new one.
     pub(crate) network_ns: u64,
     /// What a functional run wants to know besides; a load run has none.
     pub(crate) record: Option<Box<ExchangeRecord>>,
@@ -64,7 +70,12 @@ impl Tally {
     fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) {
         let sent_ns = connection.sent_ns();
         self.done_ns = done_ns;
-        self.bytes_received += connection.with(|wire| wire.http().response.wire_bytes);
+        self.bytes_received += connection.with(|wire| {
+            let response = &wire.http().response;
+            let (bytes, keep_alive) = (response.wire_bytes, response.directives.keep_alive);
+            wire.usage.answered(done_ns, keep_alive);
+            bytes
+        });
         if sent_ns == 0 {
             self.exchanges.unsent += 1;
             return;
@@ -125,6 +136,9 @@ impl Answered {
     }
 }
 
+/// RFC 9110 section 15.5.8.
+const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
+
 /// One request on its way to one origin.
 pub(crate) struct Hop<'a> {
     pub(crate) request: &'a RenderedRequest,
@@ -162,8 +176,17 @@ impl Shard {
         if let Some(record) = &mut tally.record {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
-        let mut idle_one = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
         let (mut stale, mut from_ns) = (false, hop.begin_ns);
+        let mut permit = None;
+        if let Some(limit) = &self.connection_limit {
+            permit = limit.try_take(hop.origin);
+            if permit.is_none() {
+                permit = Some(Box::pin(self.wait_for_connection(limit, hop, tally)).await?);
+                from_ns = now_ns();
+            }
+        }
+        let mut idle_one =
+            idle.borrow_mut().take(hop.origin, from_ns, || self.recorder.borrow_mut().connection_closed());
         loop {
             let reused = idle_one.is_some();
             let connection = if let Some(connection) = idle_one.take() {
@@ -171,28 +194,75 @@ impl Shard {
                 connection
             } else {
                 // Most requests never come here: a box keeps the user's future small.
-                let (connection, opened_ns) = Box::pin(self.fresh(hop, stale, tally)).await?;
+                let (connection, opened_ns) = Box::pin(self.fresh(hop, from_ns, stale, tally)).await?;
                 from_ns = opened_ns;
                 connection
             };
+            if permit.is_some() {
+                connection.with(|wire| wire.permit = permit.take());
+            }
             connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
             match self.attempt(&connection, hop, reused, tally).await {
+                Ok(()) if self.refused_by_proxy(&connection, hop.origin) => {
+                    self.release(idle, Answered { connection, origin: hop.origin });
+                    return Err(refused(PROXY_AUTHENTICATION_REQUIRED));
+                }
                 Ok(()) => return Ok(connection),
                 Err(Attempt::Ended(unanswered)) => {
                     self.recorder.borrow_mut().connection_closed();
                     return Err(unanswered);
                 }
                 Err(Attempt::Unwritable(unanswered)) => {
-                    connection.set_deadline(0);
-                    idle.borrow_mut().put(hop.origin, connection);
+                    self.keep(idle, hop.origin, connection);
                     return Err(unanswered);
                 }
                 Err(Attempt::Stale) => {
+                    permit = connection.with(|wire| wire.permit.take());
                     self.lost(tally)?;
                     stale = true;
                 }
             }
         }
+    }
+
+    /// Waits until a connection to the origin may be used, behind those that wait already. That ends with the load, and the request
+    /// is then abandoned: it was never sent.
+    ///
+    /// The wait is the server's doing as much as the bound's, and the plan's wish: it is part of the response time, not of the
+    /// service time, and no lateness of the engine. The request's own time limit begins with its first byte, as always.
+    async fn wait_for_connection(
+        &self,
+        limit: &Rc<ConnectionLimit>,
+        hop: &Hop<'_>,
+        tally: &mut Tally,
+    ) -> Result<Permit, Unanswered> {
+        let from_ns = now_ns();
+        let mut waiting = limit.wait(hop.origin);
+        let mut over = pin!(self.ring.sleep_until(hop.until_ns));
+        let waited = poll_fn(|cx| {
+            if self.stopping() {
+                return Poll::Ready(Err(Unanswered::Abandoned));
+            }
+            match waiting.poll(cx) {
+                Poll::Ready(permit) => Poll::Ready(Ok(permit)),
+                Poll::Pending if hop.until_ns == u64::MAX => Poll::Pending,
+                Poll::Pending => over.as_mut().poll(cx).map(|()| Err(Kind::RequestTimeout.into())),
+            }
+        });
+        let waited = waited.await;
+        if waited.is_err() {
+            tally.never_sent();
+        } else if tally.sent_ns == 0 {
+            tally.network_ns += now_ns().saturating_sub(from_ns);
+        }
+        waited
+    }
+
+    /// True where the answer is that of a proxy which has passed nothing on, for want of credentials (RFC 9110 section 15.5.8).
+    #[inline]
+    fn refused_by_proxy(&self, connection: &Connection, origin: OriginId) -> bool {
+        connection.with(|wire| wire.http().response.status) == PROXY_AUTHENTICATION_REQUIRED
+            && self.origins.borrow().forward(origin).is_some()
     }
 
     /// Accounts for a connection that was dead. Nothing is sent again once the run is cut off.
@@ -208,10 +278,16 @@ impl Shard {
         Ok(())
     }
 
-    /// Opens a connection for a request, in the place of a `stale` one or because there was none; gives since when there is
-    /// one, too.
-    async fn fresh(&self, hop: &Hop<'_>, stale: bool, tally: &mut Tally) -> Result<(Connection, u64), Unanswered> {
-        let lost_from_ns = if stale { hop.begin_ns.min(now_ns()) } else { now_ns() };
+    /// Opens a connection for a request, in the place of one that was `stale` since `from_ns` or because there was none; gives since
+    /// when there is one, too.
+    async fn fresh(
+        &self,
+        hop: &Hop<'_>,
+        from_ns: u64,
+        stale: bool,
+        tally: &mut Tally,
+    ) -> Result<(Connection, u64), Unanswered> {
+        let lost_from_ns = if stale { from_ns.min(now_ns()) } else { now_ns() };
         let connection = match self.open(hop, tally).await {
             Ok(connection) => connection,
             Err(unanswered) => {
@@ -220,8 +296,9 @@ impl Shard {
             }
         };
         let opened_ns = now_ns().max(hop.begin_ns);
+        connection.with(|wire| wire.usage = Usage::new(opened_ns, &self.plan.network));
         if tally.sent_ns == 0 {
-            tally.network_ns = opened_ns.saturating_sub(lost_from_ns);
+            tally.network_ns += opened_ns.saturating_sub(lost_from_ns);
         }
         Ok((connection, opened_ns))
     }
@@ -243,14 +320,16 @@ impl Shard {
         reused: bool,
         tally: &mut Tally,
     ) -> Result<(), Attempt> {
+        let last = connection.with(|wire| wire.usage.next_is_last());
         let payload = match hop.encoded {
-            Some(bytes) if hop.cookies.is_empty() => Payload::Run(bytes),
+            Some(bytes) if hop.cookies.is_empty() && !last => Payload::Run(bytes),
             _ => {
                 let mut buffer = connection.take_buffer();
                 let origins = self.origins.borrow();
                 let authority = origins.authority(hop.origin);
                 let network = &self.plan.network;
-                if let Err(error) = encode(&mut buffer, hop.method, hop.request, authority, hop.cookies, network) {
+                let besides = Besides { cookies: hop.cookies, forward: origins.forward(hop.origin), last };
+                if let Err(error) = encode(&mut buffer, hop.method, hop.request, authority, besides, network) {
                     connection.return_buffer(buffer);
                     tally.never_sent();
                     let failed = Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()));
@@ -263,7 +342,10 @@ impl Shard {
             Payload::Run(bytes) => bytes.len() as u64,
             Payload::Owned(bytes) => bytes.len() as u64,
         };
-        connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, tally.record.is_some()));
+        connection.with(|wire| {
+            wire.usage.carry();
+            wire.http().begin(hop.head_request, hop.keep, tally.record.is_some());
+        });
         connection.send(payload);
 
         let (done_ns, ended) = loop {
@@ -320,20 +402,34 @@ impl Shard {
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
         let Answered { connection, origin } = answered;
-        let again = connection.with(|wire| {
+        let (again, old) = connection.with(|wire| {
             let http = wire.http();
             http.response.trim();
-            http.reusable()
+            (http.reusable() && !wire.usage.is_over(), wire.usage.is_old())
         });
         if again && self.plan.network.keepalive && connection.ended().is_none() && !connection.sending() {
-            connection.set_deadline(0);
-            idle.borrow_mut().put(origin, connection);
+            self.keep(idle, origin, connection);
             return;
         }
         self.recorder.borrow_mut().connection_closed();
-        if connection.ended().is_none() && !connection.sending() {
+        // One that waits for its server to close counts no longer among those that are bounded in number.
+        let permit = connection.with(|wire| wire.permit.take());
+        // A server that was not told would not close it.
+        if connection.ended().is_none() && !connection.sending() && !old {
             self.lingering.borrow_mut().add(connection);
+        } else {
+            drop(connection);
         }
+        drop(permit);
+    }
+
+    /// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
+    #[inline]
+    fn keep(&self, idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
+        connection.set_deadline(0);
+        let permit = connection.with(|wire| wire.permit.take());
+        idle.borrow_mut().put(origin, connection);
+        drop(permit);
     }
 }
 

@@ -2,16 +2,20 @@
 //!
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
 //! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `client` (what stays with a user
-//! between its requests), `pool`, `origins`, `dns`, `trace` (what a functional run is told).
+//! between its requests), `pool`, `usage` and `limit` (how long and by how many connections are used), `origins`, `proxy`, `dns`,
+//! `trace` (what a functional run is told).
 
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod dns;
 pub(crate) mod exchange;
 mod http1;
+pub(crate) mod limit;
 mod open;
 pub(crate) mod origins;
 pub(crate) mod pool;
+pub(crate) mod proxy;
 mod redirect;
 mod stream;
 mod trace;
+mod usage;
