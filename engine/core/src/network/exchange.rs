@@ -176,31 +176,22 @@ impl Shard {
         if let Some(record) = &mut tally.record {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
-        let (mut stale, mut from_ns) = (false, hop.begin_ns);
-        let mut permit = None;
-        if let Some(limit) = &self.connection_limit {
-            permit = limit.try_take(hop.origin);
-            if permit.is_none() {
-                permit = Some(Box::pin(self.wait_for_connection(limit, hop, tally)).await?);
-                from_ns = now_ns();
+        // What is not done for most requests is boxed: that keeps the user's future small.
+        let (permit, from_ns) = match &self.connection_limit {
+            None => (None, hop.begin_ns),
+            Some(limit) => match limit.try_take(hop.origin) {
+                None => Box::pin(self.wait_for_connection(limit, hop, tally)).await?,
+                free => (free, hop.begin_ns),
+            },
+        };
+        let (mut connection, mut from_ns, mut reused) = match self.idle_one(idle, hop.origin, from_ns, permit) {
+            Ok(connection) => (connection, from_ns, true),
+            Err(permit) => {
+                let (connection, opened_ns) = Box::pin(self.fresh(hop, permit, false, tally)).await?;
+                (connection, opened_ns, false)
             }
-        }
-        let mut idle_one =
-            idle.borrow_mut().take(hop.origin, from_ns, || self.recorder.borrow_mut().connection_closed());
+        };
         loop {
-            let reused = idle_one.is_some();
-            let connection = if let Some(connection) = idle_one.take() {
-                self.recorder.borrow_mut().connection_reused();
-                connection
-            } else {
-                // Most requests never come here: a box keeps the user's future small.
-                let (connection, opened_ns) = Box::pin(self.fresh(hop, from_ns, stale, tally)).await?;
-                from_ns = opened_ns;
-                connection
-            };
-            if permit.is_some() {
-                connection.with(|wire| wire.permit = permit.take());
-            }
             connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
             match self.attempt(&connection, hop, reused, tally).await {
                 Ok(()) if self.refused_by_proxy(&connection, hop.origin) => {
@@ -217,25 +208,48 @@ impl Shard {
                     return Err(unanswered);
                 }
                 Err(Attempt::Stale) => {
-                    permit = connection.with(|wire| wire.permit.take());
+                    let permit = connection.with(|wire| wire.permit.take());
+                    drop(connection);
                     self.lost(tally)?;
-                    stale = true;
+                    (connection, from_ns) = Box::pin(self.fresh(hop, permit, true, tally)).await?;
+                    reused = false;
                 }
             }
         }
+    }
+
+    /// An idle connection for the holder of a permit, which goes with it; the permit again where there is none.
+    #[inline]
+    fn idle_one(
+        &self,
+        idle: &RefCell<IdleConnections>,
+        origin: OriginId,
+        now_ns: u64,
+        permit: Option<Permit>,
+    ) -> Result<Connection, Option<Permit>> {
+        let mut recorder = self.recorder.borrow_mut();
+        let Some(connection) = idle.borrow_mut().take(origin, now_ns, || recorder.connection_closed()) else {
+            return Err(permit);
+        };
+        recorder.connection_reused();
+        if permit.is_some() {
+            connection.with(|wire| wire.permit = permit);
+        }
+        Ok(connection)
     }
 
     /// Waits until a connection to the origin may be used, behind those that wait already. That ends with the load, and the request
     /// is then abandoned: it was never sent.
     ///
     /// The wait is the server's doing as much as the bound's, and the plan's wish: it is part of the response time, not of the
-    /// service time, and no lateness of the engine. The request's own time limit begins with its first byte, as always.
+    /// service time, and no lateness of the engine. The request's own time limit begins with its first byte, as always. Gives
+    /// when the wait was over, too.
     async fn wait_for_connection(
         &self,
         limit: &Rc<ConnectionLimit>,
         hop: &Hop<'_>,
         tally: &mut Tally,
-    ) -> Result<Permit, Unanswered> {
+    ) -> Result<(Option<Permit>, u64), Unanswered> {
         let from_ns = now_ns();
         let mut waiting = limit.wait(hop.origin);
         let mut over = pin!(self.ring.sleep_until(hop.until_ns));
@@ -250,12 +264,19 @@ impl Shard {
             }
         });
         let waited = waited.await;
-        if waited.is_err() {
-            tally.never_sent();
-        } else if tally.sent_ns == 0 {
-            tally.network_ns += now_ns().saturating_sub(from_ns);
+        let over_ns = now_ns();
+        match waited {
+            Ok(permit) => {
+                if tally.sent_ns == 0 {
+                    tally.network_ns += over_ns.saturating_sub(from_ns);
+                }
+                Ok((Some(permit), over_ns))
+            }
+            Err(unanswered) => {
+                tally.never_sent();
+                Err(unanswered)
+            }
         }
-        waited
     }
 
     /// True where the answer is that of a proxy which has passed nothing on, for want of credentials (RFC 9110 section 15.5.8).
@@ -278,16 +299,19 @@ impl Shard {
         Ok(())
     }
 
-    /// Opens a connection for a request, in the place of one that was `stale` since `from_ns` or because there was none; gives since
-    /// when there is one, too.
+    /// Opens a connection for a request, in the place of a `stale` one or because there was none; gives since when there is
+    /// one, too.
     async fn fresh(
         &self,
         hop: &Hop<'_>,
-        from_ns: u64,
+        permit: Option<Permit>,
         stale: bool,
         tally: &mut Tally,
     ) -> Result<(Connection, u64), Unanswered> {
-        let lost_from_ns = if stale { from_ns.min(now_ns()) } else { now_ns() };
+        let begin_ns = now_ns();
+        // What was lost on a dead connection began when the wait for it was over.
+        let used_ns = hop.begin_ns.saturating_add(tally.network_ns);
+        let lost_from_ns = if stale { used_ns.min(begin_ns) } else { begin_ns };
         let connection = match self.open(hop, tally).await {
             Ok(connection) => connection,
             Err(unanswered) => {
@@ -296,7 +320,10 @@ impl Shard {
             }
         };
         let opened_ns = now_ns().max(hop.begin_ns);
-        connection.with(|wire| wire.usage = Usage::new(opened_ns, &self.plan.network));
+        connection.with(|wire| {
+            wire.usage = Usage::new(opened_ns, &self.plan.network);
+            wire.permit = permit;
+        });
         if tally.sent_ns == 0 {
             tally.network_ns += opened_ns.saturating_sub(lost_from_ns);
         }
