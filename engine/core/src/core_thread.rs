@@ -145,7 +145,7 @@ fn build(
     start_ns: u64,
     news: Sender<News>,
 ) -> Rc<Shard> {
-    let mut origins = Origins::default();
+    let mut origins = Origins::new(spec.plan.network.proxies.clone());
     for (origin, found) in spec.addresses.iter() {
         let copy = match found {
             Ok(addresses) => Ok(addresses.clone()),

@@ -33,6 +33,14 @@ pub enum EngineError {
     /// A file or name of the TLS flags cannot be used.
     #[error(transparent)]
     Tls(#[from] crate::TlsFileError),
+    /// The proxy has no address, and no host is reached without it.
+    #[error("cannot resolve the proxy {host}: {error}; check the name in --proxy, or in the environment with --proxy-from-env")]
+    UnresolvableProxy {
+        /// The host as written.
+        host: String,
+        /// What getaddrinfo said.
+        error: io::Error,
+    },
     /// The descriptor limit is too low for the plan.
     #[error(
         "{needed} descriptors are needed for {users} users, but the limit is {limit}: raise it with \
@@ -68,6 +76,7 @@ pub(crate) enum Kind {
     ConnectRefused,
     ConnectTimeout,
     ConnectFailed,
+    Proxy,
     AddressExhausted,
     Descriptors,
     Tls,
@@ -91,6 +100,7 @@ impl Kind {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectFailed => "connect_failed",
+            Self::Proxy => "proxy",
             Self::AddressExhausted => "address_exhausted",
             Self::Descriptors => "descriptors",
             Self::Tls => "tls",
@@ -115,6 +125,7 @@ impl Kind {
             Self::ConnectRefused => "connection refused: is the server running on that port?",
             Self::ConnectTimeout => "the connection did not open within --connect-timeout",
             Self::ConnectFailed => "the connection could not be opened",
+            Self::Proxy => "the proxy did not do what it was asked",
             Self::AddressExhausted => {
                 "no ephemeral port is free (EADDRNOTAVAIL): keep connections alive, widen \
                  net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse=1, or use fewer users"

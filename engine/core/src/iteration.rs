@@ -67,6 +67,7 @@ impl<'a> User<'a> {
         self.waited = false;
         let start_ns = self.now_ns;
         let ended = self.walk(program.case, Part::Load).await;
+        self.end_visit();
         if ended == Ended::Cut {
             return ended;
         }

@@ -23,7 +23,7 @@ impl PortBudget {
     /// Reads the range and compares it with the plan; none where it cannot be read.
     pub fn of(plan: &Plan) -> Option<Self> {
         let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
-        Some(Self { needed: u64::from(plan.load.users), available: ports_in(&range)? })
+        Some(Self { needed: u64::from(plan.connections_per_origin()), available: ports_in(&range)? })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     cursor::Cursor,
     network::connection::Wire,
     network::origins::{Manner, OriginId, Origins},
+    network::proxy::Forward,
     plan::{nanos, Cookies, Network, RetryStale},
     row_names::RowNames,
     shared::Shared,
@@ -100,8 +101,9 @@ impl Program {
                     let mut bytes = Vec::new();
                     // What cannot be encoded is left to the request path, which reports it as a failed request.
                     let authority = rendered.origin().authority();
-                    encode(&mut bytes, &step.method, rendered, &authority, b"", &plan.network).ok()?;
                     let origin = origins.intern(rendered.origin(), manner)?;
+                    let besides = Besides { forward: origins.forward(origin), ..Besides::default() };
+                    encode(&mut bytes, &step.method, rendered, &authority, besides, &plan.network).ok()?;
                     bytes.shrink_to_fit();
                     let encoded = if rendered.origin().https {
                         Encoded::ToSeal(bytes.into_boxed_slice())
@@ -158,16 +160,32 @@ fn loops(steps: &[Step]) -> usize {
 const TESTCASE: &str = "testcase";
 const ACTION: &str = "Action";
 
-/// Appends a rendered request as HTTP/1.1. `cookies` stand behind its own.
+/// What a request has on the wire besides what its step says.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Besides<'a> {
+    /// Cookies of the jar, behind its own.
+    pub(crate) cookies: &'a [u8],
+    /// The proxy it is given to.
+    pub(crate) forward: Option<&'a Forward>,
+    /// No other request follows on its connection.
+    pub(crate) last: bool,
+}
+
+/// Appends a rendered request as HTTP/1.1.
 pub(crate) fn encode(
     out: &mut Vec<u8>,
     method: &str,
     rendered: &RenderedRequest,
     authority: &str,
-    cookies: &[u8],
+    besides: Besides<'_>,
     network: &Network,
 ) -> Result<(), EncodeError> {
-    let options = EncodeOptions { close: !network.keepalive, user_agent: &network.user_agent, cookies };
+    let options = EncodeOptions {
+        close: !network.keepalive || besides.last,
+        user_agent: &network.user_agent,
+        cookies: besides.cookies,
+        proxy: besides.forward.map(Forward::words),
+    };
     encode_request(out, method, rendered.target(), authority, rendered.headers(), rendered.body(), options)
 }
 
@@ -187,7 +205,7 @@ fn redirects_max(step: &RequestStep, network: &Network) -> u32 {
 
 /// What the step says, else the run.
 fn manner(step: &RequestStep, network: &Network) -> Manner {
-    Manner { verify: step.verify.unwrap_or(network.tls.verify), http2: network.http2.all }
+    Manner { verify: step.verify.unwrap_or(network.tls.verify), http2: network.http2.all, tunnel: false }
 }
 
 /// The step's own limit, else the case's, else the run's.

@@ -57,7 +57,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
         return Err(EngineError::EmptyPlan("a run needs a case, a CPU and a user"));
     }
     let plan = if plan.functional.is_some() { for_one_user(plan) } else { plan };
-    let plan = Arc::new(on_as_many_cores_as_users(plan));
+    let plan = Arc::new(on_as_many_cores_as_of_use(plan));
     let tls = Arc::new(RunTls::load(&plan.network, &plan.cases)?);
     let addresses = Arc::new(addresses(&plan)?);
     let sockets = limits::prepare(&plan, addresses.len())?;
@@ -119,18 +119,19 @@ fn for_one_user(mut plan: Plan) -> Plan {
     plan
 }
 
-/// A core without a user would only measure idleness.
-fn on_as_many_cores_as_users(mut plan: Plan) -> Plan {
-    plan.cpus.truncate(plan.load.users as usize);
+/// A core without a user would only measure idleness, and one without a connection would keep its users waiting for ever.
+fn on_as_many_cores_as_of_use(mut plan: Plan) -> Plan {
+    plan.cpus.truncate(plan.cores_used());
     plan
 }
 
-/// The addresses of every origin known before the start. A load in which none resolves does not start; where some do, the
-/// requests to the others fail and are counted. A functional run tells of each step, and looks names up where the first needs
-/// them: what that takes is a phase of it.
+/// The addresses of every origin known before the start, of its proxy where it has one. A load in which none resolves does not
+/// start; where some do, the requests to the others fail and are counted. A functional run tells of each step, and looks names up
+/// where the first needs them: what that takes is a phase of it.
 fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
     let mut origins: Vec<Origin> = Vec::new();
-    for origin in plan.cases.iter().flat_map(pummel_case::Case::origins) {
+    let proxies = &plan.network.proxies;
+    for origin in plan.cases.iter().flat_map(pummel_case::Case::origins).map(|origin| proxies.reached(&origin)) {
         let ahead = plan.functional.is_none() || dns::written_out(&origin).is_some();
         if ahead && !origins.contains(&origin) {
             origins.push(origin);
@@ -141,6 +142,9 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
     if plan.functional.is_none() && !addresses.is_empty() && addresses.iter().all(|(_, found)| found.is_err()) {
         let (origin, found) = addresses.swap_remove(0);
         if let Err(error) = found {
+            if proxies.has(&origin) {
+                return Err(EngineError::UnresolvableProxy { host: origin.host.to_string(), error });
+            }
             return Err(EngineError::Unresolvable { host: origin.host.to_string(), error });
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     functional_run,
     network::connection::Wire,
     network::dns,
+    network::limit::ConnectionLimit,
     network::origins::{Found, Lookup, OriginId, Origins},
     network::pool::{IdleConnections, Lingering},
     network::tls::CoreTls,
@@ -57,6 +58,8 @@ pub(crate) struct Shard {
     pub(crate) choice: Choice,
     /// Idle connections of all users, where they are shared.
     pub(crate) shared_idle: Option<Rc<RefCell<IdleConnections>>>,
+    /// How many connections this core may have, where that is bounded.
+    pub(crate) connection_limit: Option<Rc<ConnectionLimit>>,
     pub(crate) lingering: RefCell<Lingering>,
     pub(crate) pacer: RefCell<Option<Pacer>>,
     /// Requests this core may still start, where the run has a bound.
@@ -130,7 +133,12 @@ impl Shard {
             let offset_ns = 1e9 / pacing.per_second * core as f64;
             Pacer::new(start_ns + offset_ns as u64, pacing.per_second * part)
         });
-        let connections_shared = matches!(plan.network.connections, Connections::Shared { .. });
+        let (connections_shared, connections_max) = match plan.network.connections {
+            Connections::Shared { most } => (true, most),
+            Connections::PerUser | Connections::PerIteration => (false, None),
+        };
+        let connection_limit =
+            connections_max.map(|most| ConnectionLimit::new(share(most.into(), core, plan.cpus.len())));
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
         Rc::new(Self {
             core,
@@ -139,6 +147,7 @@ impl Shard {
             choice: Choice::new(plan.cases.iter().map(|case| case.weight)),
             programs,
             shared_idle: connections_shared.then(Rc::default),
+            connection_limit,
             lingering: RefCell::default(),
             pacer: RefCell::new(pacer),
             requests_left: Cell::new(plan.load.total_requests.map(|total| share(total, core, plan.cpus.len()))),
@@ -261,7 +270,7 @@ impl Shard {
 
     /// Starts a lookup on a thread of its own: getaddrinfo blocks. At most one per origin at a time.
     fn look_up(&self, id: OriginId) {
-        let origin = self.origins.borrow().origin(id).clone();
+        let origin = self.origins.borrow().reached(id).clone();
         let mailbox = self.mailbox.clone();
         let lookup = move || {
             // A core that has ended needs no address.

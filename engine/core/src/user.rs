@@ -6,7 +6,7 @@ use pummel_ring::now_ns;
 use crate::{
     iteration::{Ended, Entered, Part, Transaction},
     network::client::Client,
-    plan::PacingUnit,
+    plan::{Connections, PacingUnit},
     shard::Shard,
 };
 
@@ -141,6 +141,7 @@ impl<'a> User<'a> {
                 break;
             }
         }
+        self.end_visit();
         self.now_ns = now_ns();
         shard.recorder.borrow_mut().setup_ended(shard.clock_ns());
         ended != Ended::Cut
@@ -160,6 +161,14 @@ impl<'a> User<'a> {
             if self.shard.stopping() {
                 return Ended::Cut;
             }
+        }
+    }
+
+    /// Closes the user's connections where the next iteration is to begin as a new visitor.
+    #[inline]
+    pub(crate) fn end_visit(&self) {
+        if self.shard.plan.network.connections == Connections::PerIteration {
+            self.client.idle.borrow_mut().close(|| self.shard.recorder.borrow_mut().connection_closed());
         }
     }
 

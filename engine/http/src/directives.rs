@@ -2,6 +2,8 @@
 
 use httparse::Header;
 
+use crate::keep_alive::KeepAlive;
+
 /// Which header fields of a response call for an act of the client. Known of every complete head, kept or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Directives {
@@ -9,6 +11,8 @@ pub struct Directives {
     pub cookies: bool,
     /// The status is 300 to 399 and there is a `Location` (RFC 9110 section 15.4).
     pub redirect: bool,
+    /// How long the connection may be idle, and how much it still carries.
+    pub keep_alive: KeepAlive,
 }
 
 impl Directives {
@@ -19,7 +23,8 @@ impl Directives {
             // The length of a name tells most headers apart without reading them.
             match header.name.len() {
                 8 => directives.redirect |= header.name.eq_ignore_ascii_case("location"),
-                10 => directives.cookies |= header.name.eq_ignore_ascii_case("set-cookie"),
+                10 if header.name.eq_ignore_ascii_case("set-cookie") => directives.cookies = true,
+                10 if header.name.eq_ignore_ascii_case("keep-alive") => directives.keep_alive.read(header.value),
                 _ => {}
             }
         }
@@ -27,7 +32,7 @@ impl Directives {
         directives
     }
 
-    /// There is something to do.
+    /// There is something to do for which the head is needed.
     #[inline]
     pub fn any(self) -> bool {
         self.cookies | self.redirect

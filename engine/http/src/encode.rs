@@ -13,6 +13,17 @@ pub struct EncodeOptions<'a> {
     pub user_agent: &'a str,
     /// Cookies as they stand in a `Cookie` field, `a=1; b=2`, sent behind those of the headers; none if this is empty.
     pub cookies: &'a [u8],
+    /// The request goes to a proxy, which forwards it.
+    pub proxy: Option<ThroughProxy<'a>>,
+}
+
+/// What a request to a proxy has besides (RFC 9112 section 3.2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThroughProxy<'a> {
+    /// Scheme and authority of the server, `http://host:port`, which stand before the target.
+    pub origin: &'a str,
+    /// `Proxy-Authorization`, used unless the headers have one; none is sent if this is empty.
+    pub authorization: &'a str,
 }
 
 /// Why a request cannot be written. Nothing was appended.
@@ -33,6 +44,9 @@ pub enum EncodeError {
     /// [`EncodeOptions::cookies`] has a line end or another control character.
     #[error("a cookie has a line end or another control character; remove or encode it")]
     BadCookies,
+    /// [`ThroughProxy`] has a part with a space, a line end or another character it cannot have.
+    #[error("what is said to the proxy has a character that it cannot have; check the proxy's URL")]
+    BadProxy,
     /// Not a token (RFC 9110 section 5.1).
     #[error("header {index} has a name that is empty or has a character that header names cannot have")]
     BadHeaderName {
@@ -49,7 +63,7 @@ pub enum EncodeError {
 
 /// Appends an HTTP/1.1 request to `out`, which is left as it was on an error.
 ///
-/// Order on the wire: request line, `Host`, `User-Agent`, `Content-Length`, `Connection: close` if asked for, then the
+/// Order on the wire: request line, `Host`, `User-Agent`, `Proxy-Authorization`, `Content-Length`, `Connection: close` if asked for, then the
 /// headers in the order given (hrp spec 11.4; the caller sorts). Their `Host` and `User-Agent` take the place of `host`
 /// and of the option, the first of each counting. The option's cookies stand in the caller's `Cookie`, behind what it holds, or
 /// else in one of their own before the first header whose name sorts behind it. `Content-Length`, `Transfer-Encoding` and `Trailer` among them are
@@ -74,6 +88,7 @@ pub fn encode_request<'a>(
     validate_target(target)?;
     let mut host_header = None;
     let mut user_agent = None;
+    let mut proxy = options.proxy.unwrap_or_default();
     for (index, (name, value)) in headers.clone().enumerate() {
         check_header(name, value, index)?;
         match own_header(name) {
@@ -82,6 +97,7 @@ pub fn encode_request<'a>(
                 host_header = host_header.or(Some(value));
             }
             Some(OwnHeader::UserAgent) => user_agent = user_agent.or(Some(value)),
+            None if name.eq_ignore_ascii_case(PROXY_AUTHORIZATION) => proxy.authorization = "",
             _ => {}
         }
     }
@@ -98,14 +114,20 @@ pub fn encode_request<'a>(
     if !options.cookies.iter().copied().all(is_field) {
         return Err(EncodeError::BadCookies);
     }
+    if !proxy.origin.bytes().all(is_target) || !proxy.authorization.bytes().all(is_field) {
+        return Err(EncodeError::BadProxy);
+    }
 
     // From here on nothing fails.
-    for part in [method, " ", target, " HTTP/1.1\r\n"] {
+    for part in [method, " ", proxy.origin, target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
     write_header(out, "Host", host);
     if !user_agent.is_empty() {
         write_header(out, "User-Agent", user_agent);
+    }
+    if !proxy.authorization.is_empty() {
+        write_header(out, PROXY_AUTHORIZATION, proxy.authorization);
     }
     match body {
         Some(body) => write_content_length(out, body.len()),
@@ -195,6 +217,8 @@ fn check_header(name: &str, value: &str, index: usize) -> Result<(), EncodeError
     }
 }
 
+const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
+
 const COOKIE: &str = "Cookie";
 
 fn is_cookie(name: &str) -> bool {
@@ -260,7 +284,8 @@ fn write_content_length(out: &mut Vec<u8>, length: usize) {
 mod tests {
     use super::*;
 
-    const OPTIONS: EncodeOptions<'_> = EncodeOptions { close: false, user_agent: "pummel/1", cookies: b"" };
+    const OPTIONS: EncodeOptions<'_> =
+        EncodeOptions { close: false, user_agent: "pummel/1", cookies: b"", proxy: None };
 
     fn encode(
         method: &str,
@@ -376,6 +401,26 @@ mod tests {
     fn dropped_headers_are_checked_too() {
         let headers = [("Content-Length", "1\r\nX: y")];
         assert_eq!(encode("GET", "/", &headers, None, OPTIONS), Err(EncodeError::BadHeaderValue { index: 0 }));
+    }
+
+    #[test]
+    fn a_proxy_is_told_the_whole_url_and_who_asks() {
+        let proxy = ThroughProxy { origin: "http://h:81", authorization: "Basic YTpi" };
+        let options = EncodeOptions { proxy: Some(proxy), ..OPTIONS };
+        assert_eq!(
+            encode("GET", "/a", &[("A", "b")], None, options).unwrap(),
+            "GET http://h:81/a HTTP/1.1\r\nHost: example.com:8080\r\nUser-Agent: pummel/1\r\n\
+             Proxy-Authorization: Basic YTpi\r\nA: b\r\n\r\n"
+        );
+        let own = encode("GET", "/a", &[("proxy-authorization", "own")], None, options).unwrap();
+        assert!(own.contains("proxy-authorization: own\r\n") && !own.contains("YTpi"), "{own}");
+        for proxy in [
+            ThroughProxy { origin: "http://h ", authorization: "" },
+            ThroughProxy { origin: "", authorization: "a\r\nb" },
+        ] {
+            let options = EncodeOptions { proxy: Some(proxy), ..OPTIONS };
+            assert_eq!(encode("GET", "/", &[], None, options), Err(EncodeError::BadProxy));
+        }
     }
 
     #[test]

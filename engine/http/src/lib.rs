@@ -29,6 +29,7 @@ mod encode;
 mod error;
 mod fields;
 mod head;
+mod keep_alive;
 mod limits;
 mod memo;
 mod request_parser;
@@ -40,8 +41,10 @@ pub use cookies::{CookieJar, COOKIES_MAX, COOKIES_PER_DOMAIN_MAX, COOKIE_BYTES_M
 pub use directives::Directives;
 pub use encode::{
     encode_request, validate_header, validate_host, validate_method, validate_target, EncodeError, EncodeOptions,
+    ThroughProxy,
 };
 pub use error::ProtocolError;
+pub use keep_alive::KeepAlive;
 pub use limits::{
     Limits, CHUNK_LINE_BYTES_MAX, HEADERS_MAX, HEAD_BYTES_DEFAULT, INTERIM_RESPONSES_MAX, KEPT_BODY_BYTES_DEFAULT,
     RETAINED_BUFFER_BYTES, TRAILER_BYTES_MAX,

@@ -33,6 +33,7 @@ pub struct ResponseParser {
     limits: Limits,
     keep: Keep,
     head_request: bool,
+    connect_request: bool,
     phase: Phase,
     /// A head that did not come in one piece; empty otherwise.
     head: HeadBuffer,
@@ -74,6 +75,7 @@ impl ResponseParser {
             limits,
             keep: Keep::NOTHING,
             head_request: false,
+            connect_request: false,
             phase: Phase::Idle,
             head: HeadBuffer::default(),
             memo: HeadMemo::default(),
@@ -86,7 +88,15 @@ impl ResponseParser {
         self.head.clear();
         self.keep = keep;
         self.head_request = head_request;
+        self.connect_request = false;
         self.phase = Phase::Begun;
+    }
+
+    /// Prepares for the response to a CONNECT: one of class 2xx ends with its head, whatever its headers say, and what follows
+    /// belongs to the tunnel (RFC 9112 section 6.3, rule 2).
+    pub fn begin_connect(&mut self) {
+        self.begin(false, Keep::NOTHING);
+        self.connect_request = true;
     }
 
     /// Takes the bytes just received. The first ones after [`begin`](Self::begin) clear `response`.
@@ -252,6 +262,10 @@ impl ResponseParser {
     fn delimit_body(&self, facts: &HeadFacts) -> Result<BodyReader, ProtocolError> {
         // Rule 1: these end with their head, whatever their headers say.
         if self.head_request || matches!(facts.status, 101 | 204 | 304) {
+            return Ok(BodyReader::EMPTY);
+        }
+        // Rule 2.
+        if self.connect_request && (200..300).contains(&facts.status) {
             return Ok(BodyReader::EMPTY);
         }
         // Rule 3 leaves a client the choice with both headers: an error, since one of them is a lie.

@@ -474,3 +474,57 @@ fn labels_are_words_and_texts_are_sentences_of_one_line() {
     assert_eq!(E::ClosedEarly { got_any: true }.to_string(), "the connection was closed in the middle of a message");
     assert!(E::ClosedEarly { got_any: false }.is_close() && !E::NotHttp.is_close());
 }
+
+/// Feeds a fresh parser that waits for the answer to a CONNECT.
+fn feed_connect(bytes: &[u8]) -> (Result<Progress, ProtocolError>, Response) {
+    let mut parser = ResponseParser::default();
+    let mut response = Response::default();
+    parser.begin_connect();
+    (parser.feed(bytes, &mut response), response)
+}
+
+#[test]
+fn a_tunnel_begins_behind_the_head_whatever_it_says() {
+    for headers in ["", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n"] {
+        let head = format!("HTTP/1.1 200 Connection established\r\n{headers}\r\n");
+        let (progress, response) = feed_connect(format!("{head}tunnel").as_bytes());
+        assert_eq!(progress, Ok(Progress::Complete { consumed: head.len() }), "{headers}");
+        assert_eq!((response.status, response.body_bytes), (200, 0));
+    }
+}
+
+#[test]
+fn a_refused_tunnel_has_a_body_like_any_response() {
+    let refused = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 4\r\n\r\nwho?";
+    let (progress, response) = feed_connect(refused);
+    assert_eq!(progress, Ok(Progress::Complete { consumed: refused.len() }));
+    assert_eq!((response.status, response.body_bytes), (407, 4));
+}
+
+#[test]
+fn only_the_answer_to_a_connect_has_no_body() {
+    let mut parser = ResponseParser::default();
+    let mut response = Response::default();
+    parser.begin_connect();
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    assert_eq!(parser.feed(ok, &mut response), Ok(Progress::Complete { consumed: ok.len() }));
+    // The same head again, which is remembered.
+    parser.begin(false, Keep::ALL);
+    assert_eq!(parser.feed(ok, &mut response), Ok(Progress::NeedMore));
+}
+
+#[test]
+fn what_a_server_says_of_idle_connections_is_told_of_every_head() {
+    let mut parser = ResponseParser::default();
+    let mut response = Response::default();
+    let told = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: timeout=5, max=7\r\n\r\n";
+    for _ in 0..2 {
+        parser.begin(false, Keep::NOTHING);
+        parser.feed(told, &mut response).unwrap();
+        let keep_alive = response.directives.keep_alive;
+        assert_eq!((keep_alive.timeout_s, keep_alive.max), (Some(5), Some(7)));
+    }
+    parser.begin(false, Keep::NOTHING);
+    parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &mut response).unwrap();
+    assert_eq!(response.directives.keep_alive.timeout_s, None);
+}

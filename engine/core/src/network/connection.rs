@@ -7,8 +7,10 @@ use pummel_ring::{Flow, Sink, Socket};
 
 use super::{
     http1::Http1,
+    limit::Permit,
     stream::Inbox,
     tls::{Layer, TlsFailure, TlsLayer},
+    usage::Usage,
 };
 
 /// An open connection, or one that is being opened.
@@ -21,6 +23,10 @@ pub(crate) struct Wire {
     pub(crate) protocol: Protocol,
     /// What stands between the bytes and the protocol, where the connection has it.
     tls: Option<Box<TlsLayer>>,
+    /// What it has carried and may still carry.
+    pub(crate) usage: Usage,
+    /// Its user's right to use it, where connections are bounded in number.
+    pub(crate) permit: Option<Permit>,
 }
 
 /// What is spoken on a connection.
@@ -34,7 +40,8 @@ pub(crate) enum Protocol {
 impl Wire {
     /// A connection that speaks HTTP/1.1 until it is told otherwise.
     pub(crate) fn new(peer: SocketAddr) -> Self {
-        Self { peer, protocol: Protocol::Http1(Http1::new(Limits::default())), tls: None }
+        let protocol = Protocol::Http1(Http1::new(Limits::default()));
+        Self { peer, protocol, tls: None, usage: Usage::default(), permit: None }
     }
 
     /// Puts TLS on the connection. What the server of HTTP/2 says first comes with the handshake, so the stream is there before.

@@ -4,6 +4,8 @@ use std::{
     borrow::Cow,
     cell::RefCell,
     future::{poll_fn, Future},
+    pin::pin,
+    rc::Rc,
     task::Poll,
 };
 
@@ -16,10 +18,13 @@ use crate::{
     error::Kind,
     network::connection::{Connection, TlsEnd},
     network::http1::{Http1, Reading},
+    network::limit::{ConnectionLimit, Permit},
     network::origins::OriginId,
     network::phases::{Phases, Stamps},
     network::pool::IdleConnections,
-    program::{encode, Encoded},
+    network::proxy::refused,
+    network::usage::Usage,
+    program::{encode, Besides, Encoded},
     shard::Shard,
     ExchangeRecord,
 };
@@ -37,7 +42,8 @@ pub(crate) struct Tally {
     pub(crate) sent_ns: u64,
     /// When the last body byte arrived, or the failure was seen.
     pub(crate) done_ns: u64,
-    /// What passed between due and the first byte sent without being the engine's: on a dead connection, and opening a new one.
+    /// What passed between due and the first byte sent without being the engine's: waiting for a connection where they are bounded,
+    /// on a dead one, and opening a new one.
     pub(crate) network_ns: u64,
     /// Where its time went, where that is asked for. Few runs do: a box keeps the user's future small.
     pub(crate) phases: Option<Box<Phases>>,
@@ -82,7 +88,12 @@ impl Tally {
     fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) {
         let sent_ns = connection.sent_ns();
         self.done_ns = done_ns;
-        self.bytes_received += connection.with(|wire| wire.http().response.wire_bytes);
+        self.bytes_received += connection.with(|wire| {
+            let response = &wire.http().response;
+            let (bytes, keep_alive) = (response.wire_bytes, response.directives.keep_alive);
+            wire.usage.answered(done_ns, keep_alive);
+            bytes
+        });
         if sent_ns == 0 {
             self.exchanges.unsent += 1;
             return;
@@ -143,6 +154,9 @@ impl Answered {
     }
 }
 
+/// RFC 9110 section 15.5.8.
+const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
+
 /// One request on its way to one origin.
 pub(crate) struct Hop<'a> {
     pub(crate) request: &'a RenderedRequest,
@@ -180,38 +194,114 @@ impl Shard {
         if let Some(record) = &mut tally.record {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
-        let mut idle_one = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
-        let mut stale = false;
+        // What is not done for most requests is boxed: that keeps the user's future small.
+        let (permit, from_ns) = match &self.connection_limit {
+            None => (None, hop.begin_ns),
+            Some(limit) => match limit.try_take(hop.origin) {
+                None => Box::pin(self.wait_for_connection(limit, hop, tally)).await?,
+                free => (free, hop.begin_ns),
+            },
+        };
+        let (mut connection, mut from_ns, mut reused) = match self.idle_one(idle, hop.origin, from_ns, permit) {
+            Ok(connection) => (connection, from_ns, true),
+            Err(permit) => {
+                let (connection, opened_ns) = Box::pin(self.fresh(hop, permit, false, tally)).await?;
+                (connection, opened_ns, false)
+            }
+        };
         loop {
-            let reused = idle_one.is_some();
-            let connection = {
-                let (connection, from_ns) = if let Some(connection) = idle_one.take() {
-                    self.recorder.borrow_mut().connection_reused();
-                    (connection, hop.begin_ns)
-                } else {
-                    // Most requests never come here: a box keeps the user's future small.
-                    Box::pin(self.fresh(hop, stale, tally)).await?
-                };
-                connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
-                connection
-            };
+            connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
             match self.attempt(&connection, hop, reused, tally).await {
+                Ok(()) if self.refused_by_proxy(&connection, hop.origin) => {
+                    self.release(idle, Answered { connection, origin: hop.origin });
+                    return Err(refused(PROXY_AUTHENTICATION_REQUIRED));
+                }
                 Ok(()) => return Ok(connection),
                 Err(Attempt::Ended(unanswered)) => {
                     self.recorder.borrow_mut().connection_closed();
                     return Err(unanswered);
                 }
                 Err(Attempt::Unwritable(unanswered)) => {
-                    connection.set_deadline(0);
-                    idle.borrow_mut().put(hop.origin, connection);
+                    self.keep(idle, hop.origin, connection);
                     return Err(unanswered);
                 }
                 Err(Attempt::Stale) => {
+                    let permit = connection.with(|wire| wire.permit.take());
+                    drop(connection);
                     self.lost(tally)?;
-                    stale = true;
+                    (connection, from_ns) = Box::pin(self.fresh(hop, permit, true, tally)).await?;
+                    reused = false;
                 }
             }
         }
+    }
+
+    /// An idle connection for the holder of a permit, which goes with it; the permit again where there is none.
+    #[inline]
+    fn idle_one(
+        &self,
+        idle: &RefCell<IdleConnections>,
+        origin: OriginId,
+        now_ns: u64,
+        permit: Option<Permit>,
+    ) -> Result<Connection, Option<Permit>> {
+        let mut recorder = self.recorder.borrow_mut();
+        let Some(connection) = idle.borrow_mut().take(origin, now_ns, || recorder.connection_closed()) else {
+            return Err(permit);
+        };
+        recorder.connection_reused();
+        if permit.is_some() {
+            connection.with(|wire| wire.permit = permit);
+        }
+        Ok(connection)
+    }
+
+    /// Waits until a connection to the origin may be used, behind those that wait already. That ends with the load, and the request
+    /// is then abandoned: it was never sent.
+    ///
+    /// The wait is the server's doing as much as the bound's, and the plan's wish: it is part of the response time, not of the
+    /// service time, and no lateness of the engine. The request's own time limit begins with its first byte, as always. Gives
+    /// when the wait was over, too.
+    async fn wait_for_connection(
+        &self,
+        limit: &Rc<ConnectionLimit>,
+        hop: &Hop<'_>,
+        tally: &mut Tally,
+    ) -> Result<(Option<Permit>, u64), Unanswered> {
+        let from_ns = now_ns();
+        let mut waiting = limit.wait(hop.origin);
+        let mut over = pin!(self.ring.sleep_until(hop.until_ns));
+        let waited = poll_fn(|cx| {
+            if self.stopping() {
+                return Poll::Ready(Err(Unanswered::Abandoned));
+            }
+            match waiting.poll(cx) {
+                Poll::Ready(permit) => Poll::Ready(Ok(permit)),
+                Poll::Pending if hop.until_ns == u64::MAX => Poll::Pending,
+                Poll::Pending => over.as_mut().poll(cx).map(|()| Err(Kind::RequestTimeout.into())),
+            }
+        });
+        let waited = waited.await;
+        let over_ns = now_ns();
+        match waited {
+            Ok(permit) => {
+                if tally.sent_ns == 0 {
+                    tally.network_ns += over_ns.saturating_sub(from_ns);
+                }
+                Ok((Some(permit), over_ns))
+            }
+            Err(unanswered) => {
+                tally.never_sent();
+                Err(unanswered)
+            }
+        }
+    }
+
+    /// True where the answer is that of a proxy which has passed nothing on, for want of credentials (RFC 9110 section 15.5.8).
+    #[inline]
+    fn refused_by_proxy(&self, connection: &Connection, origin: OriginId) -> bool {
+        connection.with(|wire| wire.http().response.status) == PROXY_AUTHENTICATION_REQUIRED
+            && self.origins.borrow().forward(origin).is_some()
     }
 
     /// Accounts for a connection that was dead. Nothing is sent again once the run is cut off.
@@ -229,8 +319,17 @@ impl Shard {
 
     /// Opens a connection for a request, in the place of a `stale` one or because there was none; gives since when there is
     /// one, too.
-    async fn fresh(&self, hop: &Hop<'_>, stale: bool, tally: &mut Tally) -> Result<(Connection, u64), Unanswered> {
-        let lost_from_ns = if stale { hop.begin_ns.min(now_ns()) } else { now_ns() };
+    async fn fresh(
+        &self,
+        hop: &Hop<'_>,
+        permit: Option<Permit>,
+        stale: bool,
+        tally: &mut Tally,
+    ) -> Result<(Connection, u64), Unanswered> {
+        let begin_ns = now_ns();
+        // What was lost on a dead connection began when the wait for it was over.
+        let used_ns = hop.begin_ns.saturating_add(tally.network_ns);
+        let lost_from_ns = if stale { used_ns.min(begin_ns) } else { begin_ns };
         let connection = match self.open(hop, tally).await {
             Ok(connection) => connection,
             Err(unanswered) => {
@@ -239,8 +338,12 @@ impl Shard {
             }
         };
         let opened_ns = now_ns().max(hop.begin_ns);
+        connection.with(|wire| {
+            wire.usage = Usage::new(opened_ns, &self.plan.network);
+            wire.permit = permit;
+        });
         if tally.sent_ns == 0 {
-            tally.network_ns = opened_ns.saturating_sub(lost_from_ns);
+            tally.network_ns += opened_ns.saturating_sub(lost_from_ns);
         }
         Ok((connection, opened_ns))
     }
@@ -269,7 +372,8 @@ impl Shard {
         reused: bool,
         tally: &mut Tally,
     ) -> Result<(), Attempt> {
-        let (payload, sent_bytes) = match self.payload(connection, hop) {
+        let last = connection.with(|wire| wire.usage.next_is_last());
+        let (payload, sent_bytes) = match self.payload(connection, hop, last) {
             Ok(payload) => payload,
             Err(attempt) => {
                 tally.never_sent();
@@ -280,7 +384,10 @@ impl Shard {
         if timed {
             connection.time_next_send();
         }
-        connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, timed));
+        connection.with(|wire| {
+            wire.usage.carry();
+            wire.http().begin(hop.head_request, hop.keep, timed);
+        });
         connection.send(payload);
 
         let (done_ns, ended) = loop {
@@ -339,13 +446,11 @@ impl Shard {
 
     /// The bytes of a request as its connection takes them, and how many they are before TLS.
     #[inline]
-    fn payload(&self, connection: &Connection, hop: &Hop<'_>) -> Result<(Payload, u64), Attempt> {
-        let plain = match hop.encoded {
-            Some(Encoded::Plain(bytes)) if hop.cookies.is_empty() => {
-                return Ok((Payload::Run(*bytes), bytes.len() as u64));
-            }
-            Some(Encoded::ToSeal(plain)) if hop.cookies.is_empty() => Some(&**plain),
-            _ => None,
+    fn payload(&self, connection: &Connection, hop: &Hop<'_>, last: bool) -> Result<(Payload, u64), Attempt> {
+        let plain = match hop.encoded.filter(|_| hop.cookies.is_empty() && !last) {
+            Some(Encoded::Plain(bytes)) => return Ok((Payload::Run(*bytes), bytes.len() as u64)),
+            Some(Encoded::ToSeal(plain)) => Some(&**plain),
+            None => None,
         };
         let mut buffer = connection.take_buffer();
         if let Some(plain) = plain {
@@ -356,7 +461,8 @@ impl Shard {
         let scratch = &mut *self.plaintext.borrow_mut();
         let out = if https { &mut *scratch } else { &mut buffer };
         let authority = origins.authority(hop.origin);
-        if let Err(error) = encode(out, hop.method, hop.request, authority, hop.cookies, &self.plan.network) {
+        let besides = Besides { cookies: hop.cookies, forward: origins.forward(hop.origin), last };
+        if let Err(error) = encode(out, hop.method, hop.request, authority, besides, &self.plan.network) {
             scratch.clear();
             connection.return_buffer(buffer);
             return Err(Attempt::Unwritable(Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()))));
@@ -375,20 +481,34 @@ impl Shard {
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
         let Answered { connection, origin } = answered;
-        let again = connection.with(|wire| {
+        let (again, old) = connection.with(|wire| {
             wire.http().response.trim();
-            wire.reusable()
+            (wire.reusable() && !wire.usage.is_over(), wire.usage.is_old())
         });
         if again && self.plan.network.keepalive && connection.ended().is_none() && !connection.sending() {
-            connection.set_deadline(0);
-            idle.borrow_mut().put(origin, connection);
+            self.keep(idle, origin, connection);
             return;
         }
         self.recorder.borrow_mut().connection_closed();
-        if connection.ended().is_none() && !connection.sending() {
+        // One that waits for its server to close counts no longer among those that are bounded in number.
+        let permit = connection.with(|wire| wire.permit.take());
+        // A server that was not told would not close it.
+        if connection.ended().is_none() && !connection.sending() && !old {
             Self::say_goodbye(&connection);
             self.lingering.borrow_mut().add(connection);
+        } else {
+            drop(connection);
         }
+        drop(permit);
+    }
+
+    /// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
+    #[inline]
+    fn keep(&self, idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
+        connection.set_deadline(0);
+        let permit = connection.with(|wire| wire.permit.take());
+        idle.borrow_mut().put(origin, connection);
+        drop(permit);
     }
 }
 

@@ -59,6 +59,12 @@ impl Http1 {
         self.first_byte_ns = 0;
     }
 
+    /// Makes ready for a proxy's answer to CONNECT.
+    pub(crate) fn begin_connect(&mut self) {
+        self.begin(false, Keep::NOTHING, false);
+        self.parser.begin_connect();
+    }
+
     /// How far the response is.
     #[inline]
     pub(crate) fn reading(&self) -> Reading {

@@ -1,19 +1,23 @@
 //! The network as a user meets it: from a request to an answer, or to the reason why there is none.
 //!
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
-//! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `tls` (what may stand between the two), `client`
-//! (what stays with a user between its requests), `pool`, `origins`, `dns`, `trace` (what a functional run is told).
+//! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `tls` (what may stand
+//! between the two), `client` (what stays with a user between its requests), `pool`, `usage` and `limit` (how long and by how many
+//! connections are used), `origins`, `proxy`, `dns`, `phases` (where the time went), `trace` (what a functional run is told).
 
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod dns;
 pub(crate) mod exchange;
 mod http1;
+pub(crate) mod limit;
 mod open;
 pub(crate) mod origins;
 pub(crate) mod phases;
 pub(crate) mod pool;
+pub(crate) mod proxy;
 mod redirect;
 mod stream;
 pub(crate) mod tls;
 mod trace;
+mod usage;

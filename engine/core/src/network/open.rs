@@ -17,6 +17,7 @@ use super::{
     exchange::{Hop, Tally, Unanswered},
     origins::OriginId,
     tls::Unsecured,
+    proxy::Route,
 };
 use crate::{error::Kind, plan::nanos, shard::Shard};
 
@@ -44,11 +45,17 @@ impl Shard {
             if let Some(record) = &mut tally.record {
                 record.opened(found_ns - begin_ns, 0);
             }
-            let address = found?;
+            let address = match found {
+                Err(Unanswered::Failed(kind, message)) => return Err(self.seen_from_here(hop.origin, kind, message)),
+                found => found?,
+            };
             // One limit for all addresses, from when there is one.
             let limit_ns = nanos(self.plan.network.connect_timeout);
             let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
-            let connected = self.connect(address, own_ns.min(hop.until_ns)).await;
+            let connected = match self.connect(address, own_ns.min(hop.until_ns)).await {
+                Ok(connection) => self.tunnel(connection, hop.origin).await,
+                Err(unanswered) => Err(unanswered),
+            };
             if let Some(record) = &mut tally.record {
                 record.opened(0, now_ns() - found_ns);
             }
@@ -70,10 +77,12 @@ impl Shard {
                 return Err(Kind::RequestTimeout.into());
             }
             let origins = &self.origins;
-            let another = kind != Kind::Descriptors && origins.borrow_mut().unreachable(hop.origin, address, now_ns());
+            // A proxy that took the connection is reachable.
+            let elsewhere = !matches!(kind, Kind::Descriptors | Kind::Proxy);
+            let another = elsewhere && origins.borrow_mut().unreachable(hop.origin, address, now_ns());
             if !another || kind == Kind::ConnectTimeout {
                 self.ran_short(kind);
-                return Err(Unanswered::Failed(kind, message));
+                return Err(self.seen_from_here(hop.origin, kind, message));
             }
         }
     }
@@ -101,6 +110,24 @@ impl Shard {
             Unsecured::Timeout | Unsecured::Abandoned => {}
         }
         Err(unsecured.into())
+    }
+
+    /// A failure to open a connection, which is the proxy's where there is one; what this machine has run out of is its own.
+    fn seen_from_here(&self, origin: OriginId, kind: Kind, message: Cow<'static, str>) -> Unanswered {
+        if *self.origins.borrow().route(origin) == Route::Direct {
+            return Unanswered::Failed(kind, message);
+        }
+        let message = match kind {
+            Kind::Dns => Cow::Borrowed("the proxy's host name does not resolve"),
+            Kind::ConnectRefused => Cow::Borrowed("the proxy refused the connection: is it running on that port?"),
+            Kind::ConnectTimeout if message == Kind::ConnectTimeout.message() => {
+                Cow::Borrowed("the connection to the proxy did not open within --connect-timeout")
+            }
+            Kind::ConnectTimeout => message,
+            Kind::ConnectFailed => Cow::Owned(format!("the proxy could not be reached: {message}")),
+            _ => return Unanswered::Failed(kind, message),
+        };
+        Unanswered::Failed(Kind::Proxy, message)
     }
 
     /// The address for a new connection, unless the time is up first.

@@ -9,6 +9,9 @@ use std::{
 
 use pummel_case::Origin;
 
+use super::proxy::{Forward, Route};
+use crate::plan::Proxies;
+
 /// Different origins of one core. A URL with a variable in its host may name any number; beyond this they fail.
 const MAX_ORIGINS: usize = 1024;
 
@@ -40,6 +43,8 @@ pub(crate) struct Manner {
     pub(crate) verify: bool,
     /// Over HTTP/2.
     pub(crate) http2: bool,
+    /// Through a tunnel where there is a proxy, though a plain request could be forwarded: what follows is not HTTP.
+    pub(crate) tunnel: bool,
 }
 
 /// The origins of a core. Constant ones are there from the start, with their addresses; others come as they are rendered.
@@ -52,6 +57,7 @@ pub(crate) struct Origins {
     /// The addresses of every origin, however it is spoken to.
     addresses: Vec<AddressEntry>,
     by_origin: HashMap<Origin, usize>,
+    proxies: Proxies,
 }
 
 struct Known {
@@ -59,7 +65,11 @@ struct Known {
     manner: Manner,
     /// The `Host` header's value.
     authority: String,
-    /// Its place among the addresses.
+    /// How requests get there.
+    route: Route,
+    /// Where connections go: to itself, or to its proxy.
+    reached: Origin,
+    /// The place of that among the addresses.
     place: usize,
 }
 
@@ -96,6 +106,11 @@ pub(crate) enum Lookup {
 }
 
 impl Origins {
+    /// Origins of which some are reached through proxies.
+    pub(crate) fn new(proxies: Proxies) -> Self {
+        Self { proxies, ..Self::default() }
+    }
+
     /// The place of an origin spoken to in one manner, new or known; none when there are too many.
     pub(crate) fn intern(&mut self, origin: &Origin, manner: Manner) -> Option<OriginId> {
         let same = |known: &Known| known.manner == manner && known.origin == *origin;
@@ -110,8 +125,11 @@ impl Origins {
             return None;
         }
         let id = OriginId(self.known.len() as u32);
-        let place = self.place(origin);
-        self.known.push(Known { origin: origin.clone(), manner, authority: origin.authority(), place });
+        let route = Route::to(origin, manner, &self.proxies);
+        let reached = self.proxies.reached(origin);
+        let place = self.place(&reached);
+        let authority = origin.authority();
+        self.known.push(Known { origin: origin.clone(), manner, authority, route, reached, place });
         self.index.insert((origin.clone(), manner), id);
         self.last = Some(id);
         Some(id)
@@ -139,11 +157,30 @@ impl Origins {
         &self.known[id.index()].authority
     }
 
+    /// How requests to an origin travel.
+    pub(crate) fn route(&self, id: OriginId) -> &Route {
+        &self.known[id.index()].route
+    }
+
+    /// What a proxy that forwards to an origin is told with each request.
+    #[inline]
+    pub(crate) fn forward(&self, id: OriginId) -> Option<&Forward> {
+        match self.route(id) {
+            Route::Forwarded(forward) => Some(forward),
+            Route::Direct | Route::Tunnelled { .. } => None,
+        }
+    }
+
+    /// Where connections to an origin go: to itself, or to its proxy. Its name is the one that is looked up.
+    pub(crate) fn reached(&self, id: OriginId) -> &Origin {
+        &self.known[id.index()].reached
+    }
+
     fn entry(&mut self, id: OriginId) -> &mut AddressEntry {
         &mut self.addresses[self.known[id.index()].place]
     }
 
-    /// Enters what a lookup found before anyone asked. `first` spreads the cores over the addresses.
+    /// Enters what a lookup found before anyone asked, of an origin or a proxy. `first` spreads the cores over the addresses.
     pub(crate) fn known_before(&mut self, origin: &Origin, found: Found, first: usize, now_ns: u64) {
         let place = self.place(origin);
         self.addresses[place].enter(found, first, now_ns);
@@ -209,7 +246,8 @@ mod tests {
 
     use pummel_case::Origin;
 
-    use super::{Lookup, Manner, Origins, MAX_ORIGINS, PASS_OVER_NS, RETRY_LOOKUP_NS};
+    use super::{Lookup, Manner, Origins, Proxies, Route, MAX_ORIGINS, PASS_OVER_NS, RETRY_LOOKUP_NS};
+    use crate::plan::Proxy;
 
     fn origin(port: u16) -> Origin {
         Origin { https: false, host: "h".into(), port }
@@ -279,12 +317,31 @@ mod tests {
         let address: SocketAddr = "1.0.0.1:80".parse().unwrap();
         origins.known_before(&origin(80), Ok(vec![address]), 0, 0);
         let plain = origins.intern(&origin(80), Manner::default()).unwrap();
-        let verified = origins.intern(&origin(80), Manner { verify: true, http2: false }).unwrap();
+        let verified = origins.intern(&origin(80), Manner { verify: true, ..Manner::default() }).unwrap();
         assert_ne!(plain, verified);
         let cx = Context::from_waker(Waker::noop());
         for id in [plain, verified] {
             assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Found(a)) if a == address));
         }
+    }
+
+    #[test]
+    fn origins_behind_one_proxy_have_its_addresses() {
+        let proxy = Proxy { https: false, host: "proxy".into(), port: 3128, credentials: None };
+        let proxies = Proxies { http: Some(proxy.clone()), https: None, none_for: vec!["direct".into()] };
+        let mut origins = Origins::new(proxies);
+        let address: SocketAddr = "1.0.0.1:3128".parse().unwrap();
+        origins.known_before(&proxy.place(), Ok(vec![address]), 0, 0);
+        let cx = Context::from_waker(Waker::noop());
+        for port in [80, 81] {
+            let id = origins.intern(&origin(port), Manner::default()).unwrap();
+            assert!(origins.forward(id).is_some());
+            assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Found(at)) if at == address));
+        }
+        let direct = Origin { host: "direct".into(), ..origin(80) };
+        let id = origins.intern(&direct, Manner::default()).unwrap();
+        assert_eq!((origins.route(id), origins.reached(id)), (&Route::Direct, &direct));
+        assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Start)));
     }
 
     #[test]

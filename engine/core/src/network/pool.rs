@@ -16,12 +16,14 @@ pub(crate) struct IdleConnections {
 }
 
 impl IdleConnections {
-    /// The connection used last that may still be used. Those the server has closed or spoiled meanwhile are dropped and
-    /// counted by `dropped`.
-    pub(crate) fn take(&mut self, origin: OriginId, mut dropped: impl FnMut()) -> Option<Connection> {
+    /// The connection used last that may still be used at `now_ns`. Those that have become too old, and those the server has closed
+    /// or spoiled meanwhile, are dropped and counted by `dropped`.
+    #[inline]
+    pub(crate) fn take(&mut self, origin: OriginId, now_ns: u64, mut dropped: impl FnMut()) -> Option<Connection> {
         let idle = self.by_origin.get_mut(origin.index())?;
         while let Some(connection) = idle.pop() {
-            if connection.ended().is_none() && connection.with(Wire::quiet) {
+            let usable = |wire: &mut Wire| wire.quiet() && wire.usage.may_carry(now_ns);
+            if connection.ended().is_none() && connection.with(usable) {
                 return Some(connection);
             }
             dropped();
@@ -39,10 +41,10 @@ impl IdleConnections {
 
     /// Closes all; each is counted by `closed`.
     pub(crate) fn close(&mut self, mut closed: impl FnMut()) {
-        self.by_origin.drain(..).flatten().for_each(|connection| {
+        for connection in self.by_origin.iter_mut().flat_map(|idle| idle.drain(..)) {
             drop(connection);
             closed();
-        });
+        }
     }
 }
 

@@ -48,6 +48,19 @@ impl Plan {
         self.pacing.is_some() || self.cases.iter().any(waits)
     }
 
+    /// How many of the CPUs are used: none without a user of its own, nor without a connection where those are bounded.
+    pub fn cores_used(&self) -> usize {
+        self.cpus.len().min(self.connections_per_origin() as usize)
+    }
+
+    /// Connections the plan keeps open to one origin at most.
+    pub fn connections_per_origin(&self) -> u32 {
+        match self.network.connections {
+            Connections::Shared { most: Some(most) } => self.load.users.min(most),
+            Connections::Shared { most: None } | Connections::PerUser | Connections::PerIteration => self.load.users,
+        }
+    }
+
     /// The plan as it stands in a summary.
     pub fn describe(&self) -> Value {
         let seconds = |time: Duration| json!(time.as_secs_f64());
@@ -74,6 +87,13 @@ impl Plan {
                 Connections::PerIteration => "per-iteration",
                 Connections::Shared { .. } => "shared",
             },
+            "connections_max": match self.network.connections {
+                Connections::Shared { most } => most,
+                Connections::PerUser | Connections::PerIteration => None,
+            },
+            "max_requests_per_connection": self.network.max_requests_per_connection,
+            "max_connection_age_s": self.network.max_connection_age.map(seconds),
+            "proxies": self.network.proxies.describe(),
             "keepalive": self.network.keepalive,
             "connect_timeout_s": seconds(self.network.connect_timeout),
             "request_timeout_s": seconds(self.network.request_timeout),

@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use serde_json::{json, Value};
+
 /// Connections, time limits and retries.
 #[derive(Debug, Clone)]
 pub struct Network {
@@ -89,7 +91,8 @@ pub enum Connections {
     PerIteration,
     /// A core's users share them, the last used first: as many sockets as requests in flight at most.
     Shared {
-        /// Connections to one origin at most, over all cores; users then wait for one. None for no bound. At least 1.
+        /// Connections to one origin at most, over all cores; users then wait for one, first come, first served. None for no bound.
+        /// At least 1; with fewer than there are CPUs, only so many CPUs are used.
         most: Option<u32>,
     },
 }
@@ -277,8 +280,20 @@ pub struct Proxies {
     pub http: Option<Proxy>,
     /// For `https` and `wss`.
     pub https: Option<Proxy>,
-    /// Hosts that are reached without one, in the syntax of `NO_PROXY`: names, `.suffixes`, addresses, networks, `*`.
+    /// Hosts that are reached without one, as in `NO_PROXY`: `name` is a host and all below it, `.name` those below it, an address
+    /// is itself, `address/bits` a network, `*` everything; a name or an address may end in `:port`.
     pub none_for: Vec<String>,
+}
+
+impl Proxies {
+    /// As they stand in a summary, without credentials; null where there are none.
+    pub(super) fn describe(&self) -> Value {
+        if self.http.is_none() && self.https.is_none() {
+            return Value::Null;
+        }
+        let place = |proxy: &Option<Proxy>| proxy.as_ref().map(|proxy| proxy.place().to_string());
+        json!({ "http": place(&self.http), "https": place(&self.https), "none_for": self.none_for })
+    }
 }
 
 /// A proxy.
