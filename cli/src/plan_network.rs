@@ -6,6 +6,7 @@ use crate::{
     failure::Failure,
     flags::{ConnectionSharing, ReachFlags, StaleRetry, TransportFlags},
     plan::USER_AGENT,
+    plan_addresses,
 };
 
 /// What a command does with certificates where no flag and no case says so.
@@ -37,9 +38,11 @@ pub(crate) fn network(flags: &TransportFlags, certificates: Certificates) -> Res
 ///
 /// # Errors
 /// As [`network`].
-pub(crate) fn reach(_flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
+pub(crate) fn reach(flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
     Ok(Network {
         user_agent: USER_AGENT.to_owned(),
+        addresses: plan_addresses::addresses(&flags.addresses)?,
+        tcp: plan_addresses::tcp(&flags.addresses),
         tls: Tls { verify: certificates == Certificates::Verified, ..Tls::default() },
         ..Network::default()
     })

@@ -26,12 +26,12 @@ pub(super) fn hrp_phases_ms(phases: Phases) -> [(&'static str, u64); 10] {
 pub(super) fn phases_line(exchange: &ExchangeRecord) -> String {
     let Phases { dns_us, connect_us, wait_us, receive_us, total_us } = exchange.phases;
     let time = |us: u64| latency(us as f64);
-    let opening = match (exchange.address, connect_us) {
+    let opening = match (&exchange.address, connect_us) {
         (None, 0) => return format!("no connection, total {}", time(total_us)),
         (Some(_), 0) => "connection reused".to_owned(),
         _ => format!("dns {}, connect {}", time(dns_us), time(connect_us)),
     };
-    let address = exchange.address.map(|address| format!(", {address}")).unwrap_or_default();
+    let address = exchange.address.as_ref().map(|address| format!(", {address}")).unwrap_or_default();
     format!("{opening}, wait {}, receive {}, total {}{address}", time(wait_us), time(receive_us), time(total_us))
 }
 
@@ -55,7 +55,7 @@ mod tests {
         exchange.phases = Phases { total_us: 95, ..Phases::default() };
         assert_eq!(phases_line(&exchange), "no connection, total 95 us");
         exchange.phases = Phases { wait_us: 100, receive_us: 5, total_us: 110, ..Phases::default() };
-        exchange.address = Some(([127, 0, 0, 1], 80).into());
+        exchange.address = Some(pummel_engine::Address::Inet(([127, 0, 0, 1], 80).into()));
         assert_eq!(phases_line(&exchange), "connection reused, wait 100 us, receive 5 us, total 110 us, 127.0.0.1:80");
     }
 }

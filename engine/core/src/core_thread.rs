@@ -20,6 +20,7 @@ use pummel_stats::Recorder;
 use crate::{
     network::connection::Wire,
     network::origins::{Found, Origins},
+    plan::nanos,
     program::Program,
     shard::{self, Message, Setup, Shard, Shortages},
     shared::Shared,
@@ -143,7 +144,7 @@ fn build(
     start_ns: u64,
     news: Sender<News>,
 ) -> Rc<Shard> {
-    let mut origins = Origins::default();
+    let mut origins = Origins::new(spec.plan.network.addresses.ttl.map(nanos));
     for (origin, found) in spec.addresses.iter() {
         let copy = match found {
             Ok(addresses) => Ok(addresses.clone()),

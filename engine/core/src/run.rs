@@ -15,6 +15,7 @@ use pummel_ring::{now_ns, MailboxSender};
 use pummel_stats::{
     Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, Resource, RunFacts,
 };
+use serde_json::Value;
 
 use crate::{
     core_thread::{self, CoreSpec, Go, News},
@@ -22,7 +23,7 @@ use crate::{
     network::{dns, origins::Found},
     shard::{share, Message, Shortages},
     shared::Shared,
-    EngineError, Load, Plan,
+    EngineError, Load, Plan, PortBudget,
 };
 
 /// How often the control thread looks for a raised [`StopSignal`].
@@ -53,12 +54,58 @@ impl StopSignal {
 /// # Errors
 /// [`EngineError`] when the run could not start. A run that started always ends with a summary.
 pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
+    resolve(plan)?.run(stop, outputs)
+}
+
+/// A plan whose origins have their addresses: what is known of a run before it starts.
+#[derive(Debug)]
+pub struct Resolved {
+    plan: Plan,
+    addresses: Vec<(Origin, Found)>,
+}
+
+/// Looks up the hosts of the plan.
+///
+/// # Errors
+/// A plan with nothing to run, or a load none of whose hosts has an address.
+pub fn resolve(plan: Plan) -> Result<Resolved, EngineError> {
     if plan.cases.is_empty() || plan.cpus.is_empty() || plan.load.users == 0 {
         return Err(EngineError::EmptyPlan("a run needs a case, a CPU and a user"));
     }
     let plan = if plan.functional.is_some() { for_one_user(plan) } else { plan };
-    let plan = Arc::new(on_as_many_cores_as_users(plan));
-    let addresses = Arc::new(addresses(&plan)?);
+    let plan = on_as_many_cores_as_users(plan);
+    let addresses = addresses(&plan)?;
+    Ok(Resolved { plan, addresses })
+}
+
+impl Resolved {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The ports it needs and has; none where the system does not tell.
+    pub fn port_budget(&self) -> Option<PortBudget> {
+        PortBudget::of(&self.plan, &self.addresses)
+    }
+
+    /// Runs it; as [`run`].
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn run(self, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
+        let facts = facts(&self);
+        start(Arc::new(self.plan), Arc::new(self.addresses), facts, stop, outputs)
+    }
+}
+
+fn start(
+    plan: Arc<Plan>,
+    addresses: Arc<Vec<(Origin, Found)>>,
+    facts: RunFacts,
+    stop: &StopSignal,
+    outputs: Vec<OutputSpec>,
+) -> Result<Finished, EngineError> {
     let sockets = limits::prepare(&plan, addresses.len())?;
     let capabilities = pummel_ring::probe()?;
     let shared = Arc::new(Shared::new(&plan));
@@ -90,7 +137,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
 
     let start = Instant::now();
     let start_ns = now_ns();
-    let spec = CollectorSpec { cores: plan.cpus.len(), model: Model::Closed, start, run: facts(&plan), outputs };
+    let spec = CollectorSpec { cores: plan.cpus.len(), model: Model::Closed, start, run: facts, outputs };
     let (collector, recorders) = Collector::start(spec)?;
     for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
         collector.core_ready(core, Some(plan.cpus[core]), tid);
@@ -131,7 +178,7 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
             origins.push(origin);
         }
     }
-    let found = dns::resolve_all(&origins);
+    let found = dns::resolve_all(&origins, &plan.network.addresses);
     let mut addresses: Vec<_> = origins.into_iter().zip(found).collect();
     if plan.functional.is_none() && !addresses.is_empty() && addresses.iter().all(|(_, found)| found.is_err()) {
         let (origin, found) = addresses.swap_remove(0);
@@ -153,14 +200,17 @@ fn sockets_of(plan: &Plan, core: usize, origins: usize, limit: u64) -> u32 {
     wanted.min(limit.max(1)) as u32
 }
 
-fn facts(plan: &Plan) -> RunFacts {
+fn facts(resolved: &Resolved) -> RunFacts {
+    let plan = &resolved.plan;
+    let mut described = plan.describe();
+    described["ports"] = resolved.port_budget().map_or(Value::Null, |budget| budget.describe());
     RunFacts {
         id: format!("{:016x}", fastrand::u64(..)),
         name: plan.name.clone(),
         command: plan.command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: Host::read(plan.cpus.len()),
-        plan: plan.describe(),
+        plan: described,
     }
 }
 

@@ -1,9 +1,8 @@
 //! What a connection does with the bytes that arrive: they are given to the protocol it speaks.
 
-use std::net::SocketAddr;
-
 use pummel_http::Limits;
-use pummel_ring::{Flow, Sink, Socket};
+use pummel_ring::{Address, Flow, Sink, Socket};
+use pummel_stats::EndpointId;
 
 use super::{http1::Http1, stream::Inbox};
 
@@ -13,8 +12,28 @@ pub(crate) type Connection = Socket<Wire>;
 /// The state of one connection; the driver feeds it.
 pub(crate) struct Wire {
     /// The server's address.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Address,
+    /// Where requests on it count by address, and by source address where there are any.
+    pub(crate) counted: Counted,
     pub(crate) protocol: Protocol,
+}
+
+/// The entries of the statistics that a connection's ends have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) address: EndpointId,
+    pub(crate) source: Option<EndpointId>,
+}
+
+impl Counted {
+    /// Runs `f` for each.
+    #[inline]
+    pub(crate) fn each(self, mut f: impl FnMut(EndpointId)) {
+        f(self.address);
+        if let Some(source) = self.source {
+            f(source);
+        }
+    }
 }
 
 /// What is spoken on a connection.
@@ -27,8 +46,8 @@ pub(crate) enum Protocol {
 
 impl Wire {
     /// A connection that speaks HTTP/1.1 until it is told otherwise.
-    pub(crate) fn new(peer: SocketAddr) -> Self {
-        Self { peer, protocol: Protocol::Http1(Http1::new(Limits::default())) }
+    pub(crate) fn new(peer: Address, counted: Counted) -> Self {
+        Self { peer, counted, protocol: Protocol::Http1(Http1::new(Limits::default())) }
     }
 
     /// HTTP/1.1, on a connection that speaks it.

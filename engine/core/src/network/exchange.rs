@@ -14,10 +14,11 @@ use pummel_stats::Exchanges;
 
 use crate::{
     error::Kind,
-    network::connection::Connection,
+    network::connection::{Connection, Counted},
     network::http1::{Http1, Reading},
     network::origins::OriginId,
     network::pool::IdleConnections,
+    plan::Close,
     program::encode,
     shard::Shard,
     ExchangeRecord,
@@ -59,21 +60,23 @@ impl Tally {
         Some(record)
     }
 
-    /// Enters what a connection did for this request.
+    /// Enters what a connection did for this request; gives where it counts by address, unless nothing was sent.
     #[inline]
-    fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) {
+    fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) -> Option<Counted> {
         let sent_ns = connection.sent_ns();
         self.done_ns = done_ns;
-        self.bytes_received += connection.with(|wire| wire.http().response.wire_bytes);
+        let (wire_bytes, counted) = connection.with(|wire| (wire.http().response.wire_bytes, wire.counted));
+        self.bytes_received += wire_bytes;
         if sent_ns == 0 {
             self.exchanges.unsent += 1;
-            return;
+            return None;
         }
         self.exchanges.sent += 1;
         self.bytes_sent += sent_bytes;
         if self.sent_ns == 0 {
             self.sent_ns = sent_ns;
         }
+        Some(counted)
     }
 }
 
@@ -300,14 +303,18 @@ impl Shard {
             };
             break (now_ns(), Err(Attempt::Ended(failed)));
         };
-        tally.settle(connection, sent_bytes, done_ns);
+        if let Some(counted) = tally.settle(connection, sent_bytes, done_ns) {
+            let failed = matches!(ended, Err(Attempt::Ended(Unanswered::Failed(..))));
+            let mut recorder = self.recorder.borrow_mut();
+            counted.each(|id| recorder.endpoint_request(id, failed));
+        }
         tally.exchanges.answered += u32::from(ended.is_ok());
         if let Some(record) = &mut tally.record {
             let sent_ns = connection.sent_ns();
             connection.with(|wire| {
-                let peer = wire.peer;
+                let first_byte_ns = wire.http().first_byte_ns;
+                record.attempted(&wire.peer, sent_ns, first_byte_ns, done_ns);
                 let http = wire.http();
-                record.attempted(peer, sent_ns, http.first_byte_ns, done_ns);
                 if ended.is_ok() {
                     record.answered(&http.response);
                 }
@@ -331,7 +338,8 @@ impl Shard {
             return;
         }
         self.recorder.borrow_mut().connection_closed();
-        if connection.ended().is_none() && !connection.sending() {
+        let resets = self.plan.network.tcp.close == Close::Rst;
+        if !resets && connection.ended().is_none() && !connection.sending() {
             self.lingering.borrow_mut().add(connection);
         }
     }

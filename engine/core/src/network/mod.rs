@@ -2,7 +2,7 @@
 //!
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
 //! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `client` (what stays with a user
-//! between its requests), `pool`, `origins`, `dns`, `trace` (what a functional run is told).
+//! between its requests), `pool`, `origins`, `dns`, `sources`, `trace` (what a functional run is told).
 
 pub(crate) mod client;
 pub(crate) mod connection;
@@ -13,5 +13,6 @@ mod open;
 pub(crate) mod origins;
 pub(crate) mod pool;
 mod redirect;
+pub(crate) mod sources;
 mod stream;
 mod trace;

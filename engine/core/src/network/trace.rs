@@ -1,9 +1,8 @@
 //! What a functional run is told of an exchange. In a load run nothing of this is done.
 
-use std::net::SocketAddr;
-
 use pummel_case::{Origin, RenderedRequest};
 use pummel_http::Response;
+use pummel_ring::Address;
 
 use crate::{functional::ResponseRecord, ExchangeRecord};
 
@@ -44,8 +43,8 @@ impl ExchangeRecord {
     }
 
     /// An attempt on a connection has ended. Stamps that were not taken are 0.
-    pub(crate) fn attempted(&mut self, address: SocketAddr, sent_ns: u64, first_byte_ns: u64, done_ns: u64) {
-        self.address = Some(address);
+    pub(crate) fn attempted(&mut self, address: &Address, sent_ns: u64, first_byte_ns: u64, done_ns: u64) {
+        self.address = Some(address.clone());
         if sent_ns == 0 {
             return;
         }
@@ -87,12 +86,12 @@ mod tests {
 
     #[test]
     fn phases_add_up_over_attempts() {
-        let address = "127.0.0.1:1".parse().unwrap();
+        let address = Address::Inet("127.0.0.1:1".parse().unwrap());
         let mut record = ExchangeRecord::default();
         record.opened(1_000, 2_000);
-        record.attempted(address, 10_000, 14_000, 19_000);
-        record.attempted(address, 20_000, 0, 26_000);
-        record.attempted(address, 0, 0, 90_000);
+        record.attempted(&address, 10_000, 14_000, 19_000);
+        record.attempted(&address, 20_000, 0, 26_000);
+        record.attempted(&address, 0, 0, 90_000);
         let phases = record.phases;
         assert_eq!((phases.dns_us, phases.connect_us, phases.wait_us, phases.receive_us), (1, 2, 10, 5));
         assert_eq!(record.address, Some(address));
