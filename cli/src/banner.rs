@@ -6,9 +6,6 @@ use pummel_engine::{PacingUnit, Plan, PortBudget};
 
 use crate::values::format_cpu_list;
 
-/// Seconds a port rests after this side closed its connection (TCP_TIMEWAIT_LEN in the kernel).
-const TIME_WAIT_S: u64 = 60;
-
 /// The lines, each with a line break. `ports` is none where the system does not tell.
 pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
     let mut text = format!("pummel {}: {}\n", plan.command, plan.name);
@@ -17,7 +14,7 @@ pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
     let used = plan.cpus.len().min(plan.load.users as usize);
     let _ = writeln!(text, "  CPUs   {}", format_cpu_list(&plan.cpus[..used]));
     if let Some(ports) = ports {
-        let _ = writeln!(text, "  ports  {}", ports_line(plan, ports));
+        let _ = writeln!(text, "  ports  {}", ports_line(ports));
     }
     text
 }
@@ -55,20 +52,39 @@ fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The budget of one source address towards one destination, and what happens where the plan goes beyond it.
-fn ports_line(plan: &Plan, ports: PortBudget) -> String {
-    let PortBudget { needed, available } = ports;
-    let mut line = format!("{needed} of {available} towards one address");
-    if needed > available {
-        line.push_str(": TOO MANY, the rest will fail; widen net.ipv4.ip_local_port_range");
-    } else if !plan.network.keepalive {
-        let _ = write!(
-            line,
-            "; without keep-alive each request takes one, and beyond {} a second they may run out",
-            available / TIME_WAIT_S
-        );
+/// What is needed and available towards one destination, and what happens where the plan goes beyond it.
+fn ports_line(ports: PortBudget) -> String {
+    let mut line = format!("{} of {} towards one address", ports.needed, ports.available());
+    if ports.sources > 1 {
+        let _ = write!(line, " ({} from each of {} source addresses)", ports.ports, ports.sources);
+    }
+    if ports.needed > ports.available() {
+        line.push_str(": TOO MANY, the rest will fail; add --source-ip or widen net.ipv4.ip_local_port_range");
+    } else if let Some(sustainable) = ports.sustainable_connections_per_s.filter(|_| ports.may_run_out()) {
+        let _ = write!(line, "; connections are renewed, and beyond {sustainable} new ones a second they may run out");
     }
     line
+}
+
+/// What is to be said before a run that may use up ports faster than they come free again, and what to do about it.
+pub(crate) fn port_warning(ports: PortBudget) -> Option<(String, String)> {
+    let sustainable = ports.sustainable_connections_per_s.filter(|_| ports.may_run_out())?;
+    let product = format!(
+        "{} x {} x {}",
+        counted(ports.ports, "port"),
+        if ports.sources == 1 { "1 source address".to_owned() } else { format!("{} source addresses", ports.sources) },
+        counted(ports.destinations, "destination")
+    );
+    Some((
+        format!(
+            "this run opens new connections all the time, and a port rests for a while after each that the server leaves to \
+             us to close: beyond {sustainable} new connections a second ({product}) ports may run out \
+             (address_exhausted)"
+        ),
+        "add addresses with --source-ip, close with --close rst, set net.ipv4.tcp_tw_reuse=1, widen \
+         net.ipv4.ip_local_port_range, or hold the rate with --max-rps"
+            .to_owned(),
+    ))
 }
 
 /// `15s`, `1m30s`, `500ms`.
@@ -97,7 +113,16 @@ mod tests {
     use super::*;
     use crate::plan::tests::{planned_demo, planned_hit};
 
-    const PORTS: PortBudget = PortBudget { needed: 200, available: 28_232 };
+    const PORTS: PortBudget = PortBudget {
+        needed: 200,
+        ports: 28_232,
+        sources: 1,
+        destinations: 1,
+        renews: false,
+        sustainable_connections_per_s: Some(470),
+        wanted_connections_per_s: None,
+        wanted_connections: None,
+    };
 
     #[test]
     fn the_demo_says_what_it_does() {
@@ -123,10 +148,22 @@ mod tests {
 
     #[test]
     fn a_budget_that_is_too_small_stands_out() {
-        let plan = planned_demo(&[]).plan;
-        assert!(ports_line(&plan, PortBudget { needed: 300, available: 100 }).contains("TOO MANY"));
-        let plan = planned_demo(&["--disable-keepalive"]).plan;
-        assert!(ports_line(&plan, PORTS).contains("beyond 470 a second"));
+        assert!(ports_line(PortBudget { needed: 28_233, ..PORTS }).contains("TOO MANY"));
+        let more = PortBudget { needed: 28_233, sources: 2, ..PORTS };
+        assert_eq!(ports_line(more), "28233 of 56464 towards one address (28232 from each of 2 source addresses)");
+    }
+
+    #[test]
+    fn a_run_that_renews_its_connections_is_warned_of_the_rate() {
+        assert_eq!(port_warning(PORTS), None);
+        let renews = PortBudget { renews: true, ..PORTS };
+        assert!(ports_line(renews).contains("beyond 470 new ones a second"));
+        let (warning, help) = port_warning(renews).unwrap();
+        assert!(
+            warning.contains("beyond 470 new connections a second (28232 ports x 1 source address x 1 destination)")
+        );
+        assert!(help.contains("--source-ip") && help.contains("--close rst"));
+        assert_eq!(port_warning(PortBudget { wanted_connections_per_s: Some(470.0), ..renews }), None);
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use pummel_engine::{EngineError, Plan, PortBudget, StopSignal};
+use pummel_engine::{EngineError, Plan, StopSignal};
 use pummel_stats::{
     display::{summary_json, Console, ConsoleOptions, WholeFile, WholeFileError},
     Finished, OutputSpec, Summary, Verdict,
 };
 
 use crate::{
-    banner::banner,
+    banner::{banner, port_warning},
     console::Stream,
     exit,
     failure::{colour_wanted, warn, Failure},
@@ -36,12 +36,17 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let json = output.json.as_ref().map(open_json).transpose()?;
     let stop = StopSignal::default();
     raise_on_signal(&stop)?;
+    let resolved = pummel_engine::resolve(plan).map_err(|error| not_started(&error))?;
+    let (plan, ports) = (resolved.plan(), resolved.port_budget());
     if output.report {
-        output.stream().print(&banner(&plan, PortBudget::of(&plan)));
+        output.stream().print(&banner(plan, ports));
     }
-    let outputs = console(&plan, &output).into_iter().collect();
+    if let Some((warning, help)) = ports.and_then(port_warning) {
+        warn(warning, Some(help));
+    }
+    let outputs = console(plan, &output).into_iter().collect();
     tracing::info!(command = plan.command, name = plan.name, users = plan.load.users, cpus = ?plan.cpus, "the run starts");
-    let finished = pummel_engine::run(plan, &stop, outputs).map_err(|error| not_started(&error))?;
+    let finished = resolved.run(&stop, outputs).map_err(|error| not_started(&error))?;
 
     let exit_code = exit_code(&finished, output.fail_on_client_saturation);
     let Finished { summary, output_problems, .. } = finished;

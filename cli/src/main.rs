@@ -19,6 +19,7 @@ mod hit_requests;
 mod log;
 mod machine;
 mod plan;
+mod plan_addresses;
 mod plan_network;
 mod plan_run;
 mod profile;

@@ -6,6 +6,7 @@ use crate::{
     failure::Failure,
     flags::{ConnectionSharing, LeastTls, ReachFlags, StaleRetry, Switch, TlsFlags, TransportFlags},
     plan::USER_AGENT,
+    plan_addresses,
 };
 
 /// What a command does with certificates where no flag and no case says so.
@@ -38,7 +39,13 @@ pub(crate) fn network(flags: &TransportFlags, certificates: Certificates) -> Res
 /// # Errors
 /// As [`network`].
 pub(crate) fn reach(flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
-    Ok(Network { user_agent: USER_AGENT.to_owned(), tls: tls(&flags.tls, certificates), ..Network::default() })
+    Ok(Network {
+        user_agent: USER_AGENT.to_owned(),
+        tls: tls(&flags.tls, certificates),
+        addresses: plan_addresses::addresses(&flags.addresses)?,
+        tcp: plan_addresses::tcp(&flags.addresses),
+        ..Network::default()
+    })
 }
 
 /// How servers are made sure of, and what they are shown. The engine reads the files.

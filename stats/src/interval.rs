@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::endpoint::{EndpointCounts, EndpointKey};
 use crate::latency::{Moments, Recorded};
 use crate::phases::{ConnectionCells, RequestCells};
 use crate::row::{ExchangeCounts, RowKey, Sample};
@@ -173,6 +174,9 @@ pub(crate) struct Interval {
     /// Counts by error id.
     pub(crate) errors: Vec<u64>,
     pub(crate) new_errors: Vec<ErrorKey>,
+    /// Counts by endpoint id.
+    pub(crate) endpoints: Vec<EndpointCounts>,
+    pub(crate) new_endpoints: Vec<EndpointKey>,
     pub(crate) counts: CoreCounts,
     pub(crate) user_time: UserTime,
     pub(crate) lateness: Recorded<u32>,
@@ -199,6 +203,8 @@ impl Interval {
         self.new_rows.clear();
         self.errors.fill(0);
         self.new_errors.clear();
+        self.endpoints.fill(EndpointCounts::default());
+        self.new_endpoints.clear();
         self.counts = CoreCounts::default();
         self.user_time = UserTime::default();
         self.lateness.clear();

@@ -12,7 +12,8 @@
 //! - nothing an output does changes the load or the totals;
 //! - the crate knows no HTTP: a row is a case, a type and a name, whatever they stand for.
 //!
-//! Reading order: [`row`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`], [`collector`],
+//! Reading order: [`row`], [`endpoint`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
+//! [`collector`],
 //! [`client`], [`verdict`], [`display`].
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ pub mod client;
 pub mod clock;
 pub mod collector;
 pub mod display;
+pub mod endpoint;
 mod interval;
 pub mod latency;
 pub mod output;
@@ -34,6 +36,7 @@ pub mod verdict;
 pub mod sample;
 
 pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, OpenFacts, RunFacts, StatsError};
+pub use endpoint::{EndpointId, EndpointKind};
 pub use latency::{Distribution, Latency};
 pub use output::{Delivery, Output, OutputSpec};
 pub use phases::{Opening, RequestPhases};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::clock::{last_second_of_load, NS_PER_S};
+use crate::endpoint::{EndpointCounts, EndpointId, EndpointKey, EndpointKind, MAX_ENDPOINTS, OTHER_ENDPOINTS};
 use crate::interval::{CoreCounts, ErrorKey, Interval, RowCells, SecondTally};
 use crate::phases::{Opening, RequestPhases};
 use crate::row::{Exchanges, RowId, RowKey, Sample};
@@ -51,6 +52,7 @@ pub struct Recorder {
     /// By message, so that a known one is found without making a key.
     errors: HashMap<Box<str>, Vec<KnownError>>,
     errors_known: usize,
+    endpoints: HashMap<EndpointKey, EndpointId>,
     distinct_errors: usize,
     /// Everything handed over so far.
     sent: CoreCounts,
@@ -75,6 +77,7 @@ impl Recorder {
             rows: HashMap::new(),
             errors: HashMap::new(),
             errors_known: 0,
+            endpoints: HashMap::new(),
             distinct_errors: 0,
             sent: CoreCounts::default(),
             marked: CoreCounts::default(),
@@ -268,6 +271,47 @@ impl Recorder {
         self.preparing_users = self.preparing_users.saturating_sub(1);
     }
 
+    /// The entry of an address, made on first use. Beyond [`MAX_ENDPOINTS`] of a kind all share one,
+    /// [`OTHER_ENDPOINTS`]. Call it when a connection is opened rather than for each request.
+    pub fn endpoint(&mut self, kind: EndpointKind, name: &str) -> EndpointId {
+        let key = EndpointKey { kind, name: name.into() };
+        if let Some(&id) = self.endpoints.get(&key) {
+            return id;
+        }
+        let of_kind = self.endpoints.keys().filter(|key| key.kind == kind).count();
+        if of_kind >= MAX_ENDPOINTS && name != OTHER_ENDPOINTS {
+            return self.endpoint(kind, OTHER_ENDPOINTS);
+        }
+        let id = EndpointId(self.endpoints.len() as u32);
+        self.endpoints.insert(key.clone(), id);
+        self.current.new_endpoints.push(key);
+        self.current.endpoints.push(EndpointCounts::default());
+        id
+    }
+
+    /// A connection to or from an address was established.
+    pub fn endpoint_connected(&mut self, id: EndpointId) {
+        if let Some(counts) = self.current.endpoints.get_mut(id.0 as usize) {
+            counts.connections += 1;
+        }
+    }
+
+    /// An attempt to connect to or from an address failed.
+    pub fn endpoint_refused(&mut self, id: EndpointId) {
+        if let Some(counts) = self.current.endpoints.get_mut(id.0 as usize) {
+            counts.connect_errors += 1;
+        }
+    }
+
+    /// A request went out on a connection to or from an address, and no complete response came if it `failed`.
+    #[inline]
+    pub fn endpoint_request(&mut self, id: EndpointId, failed: bool) {
+        if let Some(counts) = self.current.endpoints.get_mut(id.0 as usize) {
+            counts.requests += 1;
+            counts.failures += u64::from(failed);
+        }
+    }
+
     /// A connection was established.
     pub fn opened(&mut self, opening: Opening) {
         self.current.counts.connections_opened += 1;
@@ -404,6 +448,7 @@ impl Recorder {
         spare.stopped_ns = self.stopped_ns;
         spare.rows.resize_with(self.rows.len(), RowCells::default);
         spare.errors.resize(self.errors_known, 0);
+        spare.endpoints.resize(self.endpoints.len(), EndpointCounts::default());
         let full = std::mem::replace(&mut self.current, spare);
         let counts = full.counts;
         match self.collector.try_send(full) {

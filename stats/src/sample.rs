@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::collector::Model;
+use crate::endpoint::Endpoint;
 use crate::latency::{Distribution, Recorded};
 use crate::row::{ExchangeCounts, RowKey, RowKind};
 use crate::snapshot::{ClientState, Overall, RowSecond, RowTotal, Snapshot};
@@ -200,6 +201,14 @@ pub fn summary() -> Summary {
             duration_us: spread(15_000, 1200, 2).latency(),
         }],
         errors: errors(),
+        addresses: vec![Endpoint {
+            address: "127.0.0.1:8080".into(),
+            connections: 200,
+            connect_errors: 1,
+            requests: 29_999,
+            failures: 3,
+        }],
+        sources: Vec::new(),
         series: (0..15).map(series_point).collect(),
         client: client(),
         phases: Phases { connect_us: spread(200, 90, 1).latency(), ..Phases::default() },

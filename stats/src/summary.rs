@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::collector::Model;
+use crate::endpoint::Endpoint;
 use crate::latency::Latency;
 use crate::row::ExchangeCounts;
 use crate::verdict::{Limit, Verdict};
@@ -36,6 +37,10 @@ pub struct Summary {
     /// Failures by kind, step and message, the most frequent first; those of once-per-user steps and of referenced cases that
     /// could not begin are among them, and are no failed requests.
     pub errors: Vec<ErrorCount>,
+    /// One entry for each server address a connection was tried to, in the order first seen.
+    pub addresses: Vec<Endpoint>,
+    /// One entry for each address of this machine that connections were told to come from (`--source-ip`).
+    pub sources: Vec<Endpoint>,
     /// One entry for each second, and one for the drain if anything finished after the stop.
     pub series: Vec<SeriesPoint>,
     /// What the load generator says of itself.

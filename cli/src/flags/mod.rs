@@ -28,7 +28,7 @@ mod tls;
 
 use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub(crate) use address::AddressFlags;
+pub(crate) use address::{AddressFlags, CloseBy};
 pub(crate) use auth::AuthFlags;
 pub(crate) use boom::BoomFlags;
 pub(crate) use case_files::{CaseFileFlags, UrlCompat};

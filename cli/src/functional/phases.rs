@@ -27,13 +27,13 @@ pub(super) fn hrp_phases_ms(phases: Phases) -> [(&'static str, u64); 10] {
 pub(super) fn phases_line(exchange: &ExchangeRecord) -> String {
     let Phases { dns_us, connect_us, tls_us, send_us, wait_us, receive_us, total_us } = exchange.phases;
     let time = |us: u64| latency(us as f64);
-    let opening = match (exchange.address, connect_us) {
+    let opening = match (&exchange.address, connect_us) {
         (None, 0) => return format!("no connection, total {}", time(total_us)),
         (Some(_), 0) => "connection reused".to_owned(),
         _ if tls_us > 0 => format!("dns {}, connect {}, tls {}", time(dns_us), time(connect_us), time(tls_us)),
         _ => format!("dns {}, connect {}", time(dns_us), time(connect_us)),
     };
-    let address = exchange.address.map(|address| format!(", {address}")).unwrap_or_default();
+    let address = exchange.address.as_ref().map(|address| format!(", {address}")).unwrap_or_default();
     format!(
         "{opening}, send {}, wait {}, receive {}, total {}{address}",
         time(send_us),
@@ -74,7 +74,7 @@ mod tests {
         exchange.phases = Phases { total_us: 95, ..Phases::default() };
         assert_eq!(phases_line(&exchange), "no connection, total 95 us");
         exchange.phases = Phases { send_us: 2, wait_us: 100, receive_us: 5, total_us: 110, ..Phases::default() };
-        exchange.address = Some(([127, 0, 0, 1], 80).into());
+        exchange.address = Some(pummel_engine::Address::Inet(([127, 0, 0, 1], 80).into()));
         assert_eq!(
             phases_line(&exchange),
             "connection reused, send 2 us, wait 100 us, receive 5 us, total 110 us, 127.0.0.1:80"

@@ -56,7 +56,7 @@ pub(super) fn exchange() -> ExchangeRecord {
             ("Cookie".into(), "sid=1; lang=zh".into()),
         ],
         request_body: br#"{"user":"anna","n":[1,2.5]}"#.to_vec(),
-        address: Some(([127, 0, 0, 1], 80).into()),
+        address: Some(pummel_engine::Address::Inet(([127, 0, 0, 1], 80).into())),
         response: Some(ResponseRecord {
             version: "HTTP/1.1".into(),
             status: 200,

@@ -1,13 +1,19 @@
-//! The small languages people type on the command line: times, CPU lists, rates, headers, URLs.
+//! The small languages people type on the command line: times, CPU lists, rates, headers, URLs,
+//! addresses.
 //!
 //! Each parser takes the text as typed and either returns the value or one sentence that says what is wrong and what
 //! is expected; clap puts the flag's name before it and exits with 2.
 
+mod address;
 mod cpu_list;
 mod duration;
 mod http;
 mod number;
 
+pub(crate) use address::{
+    parse_connect_to, parse_resolve, parse_seconds_or_off, parse_sources, parse_unix_path, Sources, TimeOrOff,
+    SOURCES_MAX,
+};
 pub(crate) use cpu_list::{format_cpu_list, parse_cpu_list, CpuList};
 pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};

@@ -21,6 +21,7 @@ use crate::{
     network::connection::Wire,
     network::origins::{Found, Origins},
     network::tls::RunTls,
+    plan::nanos,
     program::Program,
     shard::{self, Message, Setup, Shard, Shortages},
     shared::Shared,
@@ -145,7 +146,8 @@ fn build(
     start_ns: u64,
     news: Sender<News>,
 ) -> Rc<Shard> {
-    let mut origins = Origins::new(spec.plan.network.proxies.clone());
+    let addresses = &spec.plan.network.addresses;
+    let mut origins = Origins::new(spec.plan.network.proxies.clone(), addresses.ttl.map(nanos));
     for (origin, found) in spec.addresses.iter() {
         let copy = match found {
             Ok(addresses) => Ok(addresses.clone()),

@@ -2,13 +2,11 @@
 //!
 //! A load run has none of it: nothing here is made on the request path of `boom` or `hit`.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::Sender;
 use pummel_case::ValidatorRecord;
+use pummel_ring::Address;
 use serde_json::{Map, Value};
 
 /// How a functional run is done: one user, every case of the plan in order, each once for each row of its parameters (hrp spec
@@ -98,7 +96,7 @@ pub struct ExchangeRecord {
     /// The body as sent; empty where there is none.
     pub request_body: Vec<u8>,
     /// The server's address; none where no connection was made.
-    pub address: Option<SocketAddr>,
+    pub address: Option<Address>,
     /// The response; none where none came.
     pub response: Option<ResponseRecord>,
     /// How many redirects were followed.

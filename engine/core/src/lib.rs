@@ -11,7 +11,7 @@
 //!
 //! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
 //! `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer), `functional_run` (the same
-//! steps, looked at), then `rendezvous`, `cursor`, `program`, `pacer`, `limits`.
+//! steps, looked at), then `rendezvous`, `cursor`, `program`, `pacer`, `limits`, `ports`.
 #![forbid(unsafe_code)]
 
 mod choice;
@@ -25,6 +25,7 @@ mod limits;
 mod network;
 mod pacer;
 mod plan;
+mod ports;
 mod program;
 mod rendezvous;
 mod request_step;
@@ -36,10 +37,11 @@ mod user;
 
 pub use error::EngineError;
 pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};
-pub use limits::PortBudget;
 pub use network::tls::TlsFileError;
 pub use plan::{
     Addresses, Auth, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Load, Network, Override, Pacing,
     PacingUnit, Plan, Proxies, Proxy, RetryStale, Tcp, Tls, TlsVersion, Via, MAX_USERS,
 };
-pub use run::{run, StopSignal};
+pub use ports::PortBudget;
+pub use pummel_ring::Address;
+pub use run::{resolve, run, Resolved, StopSignal};

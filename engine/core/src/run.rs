@@ -15,6 +15,7 @@ use pummel_ring::{now_ns, MailboxSender};
 use pummel_stats::{
     Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, Resource, RunFacts,
 };
+use serde_json::Value;
 
 use crate::{
     core_thread::{self, CoreSpec, Go, News},
@@ -22,7 +23,7 @@ use crate::{
     network::{dns, origins::Found, tls::RunTls},
     shard::{share, Message, Shortages},
     shared::Shared,
-    EngineError, Load, Plan,
+    EngineError, Load, Plan, PortBudget,
 };
 
 /// How often the control thread looks for a raised [`StopSignal`].
@@ -53,62 +54,99 @@ impl StopSignal {
 /// # Errors
 /// [`EngineError`] when the run could not start. A run that started always ends with a summary.
 pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
+    resolve(plan)?.run(stop, outputs)
+}
+
+/// A plan whose origins have their addresses and whose certificates are read: what is known of a run before it starts.
+pub struct Resolved {
+    plan: Plan,
+    addresses: Vec<(Origin, Found)>,
+    tls: RunTls,
+}
+
+/// Looks up the hosts of the plan and reads its certificates.
+///
+/// # Errors
+/// A plan with nothing to run, a file of the TLS flags that cannot be used, or a load none of whose hosts has an address.
+pub fn resolve(plan: Plan) -> Result<Resolved, EngineError> {
     if plan.cases.is_empty() || plan.cpus.is_empty() || plan.load.users == 0 {
         return Err(EngineError::EmptyPlan("a run needs a case, a CPU and a user"));
     }
     let plan = if plan.functional.is_some() { for_one_user(plan) } else { plan };
-    let plan = Arc::new(on_as_many_cores_as_of_use(plan));
-    let tls = Arc::new(RunTls::load(&plan.network, &plan.cases)?);
-    let addresses = Arc::new(addresses(&plan)?);
-    let sockets = limits::prepare(&plan, addresses.len())?;
-    let capabilities = pummel_ring::probe()?;
-    let shared = Arc::new(Shared::new(&plan));
+    let plan = on_as_many_cores_as_of_use(plan);
+    let tls = RunTls::load(&plan.network, &plan.cases)?;
+    let addresses = addresses(&plan)?;
+    Ok(Resolved { plan, addresses, tls })
+}
 
-    let (news, events) = unbounded();
-    let mut cores = Cores { go: Vec::new(), threads: Vec::new(), mailboxes: Vec::new(), events };
-    for (core, &cpu) in plan.cpus.iter().enumerate() {
-        let (go, signal) = bounded(1);
-        let spec = CoreSpec {
-            core,
-            cpu,
-            users: users_of(&plan, core),
-            sockets: sockets_of(&plan, core, addresses.len(), sockets),
-            plan: Arc::clone(&plan),
-            capabilities,
-            addresses: Arc::clone(&addresses),
-            shared: Arc::clone(&shared),
-            tls: Arc::clone(&tls),
-        };
-        let news = news.clone();
-        let thread = thread::Builder::new().name(format!("core-{cpu}")).spawn(move || {
-            core_thread::run(spec, &signal, &news);
-        });
-        cores.threads.push(thread.map_err(|error| EngineError::Core { cpu, reason: error.to_string() })?);
-        cores.go.push(go);
+impl Resolved {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
-    drop(news);
-    let tids = cores.wait_until_ready()?;
-    shared.rendezvous.connect(cores.mailboxes.clone());
 
-    let start = Instant::now();
-    let start_ns = now_ns();
-    let spec = CollectorSpec { cores: plan.cpus.len(), model: Model::Closed, start, run: facts(&plan), outputs };
-    let (collector, recorders) = Collector::start(spec)?;
-    for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
-        collector.core_ready(core, Some(plan.cpus[core]), tid);
-        // A core that is gone says so in its news.
-        let _ = cores.go[core].send(Go { recorder, start_ns });
+    /// The ports it needs and has; none where the system does not tell.
+    pub fn port_budget(&self) -> Option<PortBudget> {
+        PortBudget::of(&self.plan, &self.addresses)
     }
-    let end = cores.wait_until_done(stop, &collector);
-    cores.threads.into_iter().for_each(|thread| drop(thread.join()));
-    Ok(collector.finish(FinalFacts {
-        aborted: stop.raised() > 0,
-        paced: plan.paced(),
-        exhausted: end.shortages.exhausted(),
-        broken_cores: end.broken_cores,
-        unverified: end.unverified,
-        open: None,
-    })?)
+
+    /// Runs it; as [`run`].
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn run(self, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
+        let facts = facts(&self);
+        let (plan, addresses, tls) = (Arc::new(self.plan), Arc::new(self.addresses), Arc::new(self.tls));
+        let sockets = limits::prepare(&plan, addresses.len())?;
+        let capabilities = pummel_ring::probe()?;
+        let shared = Arc::new(Shared::new(&plan));
+
+        let (news, events) = unbounded();
+        let mut cores = Cores { go: Vec::new(), threads: Vec::new(), mailboxes: Vec::new(), events };
+        for (core, &cpu) in plan.cpus.iter().enumerate() {
+            let (go, signal) = bounded(1);
+            let spec = CoreSpec {
+                core,
+                cpu,
+                users: users_of(&plan, core),
+                sockets: sockets_of(&plan, core, addresses.len(), sockets),
+                plan: Arc::clone(&plan),
+                capabilities,
+                addresses: Arc::clone(&addresses),
+                shared: Arc::clone(&shared),
+                tls: Arc::clone(&tls),
+            };
+            let news = news.clone();
+            let thread = thread::Builder::new().name(format!("core-{cpu}")).spawn(move || {
+                core_thread::run(spec, &signal, &news);
+            });
+            cores.threads.push(thread.map_err(|error| EngineError::Core { cpu, reason: error.to_string() })?);
+            cores.go.push(go);
+        }
+        drop(news);
+        let tids = cores.wait_until_ready()?;
+        shared.rendezvous.connect(cores.mailboxes.clone());
+
+        let start = Instant::now();
+        let start_ns = now_ns();
+        let spec = CollectorSpec { cores: plan.cpus.len(), model: Model::Closed, start, run: facts, outputs };
+        let (collector, recorders) = Collector::start(spec)?;
+        for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
+            collector.core_ready(core, Some(plan.cpus[core]), tid);
+            // A core that is gone says so in its news.
+            let _ = cores.go[core].send(Go { recorder, start_ns });
+        }
+        let end = cores.wait_until_done(stop, &collector);
+        cores.threads.into_iter().for_each(|thread| drop(thread.join()));
+        Ok(collector.finish(FinalFacts {
+            aborted: stop.raised() > 0,
+            paced: plan.paced(),
+            exhausted: end.shortages.exhausted(),
+            broken_cores: end.broken_cores,
+            unverified: end.unverified,
+            open: None,
+        })?)
+    }
 }
 
 /// A functional run has one user, and nothing but its cases bounds or holds it.
@@ -137,7 +175,7 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
             origins.push(origin);
         }
     }
-    let found = dns::resolve_all(&origins);
+    let found = dns::resolve_all(&origins, &plan.network.addresses);
     let mut addresses: Vec<_> = origins.into_iter().zip(found).collect();
     if plan.functional.is_none() && !addresses.is_empty() && addresses.iter().all(|(_, found)| found.is_err()) {
         let (origin, found) = addresses.swap_remove(0);
@@ -162,14 +200,17 @@ fn sockets_of(plan: &Plan, core: usize, origins: usize, limit: u64) -> u32 {
     wanted.min(limit.max(1)) as u32
 }
 
-fn facts(plan: &Plan) -> RunFacts {
+fn facts(resolved: &Resolved) -> RunFacts {
+    let plan = &resolved.plan;
+    let mut described = plan.describe();
+    described["ports"] = resolved.port_budget().map_or(Value::Null, |budget| budget.describe());
     RunFacts {
         id: format!("{:016x}", fastrand::u64(..)),
         name: plan.name.clone(),
         command: plan.command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: Host::read(plan.cpus.len()),
-        plan: plan.describe(),
+        plan: described,
     }
 }
 

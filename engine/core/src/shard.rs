@@ -2,8 +2,8 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     future::{poll_fn, Future},
-    net::SocketAddr,
     pin::pin,
     rc::Rc,
     sync::Arc,
@@ -12,8 +12,8 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
-use pummel_ring::{now_ns, Mailbox, MailboxSender, Ring};
-use pummel_stats::Recorder;
+use pummel_ring::{now_ns, Address, Mailbox, MailboxSender, Ring};
+use pummel_stats::{EndpointId, Recorder};
 
 use crate::{
     choice::Choice,
@@ -23,8 +23,9 @@ use crate::{
     network::connection::Wire,
     network::dns,
     network::limit::ConnectionLimit,
-    network::origins::{Found, Lookup, OriginId, Origins},
+    network::origins::{Chosen, Found, Lookup, OriginId, Origins},
     network::pool::{IdleConnections, Lingering},
+    network::sources::Sources,
     network::tls::CoreTls,
     pacer::Pacer,
     plan::{nanos, Connections, PacingUnit},
@@ -54,6 +55,9 @@ pub(crate) struct Shard {
     pub(crate) ring: Ring<Wire>,
     pub(crate) recorder: Rc<RefCell<Recorder>>,
     pub(crate) origins: RefCell<Origins>,
+    pub(crate) sources: RefCell<Sources>,
+    /// The entries of addresses in the statistics.
+    pub(crate) endpoints: RefCell<HashMap<Address, EndpointId>>,
     pub(crate) programs: Vec<Program>,
     pub(crate) choice: Choice,
     /// Idle connections of all users, where they are shared.
@@ -140,9 +144,12 @@ impl Shard {
         let connection_limit =
             connections_max.map(|most| ConnectionLimit::new(share(most.into(), core, plan.cpus.len())));
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
+        let sources = Sources::new(&plan.network.addresses.sources, core, &mut recorder.borrow_mut());
         Rc::new(Self {
             core,
             recorder,
+            sources: RefCell::new(sources),
+            endpoints: RefCell::default(),
             origins: RefCell::new(origins),
             choice: Choice::new(plan.cases.iter().map(|case| case.weight)),
             programs,
@@ -252,7 +259,7 @@ impl Shard {
     }
 
     /// The address for a new connection to an origin; none when the name does not resolve. Looks it up where needed.
-    pub(crate) async fn address(&self, origin: OriginId) -> Option<SocketAddr> {
+    pub(crate) async fn address(&self, origin: OriginId) -> Option<Chosen> {
         loop {
             let lookup = poll_fn(|cx| {
                 if self.aborted() {
@@ -261,7 +268,12 @@ impl Shard {
                 self.origins.borrow_mut().poll_address(origin, now_ns(), cx)
             });
             match lookup.await {
-                Lookup::Found(address) => return Some(address),
+                Lookup::Found(chosen) => {
+                    if chosen.outdated {
+                        self.look_up(origin);
+                    }
+                    return Some(chosen);
+                }
                 Lookup::Failed => return None,
                 Lookup::Start => self.look_up(origin),
             }
@@ -271,10 +283,10 @@ impl Shard {
     /// Starts a lookup on a thread of its own: getaddrinfo blocks. At most one per origin at a time.
     fn look_up(&self, id: OriginId) {
         let origin = self.origins.borrow().reached(id).clone();
-        let mailbox = self.mailbox.clone();
+        let (mailbox, plan) = (self.mailbox.clone(), Arc::clone(&self.plan));
         let lookup = move || {
             // A core that has ended needs no address.
-            let _ = mailbox.send(Message::Resolved(id, dns::resolve(&origin)));
+            let _ = mailbox.send(Message::Resolved(id, dns::resolve(&origin, &plan.network.addresses)));
         };
         if let Err(error) = thread::Builder::new().name("pummel-dns".into()).spawn(lookup) {
             self.origins.borrow_mut().resolved(id, Err(error), self.core, now_ns());

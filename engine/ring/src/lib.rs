@@ -10,7 +10,7 @@
 //! - The driver sleeps only after a yield in which no task made by [`Ring::spawn`] was polled or ended.
 //! - After [`Ring::shutdown`] the kernel holds no memory of ours.
 //!
-//! Reading order: `ring` (what users call), `socket`, `driver` (one pass), `slot`, `buffers`, `timers`, `sleep`, `accept`,
+//! Reading order: `ring` (what users call), `connect`, `socket`, `driver` (one pass), `slot`, `buffers`, `timers`, `sleep`, `accept`,
 //! `mailbox`, `probe`.
 //!
 //! This is the only crate of the workspace with `unsafe`; each use says which invariant makes it sound.
@@ -21,6 +21,7 @@
 mod accept;
 mod buffers;
 mod clock;
+mod connect;
 mod driver;
 mod mailbox;
 mod probe;
@@ -32,6 +33,7 @@ mod timers;
 
 pub use accept::Acceptor;
 pub use clock::now_ns;
+pub use connect::{Address, ConnectOptions};
 pub use mailbox::{Mailbox, MailboxClosed, MailboxSender};
 pub use probe::{memlock_needed_bytes, probe, Capabilities, Unavailable};
 pub use ring::{Config, Ring};

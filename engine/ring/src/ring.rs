@@ -13,15 +13,16 @@ use std::{
 };
 
 use io_uring::{opcode, types, IoUring};
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::SockAddr;
 
 use crate::{
     buffers::{self, Buffers},
+    connect,
     mailbox::Doorbell,
     probe::{Capabilities, Unavailable},
     slot::{Op, RunBytes, Sink, Slot, CONNECTING, RECEIVING, SENDING},
     timers::Timers,
-    Acceptor, Sleep, Socket,
+    Acceptor, Address, ConnectOptions, Sleep, Socket,
 };
 
 /// Sizes of a ring.
@@ -181,18 +182,25 @@ impl<S: Sink> Ring<S> {
         kept
     }
 
-    /// Makes a TCP socket (no delay) and begins to connect it; wait for [`Event::Connected`]. The port is the kernel's
-    /// choice, without bind, so that ports are shared between different peers.
+    /// Begins to connect to a TCP address with the usual options: no delay, and source and port of the kernel's choice.
     ///
     /// # Errors
-    /// No descriptors (`EMFILE`), no memory, or the ring's `max_sockets` reached (also `EMFILE`).
+    /// As [`connect_with`](Self::connect_with).
     pub fn connect(&self, address: SocketAddr, sink: S) -> io::Result<Socket<S>> {
-        // Left blocking: with O_NONBLOCK the ring would report EAGAIN instead of waiting.
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_tcp_nodelay(true)?;
+        self.connect_with(&address.into(), &ConnectOptions::default(), sink)
+    }
+
+    /// Makes a socket and begins to connect it; wait for [`Event::Connected`](crate::Event::Connected). The port is the
+    /// kernel's choice at the connect, so that ports are shared between different peers, with a source address too.
+    ///
+    /// # Errors
+    /// No descriptors (`EMFILE`), no memory, the ring's `max_sockets` reached (also `EMFILE`), a source that is not this
+    /// machine's (`EADDRNOTAVAIL`) or not of the destination's family, the path of a Unix socket that is too long.
+    pub fn connect_with(&self, address: &Address, options: &ConnectOptions, sink: S) -> io::Result<Socket<S>> {
+        let (socket, address) = connect::socket(address, options)?;
         let mut inner = self.shared.inner.borrow_mut();
         let slot = inner.install(socket.into(), sink)?;
-        let address = Box::new(SockAddr::from(address));
+        let address = Box::new(address);
         let generation = inner.slots[slot as usize].generation;
         let connect = inner.on_socket(slot, |fd| match fd {
             Target::Fixed(fd) => opcode::Connect::new(fd, address.as_ptr().cast(), address.len()).build(),

@@ -3,6 +3,7 @@
 //! [`Collector`] is its handle. On the thread, `thread` receives, `totals` adds up the whole run, `timeline` keeps the
 //! seconds, and `report` builds the summary.
 
+mod endpoints;
 mod report;
 mod thread;
 mod timeline;

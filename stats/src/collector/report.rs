@@ -1,6 +1,7 @@
 //! The summary, made from what was added up.
 
 use crate::clock::rfc3339_utc;
+use crate::endpoint::EndpointKind;
 use crate::interval::{CoreCounts, UserTime};
 use crate::latency::Latency;
 use crate::phases::RequestCells;
@@ -36,6 +37,8 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         setup: stats.totals.of_kind(RowKind::Setup).map(|row| step(row, load_s)).collect(),
         transactions: stats.totals.of_kind(RowKind::Transaction).map(|row| transaction(row, load_s)).collect(),
         errors,
+        addresses: stats.totals.endpoints.of_kind(EndpointKind::Address),
+        sources: stats.totals.endpoints.of_kind(EndpointKind::Source),
         series: stats.timeline.series().to_vec(),
         client: client(stats, facts),
         phases: phases(stats),

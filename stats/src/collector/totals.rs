@@ -10,6 +10,7 @@ use crate::row::{ExchangeCounts, RowKey, RowKind};
 use crate::snapshot::{RowSecond, RowTotal};
 use crate::summary::ErrorCount;
 
+use super::endpoints::EndpointTotals;
 use super::Model;
 
 /// One row over the whole run.
@@ -101,6 +102,7 @@ pub(super) struct Totals {
     /// Handshakes before the stop; their rate divides this by the load window.
     pub(super) handshakes_in_window: u64,
     pub(super) user_time: UserTime,
+    pub(super) endpoints: EndpointTotals,
     errors: Vec<ErrorCount>,
     errors_by_key: HashMap<ErrorId, usize>,
     /// For each core, where its error ids stand in `errors`.
@@ -128,6 +130,7 @@ impl Totals {
             counts: CoreCounts::default(),
             handshakes_in_window: 0,
             user_time: UserTime::default(),
+            endpoints: EndpointTotals::new(cores),
             errors: Vec::new(),
             errors_by_key: HashMap::new(),
             core_errors: vec![Vec::new(); cores],
@@ -139,6 +142,7 @@ impl Totals {
     pub(super) fn merge(&mut self, interval: &Interval) -> Vec<(usize, RowSecond)> {
         self.learn_rows(interval);
         self.count_errors(interval);
+        self.endpoints.merge(interval);
         self.counts.merge(&interval.counts);
         self.user_time.merge(&interval.user_time);
         self.lateness.merge(&interval.lateness.to_distribution());

@@ -1,9 +1,8 @@
 //! What a connection does with the bytes that arrive: they are given to the protocol it speaks.
 
-use std::net::SocketAddr;
-
 use pummel_http::Limits;
-use pummel_ring::{Flow, Sink, Socket};
+use pummel_ring::{Address, Flow, Sink, Socket};
+use pummel_stats::EndpointId;
 
 use super::{
     http1::Http1,
@@ -19,7 +18,9 @@ pub(crate) type Connection = Socket<Wire>;
 /// The state of one connection; the driver feeds it.
 pub(crate) struct Wire {
     /// The server's address.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Address,
+    /// Where requests on it count by address, and by source address where there are any.
+    pub(crate) counted: Counted,
     pub(crate) protocol: Protocol,
     /// What stands between the bytes and the protocol, where the connection has it.
     tls: Option<Box<TlsLayer>>,
@@ -27,6 +28,24 @@ pub(crate) struct Wire {
     pub(crate) usage: Usage,
     /// Its user's right to use it, where connections are bounded in number.
     pub(crate) permit: Option<Permit>,
+}
+
+/// The entries of the statistics that a connection's ends have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) address: EndpointId,
+    pub(crate) source: Option<EndpointId>,
+}
+
+impl Counted {
+    /// Runs `f` for each.
+    #[inline]
+    pub(crate) fn each(self, mut f: impl FnMut(EndpointId)) {
+        f(self.address);
+        if let Some(source) = self.source {
+            f(source);
+        }
+    }
 }
 
 /// What is spoken on a connection.
@@ -39,9 +58,9 @@ pub(crate) enum Protocol {
 
 impl Wire {
     /// A connection that speaks HTTP/1.1 until it is told otherwise.
-    pub(crate) fn new(peer: SocketAddr) -> Self {
+    pub(crate) fn new(peer: Address, counted: Counted) -> Self {
         let protocol = Protocol::Http1(Http1::new(Limits::default()));
-        Self { peer, protocol, tls: None, usage: Usage::default(), permit: None }
+        Self { peer, counted, protocol, tls: None, usage: Usage::default(), permit: None }
     }
 
     /// Puts TLS on the connection. What the server of HTTP/2 says first comes with the handshake, so the stream is there before.

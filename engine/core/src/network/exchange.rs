@@ -16,7 +16,7 @@ use pummel_stats::{Exchanges, RequestPhases};
 
 use crate::{
     error::Kind,
-    network::connection::{Connection, TlsEnd},
+    network::connection::{Connection, Counted, TlsEnd},
     network::http1::{Http1, Reading},
     network::limit::{ConnectionLimit, Permit},
     network::origins::OriginId,
@@ -24,6 +24,7 @@ use crate::{
     network::pool::IdleConnections,
     network::proxy::refused,
     network::usage::Usage,
+    plan::Close,
     program::{encode, Besides, Encoded},
     shard::Shard,
     ExchangeRecord,
@@ -83,26 +84,28 @@ impl Tally {
         Some(record)
     }
 
-    /// Enters what a connection did for this request.
+    /// Enters what a connection did for this request; gives where it counts by address, unless nothing was sent.
     #[inline]
-    fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) {
+    fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) -> Option<Counted> {
         let sent_ns = connection.sent_ns();
         self.done_ns = done_ns;
-        self.bytes_received += connection.with(|wire| {
+        let (wire_bytes, counted) = connection.with(|wire| {
             let response = &wire.http().response;
             let (bytes, keep_alive) = (response.wire_bytes, response.directives.keep_alive);
             wire.usage.answered(done_ns, keep_alive);
-            bytes
+            (bytes, wire.counted)
         });
+        self.bytes_received += wire_bytes;
         if sent_ns == 0 {
             self.exchanges.unsent += 1;
-            return;
+            return None;
         }
         self.exchanges.sent += 1;
         self.bytes_sent += sent_bytes;
         if self.sent_ns == 0 {
             self.sent_ns = sent_ns;
         }
+        Some(counted)
     }
 }
 
@@ -426,7 +429,11 @@ impl Shard {
             };
             break (now_ns(), Err(Attempt::Ended(failed)));
         };
-        tally.settle(connection, sent_bytes, done_ns);
+        if let Some(counted) = tally.settle(connection, sent_bytes, done_ns) {
+            let failed = matches!(ended, Err(Attempt::Ended(Unanswered::Failed(..))));
+            let mut recorder = self.recorder.borrow_mut();
+            counted.each(|id| recorder.endpoint_request(id, failed));
+        }
         tally.exchanges.answered += u32::from(ended.is_ok());
         if let Some(phases) = &mut tally.phases {
             let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
@@ -435,7 +442,7 @@ impl Shard {
         }
         if let Some(record) = &mut tally.record {
             connection.with(|wire| {
-                record.address = Some(wire.peer);
+                record.address = Some(wire.peer.clone());
                 if ended.is_ok() {
                     record.answered(&wire.http().response);
                 }
@@ -492,8 +499,9 @@ impl Shard {
         self.recorder.borrow_mut().connection_closed();
         // One that waits for its server to close counts no longer among those that are bounded in number.
         let permit = connection.with(|wire| wire.permit.take());
+        let resets = self.plan.network.tcp.close == Close::Rst;
         // A server that was not told would not close it.
-        if connection.ended().is_none() && !connection.sending() && !old {
+        if !resets && connection.ended().is_none() && !connection.sending() && !old {
             Self::say_goodbye(&connection);
             self.lingering.borrow_mut().add(connection);
         } else {

@@ -3,7 +3,8 @@
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
 //! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `tls` (what may stand
 //! between the two), `client` (what stays with a user between its requests), `pool`, `usage` and `limit` (how long and by how many
-//! connections are used), `origins`, `proxy`, `dns`, `phases` (where the time went), `trace` (what a functional run is told).
+//! connections are used), `origins`, `proxy`, `dns`, `sources`, `phases` (where the time went), `trace` (what a functional run is
+//! told).
 
 pub(crate) mod client;
 pub(crate) mod connection;
@@ -17,6 +18,7 @@ pub(crate) mod phases;
 pub(crate) mod pool;
 pub(crate) mod proxy;
 mod redirect;
+pub(crate) mod sources;
 mod stream;
 pub(crate) mod tls;
 mod trace;

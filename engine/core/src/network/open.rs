@@ -4,22 +4,30 @@ use std::{
     borrow::Cow,
     future::{poll_fn, Future},
     io,
-    net::SocketAddr,
     pin::pin,
     task::Poll,
 };
 
-use pummel_ring::{now_ns, End, Event};
-use pummel_stats::Opening;
+use pummel_ring::{now_ns, Address, ConnectOptions, End, Event};
+use pummel_stats::{endpoint::MAX_ENDPOINTS, EndpointId, EndpointKind, Opening};
 
 use super::{
-    connection::{Connection, Wire},
+    connection::{Connection, Counted, Wire},
     exchange::{Hop, Tally, Unanswered},
-    origins::OriginId,
-    tls::Unsecured,
+    origins::{Chosen, OriginId},
     proxy::Route,
+    sources::ChosenSource,
+    tls::Unsecured,
 };
-use crate::{error::Kind, plan::nanos, shard::Shard};
+use crate::{
+    error::Kind,
+    plan::{nanos, Close},
+    shard::Shard,
+};
+
+/// The least of the time limit that one of several addresses gets, unless less is left: a second covers one lost SYN, which
+/// the kernel sends again after that time (RFC 6298 section 2).
+const SHARE_MIN_NS: u64 = 1_200_000_000;
 
 /// Does what `future` does, and notes whether it had to wait: an address that is known takes no time.
 async fn noting_a_wait<F: Future>(future: F, waited: &mut bool) -> F::Output {
@@ -33,7 +41,8 @@ async fn noting_a_wait<F: Future>(future: F, waited: &mut bool) -> F::Output {
 }
 
 impl Shard {
-    /// Opens a connection to one of the origin's addresses; where one takes none, to the next.
+    /// Opens a connection to one of the origin's addresses; where one takes none, to the next. The time limit is one for all:
+    /// an address that does not answer gets its share, and leaves the rest to those after it.
     pub(super) async fn open(&self, hop: &Hop<'_>, tally: &mut Tally) -> Result<Connection, Unanswered> {
         let mut deadline_ns = None;
         let (mut waited, mut dns_ns) = (false, 0);
@@ -45,15 +54,19 @@ impl Shard {
             if let Some(record) = &mut tally.record {
                 record.opened(found_ns - begin_ns, 0);
             }
-            let address = match found {
+            let Chosen { address, choices, .. } = match found {
                 Err(Unanswered::Failed(kind, message)) => return Err(self.seen_from_here(hop.origin, kind, message)),
                 found => found?,
             };
-            // One limit for all addresses, from when there is one.
+            // From when there is an address.
             let limit_ns = nanos(self.plan.network.connect_timeout);
             let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
-            let connected = match self.connect(address, own_ns.min(hop.until_ns)).await {
-                Ok(connection) => self.tunnel(connection, hop.origin).await,
+            let until_ns = own_ns.min(hop.until_ns);
+            let connected = match self.connect(&address, share_of(found_ns, until_ns, choices)).await {
+                Ok(connection) => {
+                    connection.set_deadline(until_ns);
+                    self.tunnel(connection, hop.origin).await
+                }
                 Err(unanswered) => Err(unanswered),
             };
             if let Some(record) = &mut tally.record {
@@ -73,14 +86,15 @@ impl Shard {
                 Err(Unanswered::Failed(kind, message)) => (kind, message),
             };
             self.recorder.borrow_mut().connection_error();
-            if kind == Kind::ConnectTimeout && hop.until_ns < own_ns {
+            let now = now_ns();
+            let timed_out = kind == Kind::ConnectTimeout;
+            if timed_out && now >= hop.until_ns && hop.until_ns < own_ns {
                 return Err(Kind::RequestTimeout.into());
             }
-            let origins = &self.origins;
             // A proxy that took the connection is reachable.
             let elsewhere = !matches!(kind, Kind::Descriptors | Kind::Proxy);
-            let another = elsewhere && origins.borrow_mut().unreachable(hop.origin, address, now_ns());
-            if !another || kind == Kind::ConnectTimeout {
+            let another = elsewhere && self.origins.borrow_mut().unreachable(hop.origin, &address, now);
+            if !another || (timed_out && now >= own_ns) {
                 self.ran_short(kind);
                 return Err(self.seen_from_here(hop.origin, kind, message));
             }
@@ -131,11 +145,11 @@ impl Shard {
     }
 
     /// The address for a new connection, unless the time is up first.
-    async fn address_until(&self, origin: OriginId, until_ns: u64) -> Result<SocketAddr, Unanswered> {
+    async fn address_until(&self, origin: OriginId, until_ns: u64) -> Result<Chosen, Unanswered> {
         let mut lookup = pin!(self.address(origin));
         let mut limit = pin!(self.ring.sleep_until(until_ns));
         poll_fn(|cx| match lookup.as_mut().poll(cx) {
-            Poll::Ready(Some(address)) => Poll::Ready(Ok(address)),
+            Poll::Ready(Some(chosen)) => Poll::Ready(Ok(chosen)),
             Poll::Ready(None) if self.aborted() => Poll::Ready(Err(Unanswered::Abandoned)),
             Poll::Ready(None) => Poll::Ready(Err(Kind::Dns.into())),
             Poll::Pending if until_ns == u64::MAX => Poll::Pending,
@@ -144,8 +158,38 @@ impl Shard {
         .await
     }
 
-    /// Opens a connection to an address.
-    async fn connect(&self, address: SocketAddr, deadline_ns: u64) -> Result<Connection, Unanswered> {
+    /// Opens a connection to an address, from one source after the other while they have no free port.
+    async fn connect(&self, address: &Address, deadline_ns: u64) -> Result<Connection, Unanswered> {
+        loop {
+            let source = self.sources.borrow_mut().choose(address, now_ns());
+            let counted = Counted { address: self.endpoint(address), source: source.map(|source| source.counted) };
+            let connected = self.connect_from(source, address, counted, deadline_ns).await;
+            let mut recorder = self.recorder.borrow_mut();
+            let kind = match connected {
+                Ok(connection) => {
+                    counted.each(|id| recorder.endpoint_connected(id));
+                    return Ok(connection);
+                }
+                Err(Unanswered::Failed(kind, _)) => kind,
+                Err(Unanswered::Abandoned) => return connected,
+            };
+            let exhausted = source.filter(|_| kind == Kind::AddressExhausted);
+            if let Some(source) = exhausted.filter(|&one| self.sources.borrow_mut().exhausted(one, now_ns())) {
+                recorder.endpoint_refused(source.counted);
+                continue;
+            }
+            counted.each(|id| recorder.endpoint_refused(id));
+            return connected;
+        }
+    }
+
+    async fn connect_from(
+        &self,
+        source: Option<ChosenSource>,
+        address: &Address,
+        counted: Counted,
+        deadline_ns: u64,
+    ) -> Result<Connection, Unanswered> {
         let failed = |errno: i32| match Kind::of_connect(errno) {
             kind @ Kind::ConnectFailed => {
                 let error = io::Error::from_raw_os_error(errno);
@@ -153,9 +197,16 @@ impl Shard {
             }
             kind => kind.into(),
         };
+        let tcp = self.plan.network.tcp;
+        let options = ConnectOptions {
+            nodelay: tcp.nodelay,
+            keepalive: tcp.keepalive,
+            source: source.map(|source| source.at),
+            reset_at_close: tcp.close == Close::Rst,
+        };
         let connection = self
             .ring
-            .connect(address, Wire::new(address))
+            .connect_with(address, &options, Wire::new(address.clone(), counted))
             .map_err(|error| failed(error.raw_os_error().unwrap_or_default()))?;
         connection.set_deadline(deadline_ns);
         match self.event(&connection).await {
@@ -165,5 +216,43 @@ impl Shard {
             Some(Event::End(End::Eof)) => Err(failed(0)),
             None => Err(Unanswered::Abandoned),
         }
+    }
+
+    /// The entry of an address in the statistics.
+    fn endpoint(&self, address: &Address) -> EndpointId {
+        let mut endpoints = self.endpoints.borrow_mut();
+        if let Some(&id) = endpoints.get(address) {
+            return id;
+        }
+        let id = self.recorder.borrow_mut().endpoint(EndpointKind::Address, &address.to_string());
+        // What is not told apart is not remembered either.
+        if endpoints.len() < MAX_ENDPOINTS {
+            endpoints.insert(address.clone(), id);
+        }
+        id
+    }
+}
+
+/// Until when one of so many addresses may take to answer.
+fn share_of(now_ns: u64, until_ns: u64, choices: u32) -> u64 {
+    let left_ns = until_ns.saturating_sub(now_ns);
+    let share_ns = (left_ns / u64::from(choices.max(1))).max(SHARE_MIN_NS);
+    now_ns.saturating_add(share_ns).min(until_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_of;
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn addresses_share_the_time_limit() {
+        assert_eq!(share_of(5 * S, 15 * S, 1), 15 * S);
+        assert_eq!(share_of(5 * S, 15 * S, 2), 10 * S);
+        assert_eq!(share_of(5 * S, 15 * S, 5), 7 * S);
+        assert_eq!(share_of(5 * S, 15 * S, 100), 6 * S + S / 5, "time for a second SYN");
+        assert_eq!(share_of(5 * S, 6 * S, 100), 6 * S);
+        assert_eq!(share_of(5 * S, u64::MAX, 1), u64::MAX);
     }
 }

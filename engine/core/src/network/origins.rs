@@ -2,12 +2,13 @@
 
 use std::{
     collections::HashMap,
-    io,
-    net::SocketAddr,
+    io, mem,
+    net::IpAddr,
     task::{Context, Poll, Waker},
 };
 
 use pummel_case::Origin;
+use pummel_ring::Address;
 
 use super::proxy::{Forward, Route};
 use crate::plan::Proxies;
@@ -23,7 +24,7 @@ const RETRY_LOOKUP_NS: u64 = 5_000_000_000;
 const PASS_OVER_NS: u64 = 5_000_000_000;
 
 /// What a lookup of an origin ends with.
-pub(crate) type Found = io::Result<Vec<SocketAddr>>;
+pub(crate) type Found = io::Result<Vec<Address>>;
 
 /// An origin's place in its core's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub(crate) struct Origins {
     addresses: Vec<AddressEntry>,
     by_origin: HashMap<Origin, usize>,
     proxies: Proxies,
+    /// How old addresses may become; none: as old as the run.
+    ttl_ns: Option<u64>,
 }
 
 struct Known {
@@ -75,6 +78,8 @@ struct Known {
 
 struct AddressEntry {
     addresses: Addresses,
+    /// How old they may become; none for a host that is an address itself.
+    ttl_ns: Option<u64>,
     waiting: Vec<Waker>,
 }
 
@@ -83,32 +88,46 @@ enum Addresses {
     LookingUp,
     /// Connections take them in turn.
     Found {
-        all: Vec<Address>,
+        all: Vec<Place>,
         next: usize,
+        /// When they are too old; they go on serving until a lookup has given others.
+        until_ns: u64,
+        /// That lookup is under way.
+        asked: bool,
     },
     Failed {
         at_ns: u64,
     },
 }
 
-struct Address {
-    at: SocketAddr,
+struct Place {
+    at: Address,
     /// Passed over until then, while others are not.
     passed_over_until_ns: u64,
 }
 
 /// What a request for an address gets.
 pub(crate) enum Lookup {
-    Found(SocketAddr),
+    Found(Chosen),
     Failed,
     /// Nobody has looked yet: the caller starts it, then asks again.
     Start,
 }
 
+/// An address for one attempt to connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) address: Address,
+    /// How many addresses may be tried, this one included, before all were found dead.
+    pub(crate) choices: u32,
+    /// They are too old: the caller starts a lookup, and uses this one meanwhile.
+    pub(crate) outdated: bool,
+}
+
 impl Origins {
-    /// Origins of which some are reached through proxies.
-    pub(crate) fn new(proxies: Proxies) -> Self {
-        Self { proxies, ..Self::default() }
+    /// Origins of which some are reached through proxies. Addresses become `ttl_ns` old at most before they are looked up again.
+    pub(crate) fn new(proxies: Proxies, ttl_ns: Option<u64>) -> Self {
+        Self { proxies, ttl_ns, ..Self::default() }
     }
 
     /// The place of an origin spoken to in one manner, new or known; none when there are too many.
@@ -140,7 +159,9 @@ impl Origins {
         if let Some(&place) = self.by_origin.get(origin) {
             return place;
         }
-        self.addresses.push(AddressEntry { addresses: Addresses::Unknown, waiting: Vec::new() });
+        let is_address = origin.host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+        let ttl_ns = self.ttl_ns.filter(|_| !is_address);
+        self.addresses.push(AddressEntry { addresses: Addresses::Unknown, ttl_ns, waiting: Vec::new() });
         self.by_origin.insert(origin.clone(), self.addresses.len() - 1);
         self.addresses.len() - 1
     }
@@ -192,9 +213,9 @@ impl Origins {
     }
 
     /// An address of an origin took no connection. True if there is another that is not passed over.
-    pub(crate) fn unreachable(&mut self, id: OriginId, address: SocketAddr, now_ns: u64) -> bool {
+    pub(crate) fn unreachable(&mut self, id: OriginId, address: &Address, now_ns: u64) -> bool {
         let Addresses::Found { all, .. } = &mut self.entry(id).addresses else { return false };
-        if let Some(known) = all.iter_mut().find(|known| known.at == address) {
+        if let Some(known) = all.iter_mut().find(|known| known.at == *address) {
             known.passed_over_until_ns = now_ns + PASS_OVER_NS;
         }
         all.iter().any(|known| known.passed_over_until_ns <= now_ns)
@@ -204,11 +225,14 @@ impl Origins {
     pub(crate) fn poll_address(&mut self, id: OriginId, now_ns: u64, cx: &Context<'_>) -> Poll<Lookup> {
         let entry = self.entry(id);
         match &mut entry.addresses {
-            Addresses::Found { all, next } => {
+            Addresses::Found { all, next, until_ns, asked } => {
                 let in_turn = (0..all.len()).map(|step| (*next + step) % all.len());
-                let place = in_turn.into_iter().find(|&at| all[at].passed_over_until_ns <= now_ns).unwrap_or(*next);
+                let mut alive = in_turn.filter(|&at| all[at].passed_over_until_ns <= now_ns);
+                let place = alive.next().unwrap_or(*next);
+                let choices = 1 + alive.count() as u32;
                 *next = (place + 1) % all.len();
-                Poll::Ready(Lookup::Found(all[place].at))
+                let outdated = now_ns >= *until_ns && !mem::replace(asked, true);
+                Poll::Ready(Lookup::Found(Chosen { address: all[place].at.clone(), choices, outdated }))
             }
             Addresses::LookingUp => {
                 entry.waiting.push(cx.waker().clone());
@@ -225,12 +249,30 @@ impl Origins {
 
 impl AddressEntry {
     fn enter(&mut self, found: Found, first: usize, now_ns: u64) {
-        self.addresses = match found {
-            Ok(all) if !all.is_empty() => Addresses::Found {
+        let until_ns = self.ttl_ns.map_or(u64::MAX, |ttl_ns| now_ns.saturating_add(ttl_ns));
+        let before = mem::replace(&mut self.addresses, Addresses::Unknown);
+        self.addresses = match (found.ok().filter(|all| !all.is_empty()), before) {
+            (Some(all), Addresses::Found { all: known, next, .. }) => {
+                let next = next % all.len();
+                let keep = |at: Address| {
+                    let known = known.iter().find(|known| known.at == at);
+                    let passed_over_until_ns = known.map_or(0, |known| known.passed_over_until_ns);
+                    Place { at, passed_over_until_ns }
+                };
+                Addresses::Found { all: all.into_iter().map(keep).collect(), next, until_ns, asked: false }
+            }
+            (Some(all), _) => Addresses::Found {
                 next: first % all.len(),
-                all: all.into_iter().map(|at| Address { at, passed_over_until_ns: 0 }).collect(),
+                all: all.into_iter().map(|at| Place { at, passed_over_until_ns: 0 }).collect(),
+                until_ns,
+                asked: false,
             },
-            _ => Addresses::Failed { at_ns: now_ns },
+            // Old addresses are better than none; the name is asked for again soon.
+            (None, Addresses::Found { all, next, .. }) => {
+                let until_ns = until_ns.min(now_ns.saturating_add(RETRY_LOOKUP_NS));
+                Addresses::Found { all, next, until_ns, asked: false }
+            }
+            (None, _) => Addresses::Failed { at_ns: now_ns },
         };
         self.waiting.drain(..).for_each(Waker::wake);
     }
@@ -240,17 +282,31 @@ impl AddressEntry {
 mod tests {
     use std::{
         io,
-        net::SocketAddr,
         task::{Context, Poll, Waker},
     };
 
     use pummel_case::Origin;
+    use pummel_ring::Address;
 
-    use super::{Lookup, Manner, Origins, Proxies, Route, MAX_ORIGINS, PASS_OVER_NS, RETRY_LOOKUP_NS};
+    use super::{
+        Chosen, Lookup, Manner, OriginId, Origins, Proxies, Route, MAX_ORIGINS, PASS_OVER_NS, RETRY_LOOKUP_NS,
+    };
     use crate::plan::Proxy;
 
     fn origin(port: u16) -> Origin {
         Origin { https: false, host: "h".into(), port }
+    }
+
+    fn addresses(all: &[&str]) -> Vec<Address> {
+        all.iter().map(|address| Address::Inet(address.parse().unwrap())).collect()
+    }
+
+    /// The next address of a name that is resolved.
+    fn next(origins: &mut Origins, id: OriginId, now_ns: u64) -> Chosen {
+        match origins.poll_address(id, now_ns, &Context::from_waker(Waker::noop())) {
+            Poll::Ready(Lookup::Found(chosen)) => chosen,
+            _ => panic!("the name is resolved"),
+        }
     }
 
     #[test]
@@ -258,11 +314,11 @@ mod tests {
         let mut origins = Origins::default();
         let id = origins.intern(&origin(80), Manner::default()).unwrap();
         assert_eq!(origins.intern(&origin(80), Manner::default()), Some(id));
-        let all: Vec<_> = ["1.0.0.1:80", "1.0.0.2:80"].iter().map(|a| a.parse().unwrap()).collect();
+        let all = addresses(&["1.0.0.1:80", "1.0.0.2:80"]);
         origins.resolved(id, Ok(all.clone()), 3, 0);
-        let cx = Context::from_waker(Waker::noop());
-        for expected in [all[1], all[0], all[1]] {
-            assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Found(a)) if a == expected));
+        for expected in [&all[1], &all[0], &all[1]] {
+            let chosen = next(&mut origins, id, 0);
+            assert_eq!((&chosen.address, chosen.choices, chosen.outdated), (expected, 2, false));
         }
     }
 
@@ -270,20 +326,67 @@ mod tests {
     fn an_address_that_takes_no_connection_is_passed_over_while_another_does() {
         let mut origins = Origins::default();
         let id = origins.intern(&origin(80), Manner::default()).unwrap();
-        let all: Vec<SocketAddr> = ["[::1]:80", "127.0.0.1:80"].iter().map(|a| a.parse().unwrap()).collect();
+        let all = addresses(&["[::1]:80", "127.0.0.1:80"]);
         origins.resolved(id, Ok(all.clone()), 0, 0);
-        let cx = Context::from_waker(Waker::noop());
-        let next = |origins: &mut Origins, now| match origins.poll_address(id, now, &cx) {
-            Poll::Ready(Lookup::Found(address)) => address,
-            _ => panic!("the name is resolved"),
+        let mut next = |origins: &mut Origins, now_ns| {
+            let chosen = next(origins, id, now_ns);
+            (chosen.address, chosen.choices)
         };
-        assert_eq!(next(&mut origins, 0), all[0]);
-        assert!(origins.unreachable(id, all[0], 0), "the other may do");
-        assert_eq!([next(&mut origins, 1), next(&mut origins, 2)], [all[1], all[1]]);
-        assert!(!origins.unreachable(id, all[1], 3), "none is left to try");
-        assert_eq!([next(&mut origins, 4), next(&mut origins, 4)], [all[0], all[1]], "with none left, all in turn");
-        assert_eq!(next(&mut origins, PASS_OVER_NS), all[0], "its time is over first");
-        assert_eq!(next(&mut origins, PASS_OVER_NS), all[0]);
+        assert_eq!(next(&mut origins, 0), (all[0].clone(), 2));
+        assert!(origins.unreachable(id, &all[0], 0), "the other may do");
+        assert_eq!([next(&mut origins, 1), next(&mut origins, 2)], [(all[1].clone(), 1), (all[1].clone(), 1)]);
+        assert!(!origins.unreachable(id, &all[1], 3), "none is left to try");
+        let (first, second) = (next(&mut origins, 4), next(&mut origins, 4));
+        assert_eq!([first, second], [(all[0].clone(), 1), (all[1].clone(), 1)], "with none left, all in turn");
+        assert_eq!(next(&mut origins, PASS_OVER_NS).0, all[0], "its time is over first");
+        assert_eq!(next(&mut origins, PASS_OVER_NS).0, all[0]);
+    }
+
+    #[test]
+    fn old_addresses_serve_while_one_lookup_brings_new_ones() {
+        let mut origins = Origins::new(Some(100));
+        let id = origins.intern(&origin(80), Manner::default()).unwrap();
+        let (old, new) = (addresses(&["1.0.0.1:80", "1.0.0.2:80"]), addresses(&["1.0.0.2:80", "1.0.0.3:80"]));
+        origins.resolved(id, Ok(old.clone()), 0, 1_000);
+        assert!(!next(&mut origins, id, 1_099).outdated);
+        assert!(origins.unreachable(id, &old[1], 1_099));
+        let outdated = next(&mut origins, id, 1_100);
+        assert_eq!((outdated.address, outdated.outdated), (old[0].clone(), true));
+        let again = next(&mut origins, id, 1_101);
+        assert_eq!((again.address, again.outdated), (old[0].clone(), false), "one lookup at a time");
+        origins.resolved(id, Ok(new.clone()), 0, 1_110);
+        for _ in 0..2 {
+            let chosen = next(&mut origins, id, 1_111);
+            assert_eq!(
+                (chosen.address, chosen.outdated),
+                (new[1].clone(), false),
+                "what was dead is dead under new names"
+            );
+        }
+        assert!(next(&mut origins, id, 1_210).outdated);
+    }
+
+    #[test]
+    fn a_lookup_that_fails_leaves_the_old_addresses_and_is_tried_again() {
+        let mut origins = Origins::new(Some(10 * RETRY_LOOKUP_NS));
+        let id = origins.intern(&origin(80), Manner::default()).unwrap();
+        let old = addresses(&["1.0.0.1:80"]);
+        origins.resolved(id, Ok(old.clone()), 0, 0);
+        let late = 10 * RETRY_LOOKUP_NS;
+        assert!(next(&mut origins, id, late).outdated);
+        origins.resolved(id, Err(io::ErrorKind::NotFound.into()), 0, late);
+        let chosen = next(&mut origins, id, late + 1);
+        assert_eq!((chosen.address, chosen.outdated), (old[0].clone(), false));
+        assert!(next(&mut origins, id, late + RETRY_LOOKUP_NS).outdated);
+    }
+
+    #[test]
+    fn a_host_that_is_an_address_is_never_looked_up_again() {
+        let mut origins = Origins::new(Some(1));
+        let literal = Origin { https: false, host: "[::1]".into(), port: 80 };
+        let id = origins.intern(&literal, Manner::default()).unwrap();
+        origins.resolved(id, Ok(addresses(&["[::1]:80"])), 0, 0);
+        assert!(!next(&mut origins, id, u64::MAX - 1).outdated);
     }
 
     #[test]
@@ -314,14 +417,13 @@ mod tests {
     #[test]
     fn an_origin_has_the_same_addresses_in_every_manner() {
         let mut origins = Origins::default();
-        let address: SocketAddr = "1.0.0.1:80".parse().unwrap();
-        origins.known_before(&origin(80), Ok(vec![address]), 0, 0);
+        let all = addresses(&["1.0.0.1:80"]);
+        origins.known_before(&origin(80), Ok(all.clone()), 0, 0);
         let plain = origins.intern(&origin(80), Manner::default()).unwrap();
         let verified = origins.intern(&origin(80), Manner { verify: true, ..Manner::default() }).unwrap();
         assert_ne!(plain, verified);
-        let cx = Context::from_waker(Waker::noop());
         for id in [plain, verified] {
-            assert!(matches!(origins.poll_address(id, 0, &cx), Poll::Ready(Lookup::Found(a)) if a == address));
+            assert_eq!(next(&mut origins, id, 0).address, all[0]);
         }
     }
 

@@ -1,6 +1,11 @@
 //! What of a plan concerns the network: connections, protocols, addresses, time limits.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{json, Value};
 
@@ -196,13 +201,15 @@ impl Default for Http2 {
 /// Where connections go and where they come from.
 #[derive(Debug, Clone, Default)]
 pub struct Addresses {
-    /// Hosts and ports that are somewhere else than their name says, the first that fits counts.
+    /// Hosts and ports that are somewhere else than their name says. The first that fits counts; where it names another host,
+    /// the first that gives addresses of that one counts next.
     pub overrides: Vec<Override>,
     /// Every connection goes to this Unix socket.
-    pub unix_socket: Option<Arc<std::path::Path>>,
+    pub unix_socket: Option<Arc<Path>>,
     /// Which addresses of a name are used.
     pub family: IpFamily,
-    /// How long the addresses of a name stand before it is looked up again; none: to the end of the run.
+    /// How old the addresses of a name may be before a new connection has it looked up again, while the old ones go on
+    /// serving; none: to the end of the run.
     pub ttl: Option<Duration>,
     /// Source addresses of connections, taken in turn; none leaves the choice to the kernel.
     pub sources: Vec<IpAddr>,
@@ -224,15 +231,15 @@ pub struct Override {
 pub enum Via {
     /// To these addresses in turn, to the port of the URL.
     Addresses(Vec<IpAddr>),
-    /// To another host, and another port where one is given.
+    /// To another host or port.
     Host {
-        /// A name or address.
-        host: String,
+        /// A name or address; none keeps the URL's.
+        host: Option<String>,
         /// The port; none keeps the URL's.
         port: Option<u16>,
     },
     /// To a Unix socket.
-    Unix(Arc<std::path::Path>),
+    Unix(Arc<Path>),
 }
 
 /// Addresses of which kind.

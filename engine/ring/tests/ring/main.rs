@@ -5,6 +5,7 @@
 
 mod accept;
 mod cancel;
+mod connect;
 mod core;
 mod early_answer;
 mod fallbacks;

@@ -26,6 +26,7 @@ pub fn report(summary: &Summary, options: ReportOptions) -> String {
     sections::errors(&mut text, summary);
     sections::thresholds(&mut text, summary);
     sections::wire(&mut text, summary);
+    sections::endpoints(&mut text, summary);
     sections::client(&mut text, summary);
     sections::conservation(&mut text, summary);
     text.lines

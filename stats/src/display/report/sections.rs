@@ -9,6 +9,9 @@ use crate::verdict::{Limit, Verdict};
 /// Errors shown, the most frequent ones. More than a screen of them is read by a program, from the JSON summary.
 const ERRORS_MAX: usize = 20;
 
+/// Addresses shown; --json has the others.
+const ENDPOINTS_MAX: usize = 20;
+
 /// Cores named one by one; of more than fit a line only the busiest is.
 const CORES_NAMED_MAX: usize = 6;
 
@@ -116,6 +119,29 @@ pub(super) fn wire(text: &mut Text, summary: &Summary) {
             _ => "certificates were not verified, as in hrp; --verify checks them",
         };
         text.sentence("  note: ", notice);
+    }
+}
+
+/// What each address did, where there is more than one.
+pub(super) fn endpoints(text: &mut Text, summary: &Summary) {
+    for (heading, all) in [("Addresses", &summary.addresses), ("Source addresses", &summary.sources)] {
+        if all.len() < 2 {
+            continue;
+        }
+        text.heading(heading);
+        let shown = all.iter().take(ENDPOINTS_MAX).map(|endpoint| {
+            let counts = [endpoint.connections, endpoint.connect_errors, endpoint.requests, endpoint.failures];
+            let mut row = vec![one_line(&endpoint.address, NAME_CHARS_MAX)];
+            row.extend(counts.map(|count| count.to_string()));
+            row
+        });
+        let head = ["ADDRESS", "CONNECTIONS", "CONNECT ERRORS", "REQUESTS", "FAILURES"];
+        for line in columns(&head, &[LEFT, RIGHT, RIGHT, RIGHT, RIGHT], &shown.collect::<Vec<_>>()) {
+            text.line(&format!("  {line}"));
+        }
+        if let Some(rest @ 1..) = all.len().checked_sub(ENDPOINTS_MAX) {
+            text.line(&format!("  and {rest} more; --json has them all"));
+        }
     }
 }
 

@@ -1,0 +1,287 @@
+//! How many connections the ports of this machine allow, at once and per second.
+
+use std::{collections::HashMap, fs, ops::RangeInclusive};
+
+use pummel_case::Origin;
+use pummel_ring::Address;
+use serde_json::{json, Value};
+
+use crate::{
+    network::origins::Found,
+    plan::{Close, Connections, PacingUnit},
+    Plan,
+};
+
+/// Seconds a port rests after this side closed its connection (`TCP_TIMEWAIT_LEN` in the kernel).
+const TIME_WAIT_S: u64 = 60;
+
+/// Seconds it rests where `net.ipv4.tcp_tw_reuse` lets it be taken again: until the clock of TCP timestamps has gone on
+/// (`tcp_twsk_unique` in the kernel).
+const REUSED_AFTER_S: u64 = 1;
+
+/// What the system says of its ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SystemPorts {
+    /// Ports between one source and one destination.
+    count: u64,
+    reuse: Reuse,
+}
+
+/// When a port at rest may be taken for a new connection (ip-sysctl, `tcp_tw_reuse`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reuse {
+    Never,
+    Always,
+    LoopbackOnly,
+}
+
+impl SystemPorts {
+    fn read() -> Option<Self> {
+        let read = |name: &str| fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).unwrap_or_default();
+        let count = ports_in(&read("ip_local_port_range"), &read("ip_local_reserved_ports"))?;
+        // Without timestamps the kernel cannot tell an old segment from a new one, and reuses nothing.
+        let timestamps = read("tcp_timestamps").trim() != "0";
+        let reuse = match read("tcp_tw_reuse").trim() {
+            "1" if timestamps => Reuse::Always,
+            "2" if timestamps => Reuse::LoopbackOnly,
+            _ => Reuse::Never,
+        };
+        Some(Self { count, reuse })
+    }
+}
+
+/// The ports of a run: those there are for each pair of source and destination, and what that allows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PortBudget {
+    /// Connections the plan keeps open towards one destination at most.
+    pub needed: u64,
+    /// Ports between one source and one destination: the range less the reserved ones.
+    pub ports: u64,
+    /// Source addresses.
+    pub sources: u64,
+    /// Destinations: addresses with their port. Those of names that are rendered are not known.
+    pub destinations: u64,
+    /// The plan closes connections and opens others as it goes.
+    pub renews: bool,
+    /// New connections a second that never run out of ports where each rests after this side closed first; none where no
+    /// port rests (`--close rst`).
+    pub sustainable_connections_per_s: Option<u64>,
+    /// New connections a second the plan makes at most; none for as many as go.
+    pub wanted_connections_per_s: Option<f64>,
+    /// New connections the plan makes in all at most, where it has a bound.
+    pub wanted_connections: Option<u64>,
+}
+
+impl PortBudget {
+    /// What the plan needs, with its origins' addresses; none where the system does not tell.
+    pub(crate) fn of(plan: &Plan, addresses: &[(Origin, Found)]) -> Option<Self> {
+        Some(Self::with(SystemPorts::read()?, plan, addresses))
+    }
+
+    fn with(system: SystemPorts, plan: &Plan, addresses: &[(Origin, Found)]) -> Self {
+        let users = u64::from(plan.load.users);
+        // Each user has a connection to each origin, and those to one origin are spread over its addresses.
+        let mut needed: HashMap<&Address, u64> = HashMap::new();
+        let mut loopback = true;
+        for (_, found) in addresses {
+            let all = found.as_deref().unwrap_or_default();
+            for address in all {
+                if let Address::Inet(inet) = address {
+                    *needed.entry(address).or_default() += users.div_ceil(all.len() as u64);
+                    loopback &= inet.ip().is_loopback();
+                }
+            }
+        }
+        let network = &plan.network;
+        let sources = network.addresses.sources.len().max(1) as u64;
+        // Names that are rendered stand for one destination at least.
+        let destinations = needed.len().max(1) as u64;
+        let rests_s = match system.reuse {
+            Reuse::Always => REUSED_AFTER_S,
+            Reuse::LoopbackOnly if loopback => REUSED_AFTER_S,
+            Reuse::LoopbackOnly | Reuse::Never => TIME_WAIT_S,
+        };
+        let requests_each = if network.keepalive { network.max_requests_per_connection.unwrap_or(1) } else { 1 };
+        let by_requests = plan.pacing.filter(|pacing| pacing.unit == PacingUnit::Request);
+        Self {
+            needed: needed.values().copied().max().unwrap_or(users),
+            ports: system.count,
+            sources,
+            destinations,
+            renews: !network.keepalive
+                || network.max_requests_per_connection.is_some()
+                || network.connections == Connections::PerIteration,
+            sustainable_connections_per_s: (network.tcp.close == Close::Fin)
+                .then_some(system.count * sources * destinations / rests_s),
+            wanted_connections_per_s: by_requests.map(|pacing| pacing.per_second / requests_each as f64),
+            wanted_connections: plan.load.total_requests.map(|total| total.div_ceil(requests_each)),
+        }
+    }
+
+    /// Ports towards one destination, from all sources.
+    pub fn available(&self) -> u64 {
+        self.ports * self.sources
+    }
+
+    /// True where the plan may need more ports than rest, and so may run out of them where servers leave closing to this side.
+    pub fn may_run_out(&self) -> bool {
+        let Some(sustainable) = self.sustainable_connections_per_s.filter(|_| self.renews) else { return false };
+        let slow = self.wanted_connections_per_s.is_some_and(|wanted| wanted <= sustainable as f64);
+        let few = self.wanted_connections.is_some_and(|wanted| wanted <= self.available());
+        !slow && !few
+    }
+
+    /// As it stands in a summary.
+    pub(crate) fn describe(&self) -> Value {
+        json!({
+            "needed": self.needed,
+            "available": self.ports,
+            "sources": self.sources,
+            "destinations": self.destinations,
+            "sustainable_connections_per_s": self.sustainable_connections_per_s,
+        })
+    }
+}
+
+/// The ports the kernel chooses from for a connect: `ip_local_port_range` less `ip_local_reserved_ports` within it.
+fn ports_in(range: &str, reserved: &str) -> Option<u64> {
+    let (low, high) = range.trim().split_once(char::is_whitespace)?;
+    let (low, mut high) = (low.trim().parse::<u64>().ok()?, high.trim().parse::<u64>().ok()?);
+    if low > high {
+        return None;
+    }
+    // It takes even and odd ones in turn, and of an odd number leaves the last out (`__inet_hash_connect`).
+    let count = high - low + 1;
+    if count > 1 && count % 2 == 1 {
+        high -= 1;
+    }
+    let taken: u64 = reserved.split(',').filter_map(part).map(|part| overlap(&part, low, high)).sum();
+    Some((high - low + 1).saturating_sub(taken))
+}
+
+/// `8080` or `9000-9010`. The kernel merges what overlaps.
+fn part(text: &str) -> Option<RangeInclusive<u64>> {
+    let (first, last) = text.trim().split_once('-').unwrap_or((text.trim(), text.trim()));
+    Some(first.parse().ok()?..=last.parse().ok()?)
+}
+
+fn overlap(part: &RangeInclusive<u64>, low: u64, high: u64) -> u64 {
+    let (first, last) = (low.max(*part.start()), high.min(*part.end()));
+    (last + 1).saturating_sub(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pummel_case::{Case, Origin, PlainRequest};
+    use pummel_ring::Address;
+
+    use super::{ports_in, PortBudget, Reuse, SystemPorts};
+    use crate::{
+        network::origins::Found,
+        plan::{Close, Connections},
+        Load, Network, Pacing, PacingUnit, Plan,
+    };
+
+    #[test]
+    fn the_range_counts_both_ends_and_pairs() {
+        assert_eq!(ports_in("32768\t60999\n", ""), Some(28_232));
+        assert_eq!(ports_in("5\t5", "\n"), Some(1));
+        assert_eq!(ports_in("10 20", ""), Some(10));
+        assert_eq!(ports_in("9 5", ""), None);
+        assert_eq!(ports_in("", ""), None);
+    }
+
+    #[test]
+    fn reserved_ports_are_not_there() {
+        assert_eq!(ports_in("40000 40099", "80,40000,40010-40019,40090-50000\n"), Some(100 - 1 - 10 - 10));
+        assert_eq!(ports_in("40000 40099", "1-65535"), Some(0));
+        assert_eq!(ports_in("40000 40099", "nonsense"), Some(100));
+    }
+
+    /// 100 users of one case.
+    fn plan() -> Plan {
+        let request = PlainRequest {
+            name: "one".into(),
+            method: "GET".into(),
+            url: "http://a/".into(),
+            headers: Vec::new(),
+            body: None,
+        };
+        Plan {
+            command: "test",
+            name: "a test".into(),
+            cases: vec![Case::from_requests("a case", vec![request]).unwrap()],
+            load: Load {
+                users: 100,
+                spawn_rate: f64::INFINITY,
+                loops_per_user: None,
+                total_requests: None,
+                run_time: None,
+            },
+            pacing: None,
+            cpus: vec![0],
+            network: Network::default(),
+            stop_timeout: Duration::from_secs(1),
+            record_action: false,
+            functional: None,
+        }
+    }
+
+    fn origin(host: &str, all: &[&str]) -> (Origin, Found) {
+        let found = all.iter().map(|address| Address::Inet(address.parse().unwrap())).collect();
+        (Origin { https: false, host: host.into(), port: 80 }, Ok(found))
+    }
+
+    const SYSTEM: SystemPorts = SystemPorts { count: 6_000, reuse: Reuse::LoopbackOnly };
+
+    #[test]
+    fn connections_spread_over_addresses_and_origins_add_up_on_one() {
+        let addresses = [origin("a", &["10.0.0.1:80", "10.0.0.2:80", "[::1]:80"]), origin("b", &["10.0.0.1:80"])];
+        let budget = PortBudget::with(SYSTEM, &plan(), &addresses);
+        assert_eq!((budget.needed, budget.destinations, budget.available()), (34 + 100, 3, 6_000));
+        let unix = (addresses[0].0.clone(), Ok(vec![Address::Unix(std::path::Path::new("/a").into())]));
+        let budget = PortBudget::with(SYSTEM, &plan(), &[unix]);
+        assert_eq!((budget.needed, budget.destinations), (100, 1));
+    }
+
+    #[test]
+    fn the_sustainable_rate_is_ports_by_sources_by_destinations_over_their_rest() {
+        let addresses = [origin("a", &["10.0.0.1:80", "10.0.0.2:80"])];
+        let rate = |reuse, close, sources: u8, addresses: &[(Origin, Found)]| {
+            let mut plan = plan();
+            plan.network.tcp.close = close;
+            plan.network.addresses.sources = (0..sources).map(|last| [127, 0, 0, last].into()).collect();
+            PortBudget::with(SystemPorts { reuse, ..SYSTEM }, &plan, addresses).sustainable_connections_per_s
+        };
+        assert_eq!(rate(Reuse::Never, Close::Fin, 0, &addresses), Some(6_000 * 2 / 60));
+        assert_eq!(rate(Reuse::Never, Close::Fin, 8, &addresses), Some(6_000 * 2 * 8 / 60));
+        assert_eq!(rate(Reuse::LoopbackOnly, Close::Fin, 0, &addresses), Some(200));
+        assert_eq!(rate(Reuse::Always, Close::Fin, 0, &addresses), Some(12_000));
+        assert_eq!(rate(Reuse::LoopbackOnly, Close::Fin, 0, &[origin("b", &["127.0.0.1:80"])]), Some(6_000));
+        assert_eq!(rate(Reuse::Never, Close::Rst, 0, &addresses), None);
+    }
+
+    #[test]
+    fn ports_may_run_out_where_connections_are_renewed_without_bound() {
+        let addresses = [origin("a", &["10.0.0.1:80"])];
+        let may = |change: &dyn Fn(&mut Plan)| {
+            let mut plan = plan();
+            change(&mut plan);
+            PortBudget::with(SYSTEM, &plan, &addresses).may_run_out()
+        };
+        let paced = |per_second| Some(Pacing { per_second, unit: PacingUnit::Request });
+        assert!(!may(&|_| ()));
+        assert!(may(&|plan| plan.network.keepalive = false));
+        assert!(may(&|plan| plan.network.max_requests_per_connection = Some(10)));
+        assert!(may(&|plan| plan.network.connections = Connections::PerIteration));
+        assert!(!may(&|plan| (plan.network.keepalive, plan.network.tcp.close) = (false, Close::Rst)));
+        // 6,000 ports that rest for a minute: 100 a second.
+        assert!(!may(&|plan| (plan.network.keepalive, plan.pacing) = (false, paced(100.0))));
+        assert!(may(&|plan| (plan.network.keepalive, plan.pacing) = (false, paced(101.0))));
+        assert!(!may(&|plan| (plan.network.max_requests_per_connection, plan.pacing) = (Some(10), paced(1_000.0))));
+        assert!(!may(&|plan| (plan.network.keepalive, plan.load.total_requests) = (false, Some(6_000))));
+        assert!(may(&|plan| (plan.network.keepalive, plan.load.total_requests) = (false, Some(6_001))));
+    }
+}
