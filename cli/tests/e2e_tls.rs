@@ -355,6 +355,22 @@ fn what_breaks_a_response_in_the_middle_is_named() {
 }
 
 #[test]
+fn a_kept_connection_that_turns_out_to_be_closed_is_replaced_once() {
+    let authority = Authority::new();
+    let certificate = authority.sign("server", NAMES, 1);
+    let ends: [fn(&mut ServerConnection); 2] = [|tls| tls.send_close_notify(), |_| {}];
+    for end in ends {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        let server = Breaking::start_after(&certificate, answer, end, true);
+        let run = run(&["hit", &server.url("https"), "-k", "-c", "1", "-n", "4"]);
+        run.assert_conserved();
+        assert_eq!((run.number("/totals/requests"), run.number("/totals/failures")), (4, 0), "{}", run.stdout);
+        assert_eq!([run.number("/totals/exchanges/sent"), run.number("/totals/exchanges/stale_retries")], [4, 3]);
+        assert_eq!([run.number("/client/connections/opened"), run.number("/client/connections/stale")], [4, 3]);
+    }
+}
+
+#[test]
 fn redirects_lead_into_https_and_out_of_it() {
     let (authority, [port, plain]) = (Authority::new(), [closed_port(), closed_port()]);
     let _nginx = Nginx::start_with(
@@ -474,6 +490,16 @@ struct Breaking;
 
 impl Breaking {
     fn start(certificate: &Certificate, says: &'static str, end: fn(&mut ServerConnection)) -> Listener {
+        Self::start_after(certificate, says, end, false)
+    }
+
+    /// As [`start`](Self::start), and waits for a second request where it is to be `kept`.
+    fn start_after(
+        certificate: &Certificate,
+        says: &'static str,
+        end: fn(&mut ServerConnection),
+        kept: bool,
+    ) -> Listener {
         let chain = CertificateDer::pem_file_iter(&certificate.certificate).unwrap().collect::<Result<_, _>>().unwrap();
         let key = PrivateKeyDer::from_pem_file(&certificate.key).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -494,6 +520,9 @@ impl Breaking {
                 }
             }
             let _ = rustls::Stream::new(&mut tls, &mut &*stream).write_all(says.as_bytes());
+            if kept && !matches!(rustls::Stream::new(&mut tls, &mut &*stream).read(&mut [0; 4096]), Ok(1..)) {
+                return;
+            }
             end(&mut tls);
             while tls.wants_write() {
                 if tls.write_tls(&mut &*stream).is_err() {
