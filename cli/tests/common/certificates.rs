@@ -37,7 +37,8 @@ impl Authority {
 
     /// Signs a certificate for names (`DNS:localhost,IP:127.0.0.1`) that holds for so many days; -1 for one that has expired.
     pub(crate) fn sign(&self, file: &str, names: &str, days: i32) -> Certificate {
-        let made = Certificate { certificate: self.file(&format!("{file}.pem")), key: self.file(&format!("{file}.key")) };
+        let made =
+            Certificate { certificate: self.file(&format!("{file}.pem")), key: self.file(&format!("{file}.key")) };
         let request = self.file(&format!("{file}.csr"));
         let extensions = self.folder.write(&format!("{file}.ext"), &format!("subjectAltName={names}\n"));
         self.openssl(&format!(
@@ -56,12 +57,26 @@ impl Authority {
         made
     }
 
+    /// A certificate that signs itself and is an authority's too, as `openssl req -x509` makes them.
+    pub(crate) fn self_signed(&self, file: &str, names: &str) -> Certificate {
+        let made =
+            Certificate { certificate: self.file(&format!("{file}.pem")), key: self.file(&format!("{file}.key")) };
+        self.openssl(&format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN={file} -addext \
+             subjectAltName={names} -keyout {} -out {}",
+            made.key.display(),
+            made.certificate.display()
+        ));
+        made
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     fn openssl(&self, arguments: &str) {
-        let output = Command::new("openssl").args(arguments.split_whitespace()).current_dir(self.folder.path()).output();
+        let output =
+            Command::new("openssl").args(arguments.split_whitespace()).current_dir(self.folder.path()).output();
         let output = output.expect("openssl is installed (scripts/test.sh installs it)");
         assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -1,18 +1,24 @@
-//! The request path allocates nothing in steady state. The server is a process of its own, so that only the client's
+//! The request path allocates nothing in steady state, and next to nothing with TLS. The server is a process of its own, so that only the client's
 //! allocations are counted.
 
 use std::{
     alloc::System,
     env,
-    io::{BufRead, BufReader, Lines, Read},
-    net::Ipv4Addr,
+    io::{BufRead, BufReader, Lines, Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
     time::Duration,
 };
 
 use pummel_case::{load_text, Case, LoadOptions, Step};
-use pummel_engine::{run, Cookies, Load, Network, Plan, StopSignal};
+use pummel_engine::{run, Cookies, Load, Network, Plan, StopSignal, Tls};
 use pummel_target::{Target, TargetOptions};
+use rustls::{
+    pki_types::{pem::PemObject, CertificateDer, PrivateKeyDer},
+    ServerConfig, ServerConnection,
+};
 use stats_alloc::{Region, StatsAlloc, INSTRUMENTED_SYSTEM};
 
 #[global_allocator]
@@ -20,6 +26,19 @@ static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Set for the process that is the server.
 const SERVE: &str = "PUMMEL_TEST_SERVE";
+
+/// As [`SERVE`], for the server with TLS.
+const SERVE_TLS: &str = "PUMMEL_TEST_SERVE_TLS";
+
+/// A certificate nobody trusts, and its key.
+const PEM: &[u8] = include_bytes!("../src/network/tls/localhost.test.pem");
+
+/// Allocations of a request and its response with TLS: rustls makes a vector of each record it seals and of each record it
+/// opens, and the request and the response are a record each.
+const OF_TLS: f64 = 2.0;
+
+/// The allocator counts what the whole process does.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// What the server says before its address.
 const LISTENS: &str = "the server listens on ";
@@ -42,9 +61,13 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_as("is_the_server_where_asked_to_be", SERVE)
+    }
+
+    fn start_as(test: &str, role: &str) -> Self {
         let mut process = Command::new(env::current_exe().expect("this program"))
-            .args(["--exact", "is_the_server_where_asked_to_be", "--nocapture"])
-            .env(SERVE, "1")
+            .args(["--exact", test, "--nocapture"])
+            .env(role, "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -81,10 +104,70 @@ fn is_the_server_where_asked_to_be() {
 }
 
 #[test]
-fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
-    if env::var_os(SERVE).is_some() {
+fn is_the_server_with_tls_where_asked_to_be() {
+    if env::var_os(SERVE_TLS).is_none() {
         return;
     }
+    let chain = CertificateDer::pem_slice_iter(PEM).collect::<Result<_, _>>().expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(PEM).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map(Arc::new)
+        .expect("a configuration");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    println!("\n{LISTENS}{}", listener.local_addr().expect("an address"));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let config = Arc::clone(&config);
+            thread::spawn(move || answer_all(stream, config));
+        }
+    });
+    let mut rest = Vec::new();
+    std::io::stdin().read_to_end(&mut rest).expect("standard input ends");
+}
+
+/// Answers each request, none of which has a body, until the client closes.
+fn answer_all(stream: TcpStream, config: Arc<ServerConfig>) {
+    let _ = stream.set_nodelay(true);
+    let mut tls = rustls::StreamOwned::new(ServerConnection::new(config).expect("a connection"), stream);
+    let (mut bytes, mut request) = ([0; 4096], Vec::new());
+    while let Ok(count @ 1..) = tls.read(&mut bytes) {
+        request.extend_from_slice(&bytes[..count]);
+        if request.ends_with(b"\r\n\r\n") {
+            request.clear();
+            let _ = tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    }
+}
+
+#[test]
+fn tls_allocates_for_each_record_and_nothing_besides() {
+    if env::var_os(SERVE).is_some() || env::var_os(SERVE_TLS).is_some() {
+        return;
+    }
+    let _alone = ALONE.lock();
+    let server = Server::start_as("is_the_server_with_tls_where_asked_to_be", SERVE_TLS);
+    for url in ["/", "\"/?n=$n\""] {
+        let text = format!(
+            "config: {{name: c, base_url: \"https://{}\", variables: {{n: 7}}}}\nteststeps:\n\
+             - {{name: a, request: {{method: GET, url: {url}}}, validate: [{{eq: [status_code, 200]}}]}}\n",
+            server.address
+        );
+        allocations(&text, SHORT_LOOPS, Cookies::Off);
+        let short = allocations(&text, SHORT_LOOPS, Cookies::Off);
+        let long = allocations(&text, LONG_LOOPS, Cookies::Off);
+        let of_each = long.saturating_sub(short) as f64 / (f64::from(USERS) * (LONG_LOOPS - SHORT_LOOPS) as f64);
+        assert!((of_each - OF_TLS).abs() < FEW, "{url}: {of_each} allocations a request ({short} and {long} in all)");
+    }
+}
+
+#[test]
+fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
+    if env::var_os(SERVE).is_some() || env::var_os(SERVE_TLS).is_some() {
+        return;
+    }
+    let _alone = ALONE.lock();
     let server = Server::start();
     let base = format!(
         "config: {{name: c, base_url: \"http://{}\", variables: {{n: 7}}, parameters: {{row: [a, b, c]}}}}\nteststeps:\n",
@@ -169,6 +252,7 @@ fn plan(cases: Vec<Case>, loops: u64, cookies: Cookies) -> Plan {
             request_timeout: Duration::from_mins(1),
             user_agent: "pummel-test".into(),
             max_redirects: 10,
+            tls: Tls { verify: false, ..Tls::default() },
             cookies,
             ..Network::default()
         },

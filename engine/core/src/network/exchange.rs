@@ -351,13 +351,6 @@ impl Shard {
         Ok((connection, opened_ns))
     }
 
-    /// Closes our side of a connection's TLS in order, where it has it.
-    fn say_goodbye(connection: &Connection) {
-        let mut goodbye = connection.take_buffer();
-        connection.with(|wire| wire.close(&mut goodbye));
-        connection.send(Payload::Owned(goodbye));
-    }
-
     /// Waits for a connection's next event; none when the run is cut off.
     pub(super) fn event<'s>(&'s self, connection: &'s Connection) -> impl Future<Output = Option<Event>> + 's {
         poll_fn(|cx| match connection.poll_event(cx) {
@@ -502,7 +495,7 @@ impl Shard {
         let resets = self.plan.network.tcp.close == Close::Rst;
         // A server that was not told would not close it.
         if !resets && connection.ended().is_none() && !connection.sending() && !old {
-            Self::say_goodbye(&connection);
+            say_goodbye(&connection);
             self.lingering.borrow_mut().add(connection);
         } else {
             drop(connection);
@@ -518,6 +511,18 @@ impl Shard {
         idle.borrow_mut().put(origin, connection);
         drop(permit);
     }
+}
+
+/// Closes our side of TLS in order, unless the server is about to close anyway: one that would keep the connection closes it on
+/// that, and before us.
+fn say_goodbye(connection: &Connection) {
+    let mut goodbye = connection.take_buffer();
+    connection.with(|wire| {
+        if wire.http().response.keep_alive {
+            wire.close(&mut goodbye);
+        }
+    });
+    connection.send(Payload::Owned(goodbye));
 }
 
 /// Puts TLS on a request; gives its length without, too.

@@ -168,7 +168,7 @@ impl TlsLayer {
                 Err(error) => {
                     let handshaking = self.state == Layer::Handshaking;
                     self.state = Layer::Broken(TlsFailure::from_peer(&error, handshaking));
-                    self.encode_alert(&mut bytes[used + discard..]);
+                    self.encode_alert();
                     return (bytes.len(), flow);
                 }
             }
@@ -179,10 +179,13 @@ impl TlsLayer {
         }
     }
 
-    /// The alert that tells the peer of a failure.
-    fn encode_alert(&mut self, rest: &mut [u8]) {
-        while let Ok(ConnectionState::EncodeTlsData(data)) = self.rustls.process_tls_records(rest).state {
-            encode(data, &mut self.outgoing);
+    /// The alert that tells the peer of a failure. After that rustls must not be asked again: it does not expect to read on.
+    fn encode_alert(&mut self) {
+        while self.rustls.wants_write() {
+            match self.rustls.process_tls_records(&mut []).state {
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
+                _ => return,
+            }
         }
     }
 
@@ -233,7 +236,11 @@ impl TlsLayer {
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
                 Ok(ConnectionState::TransmitTlsData(transmit)) => transmit.done(),
                 Ok(_) => return Err(TlsFailure::CLOSED),
-                Err(error) => return Err(TlsFailure::of(&error)),
+                Err(error) => {
+                    let failure = TlsFailure::of(&error);
+                    self.state = Layer::Broken(failure.clone());
+                    return Err(failure);
+                }
             }
             self.partial.drain(..discard);
         }
