@@ -100,3 +100,22 @@ fn phases_that_nobody_asked_for_are_null() {
     }
     assert_eq!(json["phases"]["connect_us"]["count"], 0);
 }
+
+#[test]
+fn a_late_handshake_counts_in_its_second() {
+    let (collector, mut recorders) = start(1, Vec::new());
+    let mut recorder = recorders.pop().unwrap();
+    recorder.user_started(0);
+    recorder.handshake(500, false);
+    // Whether or not a set comes back in between: two seconds may travel together.
+    recorder.hand_over(1);
+    recorder.handshake(700, false);
+    recorder.handshake(700, true);
+    recorder.hand_over(2);
+    recorder.hand_over(3);
+    recorder.user_finished(3 * S);
+    recorder.finish(3 * S);
+    let summary = collector.finish(FinalFacts::default()).unwrap().summary;
+    assert_eq!(summary.series.iter().map(|point| point.handshakes).collect::<Vec<_>>(), [1, 2, 0]);
+    assert!(summary.conservation.ok, "{:?}", summary.conservation.broken);
+}

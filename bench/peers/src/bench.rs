@@ -134,6 +134,12 @@ impl Summary {
         self.0.pointer(pointer).and_then(Value::as_u64).ok_or_else(|| missing(pointer))
     }
 
+    /// How many errors there were of a kind.
+    pub(crate) fn errors(&self, kind: &str) -> Result<u64, BenchError> {
+        let errors = self.0.pointer("/errors").and_then(Value::as_array).ok_or_else(|| missing("/errors"))?;
+        Ok(errors.iter().filter(|error| error["kind"] == kind).filter_map(|error| error["count"].as_u64()).sum())
+    }
+
     /// The requests of each full second of the load window, in order.
     pub(crate) fn requests_per_second(&self) -> Result<Vec<f64>, BenchError> {
         let rows = self.0.pointer("/series").and_then(Value::as_array).ok_or_else(|| missing("/series"))?;

@@ -177,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn h2load_prints_alike_whatever_it_speaks() {
+        let http2 = "starting benchmark...\nWarm-up phase is over for thread #0.\nTLS Protocol: TLSv1.3\nApplication protocol: h2\n\n\
+                     finished in 2.00s, 48029.50 req/s, 3.11MB/s\nrequests: 96059 total, 96159 started, 96059 done, \
+                     96059 succeeded, 0 failed, 0 errored, 0 timeout\nstatus codes: 96059 2xx, 0 3xx, 0 4xx, 0 5xx\n\
+                     traffic: 6.23MB (6532502) total, 4.40MB (4610832) headers (space savings 51.02%), 187.62KB (192118) data\n\
+                     time for request:       72us     14.51ms      1.83ms      1.74ms    84.07%\n";
+        assert_eq!(h2load(http2), Said { requests: Some(96_059.0), rps: Some(48_029.5), ..Said::default() });
+        // A count in place of a time, and a connection for each; some could not be opened.
+        let each = "progress: 100% done\n\nfinished in 2.78s, 718.65 req/s, 0B/s\n\
+                    requests: 2000 total, 2000 started, 1998 done, 1998 succeeded, 2 failed, 2 errored, 0 timeout\n";
+        assert_eq!(h2load(each), Said { requests: Some(1998.0), rps: Some(718.65), ..Said::default() });
+    }
+
+    #[test]
     fn hey_and_oha_print_alike() {
         let hey = "  Requests/sec:\t2000.5\n\nLatency distribution:\n  50% in 0.0010 secs\n  99% in 0.0040 secs\n\n\
                    Status code distribution:\n  [200]\t4000 responses\n  [500]\t1 responses\n";

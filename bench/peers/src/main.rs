@@ -8,11 +8,14 @@
 //! `scripts/bench.sh` installs the tools, builds everything and runs this.
 //!
 //! Reading order: `scenarios` (what is measured, a table), `rounds` (how tools take turns), `peers` (the tools, a table),
-//! `client` (one run of one of them), `nginx`; `memory`, `first_request`, `csv_load`, `sockets` and `soak` are the other kinds.
+//! `client` (one run of one of them), `nginx`; `memory`, `first_request`, `csv_load`, `sockets`, `closing` and `soak` are the
+//! other kinds.
 
 mod bench;
+mod certificate;
 mod client;
 mod client_said;
+mod closing;
 mod csv_load;
 mod error;
 mod first_request;

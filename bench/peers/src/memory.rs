@@ -4,6 +4,7 @@ use crate::{
     bench::{arguments, Bench},
     error::BenchError,
     goals::Verdict,
+    nginx::Listener,
     table,
 };
 
@@ -11,6 +12,10 @@ use crate::{
 const SECONDS: u64 = 5;
 /// What a user of a 4-step case may cost besides its socket, which is the kernel's memory and not ours.
 const USER_BYTES_MAX: f64 = 8192.0;
+/// What a user with TLS may cost besides its socket.
+const TLS_USER_KIB_MAX: f64 = 64.0;
+/// Long enough for 4,000 handshakes on a busy machine, and some requests on each connection.
+const TLS_SECONDS: u64 = 20;
 /// A case of four requests.
 const FOUR_STEPS: &str = "scripts/cases/four-steps.yml";
 
@@ -68,6 +73,25 @@ pub(crate) fn users(bench: &Bench) -> Result<(String, Vec<Verdict>), BenchError>
     let what = "a user of a 4-step case, its connection's buffers included";
     let verdict = Verdict::at_most(what, boom_slope.kib_each() * 1024.0, USER_BYTES_MAX, bytes);
     Ok((rendered([boom_slope.row("boom, 4 steps"), hit_slope.row("hit")]), vec![verdict]))
+}
+
+/// `hit` over TLS with 200 and 4,000 connections.
+pub(crate) fn tls(bench: &Bench) -> Result<(String, Vec<Verdict>), BenchError> {
+    const MANY: u32 = 4000;
+    let (url, seconds) = (bench.nginx.base_url_of(Listener::Tls) + "/hello/yangfan", TLS_SECONDS.to_string());
+    let mut open = 0;
+    let slope = slope(200, MANY, |connections| {
+        let args =
+            ["hit", &url, "--insecure", "-c", &connections.to_string(), "-d", &seconds, "--connect-timeout", &seconds];
+        let ((ran, summary), _) = bench.nginx.serving(|| bench.run_pummel(arguments(args), 2 * TLS_SECONDS, |_| {}))?;
+        open = summary.count("/client/connections/peak")?;
+        Ok(ran.peak_kib as f64)
+    })?;
+    let verdicts = vec![
+        Verdict::exactly("connections open at once", open, u64::from(MANY)),
+        Verdict::at_most("a user with TLS", slope.kib_each(), TLS_USER_KIB_MAX, |kib| format!("{kib:.1} KiB")),
+    ];
+    Ok((rendered([slope.row("hit, https")]), verdicts))
 }
 
 fn slope(few: u32, many: u32, mut peak: impl FnMut(u32) -> Result<f64, BenchError>) -> Result<Slope, BenchError> {

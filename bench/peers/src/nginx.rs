@@ -12,6 +12,7 @@ use std::{
 use rustix::process::{getrlimit, kill_process, Pid, Resource, Signal};
 
 use crate::{
+    certificate::{self, CERTIFICATE, KEY},
     error::{BenchError, Doing},
     work_dir::WorkDir,
 };
@@ -25,11 +26,33 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Where it tells its counts.
 const STATUS_PATH: &str = "/__nginx_status";
 
+/// Where nginx listens and what it speaks there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listener {
+    /// HTTP/1.1.
+    Plain,
+    /// TLS 1.3 with session tickets; HTTP/1.1, or HTTP/2 where ALPN asks for it.
+    Tls,
+    /// TLS 1.3 without tickets or sessions: nobody can resume, so every handshake is a full one, whatever a client would do.
+    FullHandshakes,
+    /// HTTP/2 by prior knowledge.
+    H2c,
+}
+
+/// The addresses of the listeners.
+#[derive(Debug, Clone, Copy)]
+struct Addresses {
+    plain: SocketAddr,
+    tls: SocketAddr,
+    full_handshakes: SocketAddr,
+    h2c: SocketAddr,
+}
+
 /// A running nginx.
 #[derive(Debug)]
 pub(crate) struct Nginx {
     child: Child,
-    address: SocketAddr,
+    addresses: Addresses,
     counts_requests: bool,
 }
 
@@ -57,8 +80,9 @@ impl Nginx {
     /// Starts it on a CPU, with its files in `work`, and waits until it answers.
     pub(crate) fn start(cpu: usize, work: &WorkDir) -> Result<Self, BenchError> {
         let counts_requests = has_status_module()?;
-        let address = free_address()?;
-        let config = work.write("nginx.conf", &configuration(address, counts_requests))?;
+        certificate::make(work)?;
+        let addresses = Addresses::free()?;
+        let config = work.write("nginx.conf", &configuration(&addresses, counts_requests))?;
         let log = File::create(work.file("nginx.log")).doing("create nginx.log")?;
         // setpriv has the kernel stop nginx even when this program is killed and can stop nothing itself.
         let child = Command::new("setpriv")
@@ -71,9 +95,9 @@ impl Nginx {
             .stderr(log)
             .spawn()
             .doing("start nginx through setpriv and taskset")?;
-        let mut nginx = Self { child, address, counts_requests };
+        let mut nginx = Self { child, addresses, counts_requests };
         let start = Instant::now();
-        while TcpStream::connect(address).is_err() {
+        while TcpStream::connect(addresses.plain).is_err() {
             let ended = nginx.child.try_wait().doing("wait for nginx")?.is_some();
             if ended || start.elapsed() > PATIENCE {
                 let log = std::fs::read_to_string(work.file("nginx.log")).unwrap_or_default();
@@ -84,9 +108,20 @@ impl Nginx {
         Ok(nginx)
     }
 
-    /// Scheme and authority, without a path.
+    /// Scheme and authority of the plain listener, without a path.
     pub(crate) fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        self.base_url_of(Listener::Plain)
+    }
+
+    /// Scheme and authority of a listener, without a path.
+    pub(crate) fn base_url_of(&self, listener: Listener) -> String {
+        let Addresses { plain, tls, full_handshakes, h2c } = self.addresses;
+        match listener {
+            Listener::Plain => format!("http://{plain}"),
+            Listener::Tls => format!("https://{tls}"),
+            Listener::FullHandshakes => format!("https://{full_handshakes}"),
+            Listener::H2c => format!("http://{h2c}"),
+        }
     }
 
     /// Runs `work` and returns what it served meanwhile; none where this nginx does not count. The clients of before are
@@ -126,7 +161,7 @@ impl Nginx {
 
     fn counts(&self) -> Result<Counts, BenchError> {
         let ask = || {
-            let mut socket = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+            let mut socket = TcpStream::connect_timeout(&self.addresses.plain, PATIENCE)?;
             socket.set_read_timeout(Some(PATIENCE))?;
             socket.write_all(format!("GET {STATUS_PATH} HTTP/1.0\r\n\r\n").as_bytes())?;
             let mut answer = String::new();
@@ -170,18 +205,29 @@ fn has_status_module() -> Result<bool, BenchError> {
     Ok(String::from_utf8_lossy(&output.stderr).contains("http_stub_status_module"))
 }
 
-/// A port that was free a moment ago. Who takes it in between makes nginx fail with a clear sentence.
-fn free_address() -> Result<SocketAddr, BenchError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("find a free port")?;
-    listener.local_addr().doing("find a free port")
+impl Addresses {
+    /// Ports that were free a moment ago. Who takes one in between makes nginx fail with a clear sentence.
+    fn free() -> Result<Self, BenchError> {
+        // Held until all are found, so that they differ.
+        let mut held = Vec::new();
+        let mut free = || {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("find a free port")?;
+            let address = listener.local_addr().doing("find a free port")?;
+            held.push(listener);
+            Ok(address)
+        };
+        Ok(Self { plain: free()?, tls: free()?, full_handshakes: free()?, h2c: free()? })
+    }
 }
 
-/// One worker, kept-alive connections without end, and the two endpoints of the comparison case.
-fn configuration(address: SocketAddr, counts_requests: bool) -> String {
+/// One worker, kept-alive connections without end, the two endpoints of the comparison case, and one that closes its connection
+/// after the response.
+fn configuration(addresses: &Addresses, counts_requests: bool) -> String {
     let hard_limit = getrlimit(Resource::Nofile).maximum.unwrap_or(FILES_MAX);
     let files = FILES_MAX.min(hard_limit);
     let connections = CONNECTIONS_MAX.min(files);
     let status = if counts_requests { format!("location = {STATUS_PATH} {{ stub_status; }}") } else { String::new() };
+    let Addresses { plain, tls, full_handshakes, h2c } = addresses;
     format!(
         r#"daemon off;
 worker_processes 1;
@@ -197,8 +243,14 @@ http {{
   scgi_temp_path scgi;
   keepalive_requests 1000000000;
   keepalive_timeout 600s;
+  ssl_certificate {CERTIFICATE};
+  ssl_certificate_key {KEY};
+  ssl_protocols TLSv1.3;
   server {{
-    listen {address} backlog=8192;
+    listen {plain} backlog=8192;
+    listen {h2c} http2 backlog=8192;
+    listen {tls} ssl http2 backlog=8192;
+    ssl_session_tickets on;
     {status}
     location /hello/ {{
       default_type application/json;
@@ -207,6 +259,16 @@ http {{
     location /api/ {{
       default_type application/json;
       return 200 '{{"code":0,"msg":"ok","data":{{"id":12345,"items":[1,2,3,4,5],"name":"yangfan"}}}}';
+    }}
+  }}
+  server {{
+    listen {full_handshakes} ssl backlog=8192;
+    ssl_session_tickets off;
+    ssl_session_cache off;
+    location /hello/ {{
+      keepalive_timeout 0;
+      default_type application/json;
+      return 200 '{{"code":0,"msg":"hello yangfan","data":null}}';
     }}
   }}
 }}

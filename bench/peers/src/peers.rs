@@ -16,6 +16,10 @@ use crate::{
 pub(crate) const PUMMEL: &str = "pummel";
 /// The name of the row ratios are taken to first.
 pub(crate) const WRK: &str = "wrk";
+/// The name of the row HTTP/2 is compared with.
+pub(crate) const H2LOAD: &str = "h2load";
+/// The name of the row connections without keep-alive are compared with.
+pub(crate) const H2LOAD_H1: &str = "h2load --h1";
 /// The name of the practical limit.
 pub(crate) const BARE_LOOP: &str = "bare ring loop";
 
@@ -24,6 +28,9 @@ const AB_PERCENTILES: &str = "ab-percentiles.csv";
 /// ab stops at a count or a time; this many a second is more than one core can do, so that the time decides. It keeps 32
 /// bytes for each, touched only when used.
 const AB_REQUESTS_PER_SECOND: u64 = 500_000;
+/// h2load stops at a count where each request has a connection of its own; about as many full handshakes a second as one core
+/// does while the server's does the same, so that it runs about as long as the others.
+const HANDSHAKES_PER_SECOND: u64 = 1_000;
 /// hrp starts users one by one and sleeps in between; this is as good as at once.
 const SPAWN_RATE: &str = "100000";
 
@@ -38,6 +45,19 @@ pub(crate) struct Ask {
     pub(crate) cpu: usize,
     /// What is requested.
     pub(crate) work: Work,
+    /// How requests are put on connections.
+    pub(crate) how: How,
+}
+
+/// How requests are put on connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// HTTP/1.1, one after the other on connections that stay.
+    KeptAlive,
+    /// HTTP/1.1, a connection for each, with a full handshake where there is TLS. The server closes it.
+    OneEach,
+    /// HTTP/2, so many at a time on each connection.
+    Streams(u32),
 }
 
 /// What a load requests.
@@ -85,14 +105,14 @@ impl Peer {
 }
 
 /// All tools, in the order of a round.
-pub(crate) static PEERS: [Peer; 9] = [
+pub(crate) static PEERS: [Peer; 10] = [
     Peer {
         name: PUMMEL,
         program: Program::Pummel,
         args: |ask| {
             let (users, seconds) = (ask.users.to_string(), ask.seconds.to_string());
             let args = match &ask.work {
-                Work::Url(url) => arguments(["hit", url, "-c", &users, "-d", &format!("{seconds}s")]),
+                Work::Url(url) => hit(url, &users, &seconds, ask.how),
                 Work::Case { case, .. } => boom(case, &users, &seconds),
             };
             Some(with_summary(args, ask.cpu))
@@ -103,6 +123,9 @@ pub(crate) static PEERS: [Peer; 9] = [
         name: WRK,
         program: Program::OnPath("wrk"),
         args: |ask| {
+            if matches!(ask.how, How::Streams(_)) {
+                return None;
+            }
             let (users, time) = (ask.users.to_string(), format!("{}s", ask.seconds));
             let mut args = arguments(["-t", "1", "-c", &users, "-d", &time, "--latency"]);
             match &ask.work {
@@ -121,18 +144,36 @@ pub(crate) static PEERS: [Peer; 9] = [
             let requests = (ask.seconds * AB_REQUESTS_PER_SECOND).to_string();
             // -n after -t, which would set it to 50,000.
             let args = ["-k", "-q", "-r", "-c", &users, "-t", &seconds, "-n", &requests, "-e", AB_PERCENTILES];
-            with_url(arguments(args), ask)
+            on_kept_connections(arguments(args), ask)
         },
         said: |stdout, work| {
             client_said::ab(stdout, &fs::read_to_string(work.file(AB_PERCENTILES)).unwrap_or_default())
         },
     },
     Peer {
-        name: "h2load --h1",
+        name: H2LOAD_H1,
         program: Program::OnPath("h2load"),
         args: |ask| {
             let (users, seconds) = (ask.users.to_string(), ask.seconds.to_string());
-            with_url(arguments(["--h1", "-t", "1", "-c", &users, "-D", &seconds]), ask)
+            let amount = match ask.how {
+                How::KeptAlive => ["-D".to_owned(), seconds],
+                // With -D it does not end where the server closes its connections (nghttp2 1.52).
+                How::OneEach => ["-n".to_owned(), (ask.seconds * HANDSHAKES_PER_SECOND).to_string()],
+                How::Streams(_) => return None,
+            };
+            let mut args = arguments(["--h1", "-t", "1", "-c", &users]);
+            args.extend(amount);
+            with_url(args, ask)
+        },
+        said: |stdout, _| client_said::h2load(stdout),
+    },
+    Peer {
+        name: H2LOAD,
+        program: Program::OnPath("h2load"),
+        args: |ask| {
+            let How::Streams(streams) = ask.how else { return None };
+            let (users, streams, seconds) = (ask.users.to_string(), streams.to_string(), ask.seconds.to_string());
+            with_url(arguments(["-t", "1", "-c", &users, "-m", &streams, "-D", &seconds]), ask)
         },
         said: |stdout, _| client_said::h2load(stdout),
     },
@@ -141,7 +182,8 @@ pub(crate) static PEERS: [Peer; 9] = [
         program: Program::BareLoop,
         args: |ask| {
             let (users, seconds, cpu) = (ask.users.to_string(), ask.seconds.to_string(), ask.cpu.to_string());
-            with_url(arguments(["--connections", &users, "--seconds", &seconds, "--cpu", &cpu, "--url"]), ask)
+            let args = arguments(["--connections", &users, "--seconds", &seconds, "--cpu", &cpu, "--url"]);
+            on_plain_connections(args, ask)
         },
         said: |stdout, _| client_said::bare_loop(stdout),
     },
@@ -150,7 +192,7 @@ pub(crate) static PEERS: [Peer; 9] = [
         program: Program::OnPath("gcannon"),
         args: |ask| {
             let (users, time) = (ask.users.to_string(), format!("{}s", ask.seconds));
-            with_url(arguments(["-t", "1", "-p", "1", "-c", &users, "-d", &time, "--json"]), ask)
+            on_plain_connections(arguments(["-t", "1", "-p", "1", "-c", &users, "-d", &time, "--json"]), ask)
         },
         said: |stdout, _| client_said::gcannon(stdout),
     },
@@ -159,7 +201,7 @@ pub(crate) static PEERS: [Peer; 9] = [
         program: Program::OnPath("hey"),
         args: |ask| {
             let (users, time) = (ask.users.to_string(), format!("{}s", ask.seconds));
-            with_url(arguments(["-cpus", "1", "-c", &users, "-z", &time]), ask)
+            on_kept_connections(arguments(["-cpus", "1", "-c", &users, "-z", &time]), ask)
         },
         said: |stdout, _| client_said::hey_or_oha(stdout),
     },
@@ -168,7 +210,7 @@ pub(crate) static PEERS: [Peer; 9] = [
         program: Program::OnPath("oha"),
         args: |ask| {
             let (users, time) = (ask.users.to_string(), format!("{}s", ask.seconds));
-            with_url(arguments(["--no-tui", "-c", &users, "-z", &time]), ask)
+            on_kept_connections(arguments(["--no-tui", "--insecure", "-c", &users, "-z", &time]), ask)
         },
         said: |stdout, _| client_said::hey_or_oha(stdout),
     },
@@ -194,6 +236,43 @@ fn boom(case: &Path, users: &str, seconds: &str) -> Vec<String> {
     let mut args = arguments(load);
     args.push("--disable-console-output".into());
     args
+}
+
+/// The flags of `pummel hit`. Nobody has signed the server's certificate, and no tool here verifies it.
+fn hit(url: &str, users: &str, seconds: &str, how: How) -> Vec<String> {
+    let mut args = arguments(["hit", url, "-c", users, "-d", &format!("{seconds}s")]);
+    let tls = url.starts_with("https:");
+    if tls {
+        args.push("--insecure".into());
+    }
+    match how {
+        How::KeptAlive => {}
+        How::OneEach => {
+            args.push("--disable-keepalive".into());
+            if tls {
+                args.extend(arguments(["--tls-resumption", "off"]));
+            }
+        }
+        How::Streams(streams) => args.extend(arguments(["--http2", "--streams", &streams.to_string()])),
+    }
+    args
+}
+
+/// Of a tool that is at its best, or only good, with HTTP/1.1 on connections that stay.
+fn on_kept_connections(args: Vec<String>, ask: &Ask) -> Option<Vec<String>> {
+    if ask.how == How::KeptAlive {
+        with_url(args, ask)
+    } else {
+        None
+    }
+}
+
+/// Of a tool that besides knows no TLS.
+fn on_plain_connections(args: Vec<String>, ask: &Ask) -> Option<Vec<String>> {
+    match &ask.work {
+        Work::Url(url) if url.starts_with("https:") => None,
+        _ => on_kept_connections(args, ask),
+    }
 }
 
 fn with_url(mut args: Vec<String>, ask: &Ask) -> Option<Vec<String>> {
@@ -246,7 +325,7 @@ pub(crate) fn wrk_script(requests: &[WrkRequest]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{wrk_script, Ask, Work, WrkRequest, PEERS};
+    use super::{wrk_script, Ask, How, Work, WrkRequest, H2LOAD, H2LOAD_H1, PEERS};
 
     fn args(name: &str, ask: &Ask) -> Option<String> {
         let peer = PEERS.iter().find(|peer| peer.name == name).unwrap();
@@ -255,7 +334,7 @@ mod tests {
 
     #[test]
     fn each_tool_is_asked_for_the_same_load() {
-        let ask = Ask { users: 64, seconds: 2, cpu: 3, work: Work::Url("http://h/p".into()) };
+        let ask = Ask { users: 64, seconds: 2, cpu: 3, work: Work::Url("http://h/p".into()), how: How::KeptAlive };
         assert_eq!(args("pummel", &ask).unwrap(), "hit http://h/p -c 64 -d 2s --cpus 3 --json pummel.json");
         assert_eq!(args("wrk", &ask).unwrap(), "-t 1 -c 64 -d 2s --latency http://h/p");
         assert_eq!(args("ab -k", &ask).unwrap(), "-k -q -r -c 64 -t 2 -n 1000000 -e ab-percentiles.csv http://h/p");
@@ -265,9 +344,44 @@ mod tests {
     }
 
     #[test]
+    fn tls_goes_to_tools_that_know_it() {
+        let work = Work::Url("https://h/p".into());
+        let ask = Ask { users: 64, seconds: 2, cpu: 3, work, how: How::KeptAlive };
+        assert_eq!(args("pummel", &ask).unwrap(), "hit https://h/p -c 64 -d 2s --insecure --cpus 3 --json pummel.json");
+        assert_eq!(args("wrk", &ask).unwrap(), "-t 1 -c 64 -d 2s --latency https://h/p");
+        assert_eq!(args(H2LOAD_H1, &ask).unwrap(), "--h1 -t 1 -c 64 -D 2 https://h/p");
+        assert_eq!(["bare ring loop", "gcannon", H2LOAD, "hrp boom"].map(|name| args(name, &ask)), [const { None }; 4]);
+    }
+
+    #[test]
+    fn a_connection_for_each_request_has_a_handshake_of_its_own() {
+        let work = Work::Url("https://h/p".into());
+        let ask = Ask { users: 16, seconds: 2, cpu: 3, work, how: How::OneEach };
+        assert_eq!(
+            args("pummel", &ask).unwrap(),
+            "hit https://h/p -c 16 -d 2s --insecure --disable-keepalive --tls-resumption off --cpus 3 --json pummel.json"
+        );
+        assert_eq!(args("wrk", &ask).unwrap(), "-t 1 -c 16 -d 2s --latency https://h/p");
+        assert_eq!(args(H2LOAD_H1, &ask).unwrap(), "--h1 -t 1 -c 16 -n 2000 https://h/p");
+        assert_eq!(["ab -k", "hey", "oha", "gcannon", H2LOAD].map(|name| args(name, &ask)), [const { None }; 5]);
+    }
+
+    #[test]
+    fn streams_share_connections() {
+        let work = Work::Url("https://h/p".into());
+        let ask = Ask { users: 10, seconds: 2, cpu: 3, work, how: How::Streams(10) };
+        assert_eq!(
+            args("pummel", &ask).unwrap(),
+            "hit https://h/p -c 10 -d 2s --insecure --http2 --streams 10 --cpus 3 --json pummel.json"
+        );
+        assert_eq!(args(H2LOAD, &ask).unwrap(), "-t 1 -c 10 -m 10 -D 2 https://h/p");
+        assert_eq!(["wrk", "ab -k", H2LOAD_H1].map(|name| args(name, &ask)), [const { None }; 3]);
+    }
+
+    #[test]
     fn a_case_goes_only_to_tools_that_can_send_it() {
         let work = Work::Case { case: "c.yml".into(), script: "s.lua".into(), base_url: "http://h".into() };
-        let ask = Ask { users: 200, seconds: 2, cpu: 0, work };
+        let ask = Ask { users: 200, seconds: 2, cpu: 0, work, how: How::KeptAlive };
         let boom = "boom c.yml --spawn-count 200 --spawn-rate 100000 --run-time 2 --disable-console-output";
         assert_eq!(args("pummel", &ask).unwrap(), format!("{boom} --cpus 0 --json pummel.json"));
         assert_eq!(args("hrp boom", &ask).unwrap(), boom);

@@ -2,13 +2,14 @@
 
 use crate::{
     bench::Bench,
-    csv_load,
+    closing, csv_load,
     error::BenchError,
     first_request,
     flags::Flags,
     goals::{self, Verdict},
     machine, memory,
-    peers::{wrk_script, Ask, Work, WrkRequest, BARE_LOOP, WRK},
+    nginx::Listener,
+    peers::{wrk_script, Ask, How, Work, WrkRequest, BARE_LOOP, H2LOAD, H2LOAD_H1, WRK},
     record,
     rounds::{self, Goal},
     soak, sockets,
@@ -33,6 +34,10 @@ enum Kind {
     FirstRequest,
     /// What a user of a case costs.
     UserMemory,
+    /// What a user with TLS costs.
+    TlsMemory,
+    /// A connection for each request, for a minute.
+    Closing,
     /// Sockets opened, and the server's count against ours.
     Sockets,
     /// The time a large CSV file adds to the start.
@@ -43,8 +48,10 @@ enum Kind {
 
 /// What tools taking turns request.
 enum Load {
-    /// This path.
+    /// This path of the plain listener, on connections that stay.
     Path(&'static str),
+    /// The path of the greeting.
+    Greeting { listener: Listener, how: How },
     /// A case of the project, and the requests it comes to for wrk.
     Case { file: &'static str, requests: &'static [WrkRequest] },
 }
@@ -55,7 +62,7 @@ const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
 /// The path of the plain GET.
 const HELLO: &str = "/hello/yangfan";
 
-static SCENARIOS: [Scenario; 11] = [
+static SCENARIOS: [Scenario; 17] = [
     Scenario {
         name: "hit-64",
         about: "GET of one URL, 64 keep-alive connections",
@@ -82,6 +89,46 @@ static SCENARIOS: [Scenario; 11] = [
                 Goal { versus: FAST_PEERS, least: 1.00 },
                 Goal { versus: &[BARE_LOOP], least: 0.90 },
             ],
+        },
+    },
+    Scenario {
+        name: "https-64",
+        about: "GET of one URL over TLS 1.3, 64 keep-alive connections",
+        by_default: true,
+        kind: Kind::Rounds {
+            users: 64,
+            load: Load::Greeting { listener: Listener::Tls, how: How::KeptAlive },
+            goals: &[Goal { versus: &[WRK], least: 1.30 }],
+        },
+    },
+    Scenario {
+        name: "handshakes",
+        about: "a connection with a full TLS 1.3 handshake (ECDSA P-256) for each request, 16 at a time; requests are handshakes",
+        by_default: true,
+        kind: Kind::Rounds {
+            users: 16,
+            load: Load::Greeting { listener: Listener::FullHandshakes, how: How::OneEach },
+            goals: &[Goal { versus: &[H2LOAD_H1], least: 1.00 }],
+        },
+    },
+    Scenario {
+        name: "http2-10x10",
+        about: "GET of one URL over HTTP/2 with TLS, 10 connections of 10 streams",
+        by_default: true,
+        kind: Kind::Rounds {
+            users: 10,
+            load: Load::Greeting { listener: Listener::Tls, how: How::Streams(10) },
+            goals: &[Goal { versus: &[H2LOAD], least: 1.00 }],
+        },
+    },
+    Scenario {
+        name: "h2c-10x10",
+        about: "the same without TLS, by prior knowledge",
+        by_default: false,
+        kind: Kind::Rounds {
+            users: 10,
+            load: Load::Greeting { listener: Listener::H2c, how: How::Streams(10) },
+            goals: &[Goal { versus: &[H2LOAD], least: 1.00 }],
         },
     },
     Scenario {
@@ -183,6 +230,12 @@ static SCENARIOS: [Scenario; 11] = [
         kind: Kind::UserMemory,
     },
     Scenario {
+        name: "tls-memory",
+        about: "what a user with TLS costs: the slope of `hit` between 200 and 4,000 connections",
+        by_default: true,
+        kind: Kind::TlsMemory,
+    },
+    Scenario {
         name: "first-request",
         about: "from the start of the program to the first byte of its first request, ten times",
         by_default: true,
@@ -193,6 +246,12 @@ static SCENARIOS: [Scenario; 11] = [
         about: "200 users for 60 s: sockets opened, TIME_WAIT, and the server's count of requests against ours",
         by_default: true,
         kind: Kind::Sockets,
+    },
+    Scenario {
+        name: "close-60s",
+        about: "64 users for 60 s at full speed, a connection for each request: no address error without a warning",
+        by_default: true,
+        kind: Kind::Closing,
     },
     Scenario {
         name: "soak",
@@ -257,11 +316,17 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
     match &scenario.kind {
         Kind::Rounds { users, load, goals } => {
             let work = work(bench, load)?;
-            let ask = Ask { users: *users, seconds: flags.seconds, cpu: bench.client_cpu, work };
+            let how = match load {
+                Load::Greeting { how, .. } => *how,
+                Load::Path(_) | Load::Case { .. } => How::KeptAlive,
+            };
+            let ask = Ask { users: *users, seconds: flags.seconds, cpu: bench.client_cpu, work, how };
             rounds::run(bench, scenario.name, &ask, flags.rounds, goals)
         }
         Kind::Memory => memory::connections(bench),
         Kind::UserMemory => memory::users(bench),
+        Kind::TlsMemory => memory::tls(bench),
+        Kind::Closing => closing::run(bench),
         Kind::FirstRequest => first_request::run(bench),
         Kind::Sockets => sockets::run(bench),
         Kind::CsvLoad => csv_load::run(bench),
@@ -273,6 +338,7 @@ fn work(bench: &Bench, load: &Load) -> Result<Work, BenchError> {
     let base_url = bench.nginx.base_url();
     match load {
         Load::Path(path) => Ok(Work::Url(base_url + path)),
+        Load::Greeting { listener, .. } => Ok(Work::Url(bench.nginx.base_url_of(*listener) + HELLO)),
         Load::Case { file, requests } => {
             let script = bench.work.write("requests.lua", &wrk_script(requests))?;
             Ok(Work::Case { case: bench.case_for_nginx(file)?, script, base_url })

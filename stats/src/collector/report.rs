@@ -250,11 +250,16 @@ fn conservation(stats: &StatsThread) -> Conservation {
     equal("succeeded against the service histograms", counts.succeeded, rows(|row| row.service.bucketed()));
     equal("succeeded against the response histograms", counts.succeeded, rows(|row| row.response.bucketed()));
     equal("failed against the histograms of failures", counts.failed, rows(|row| row.failed_us.bucketed()));
+    let connections = &stats.totals.connections;
+    let opened = connections.connect.bucketed();
+    equal("connections opened against their histogram", counts.connections_opened, opened);
+    equal("TLS handshakes against their histogram", counts.handshakes, connections.tls.bucketed());
 
     let seconds = |figure: fn(&SeriesPoint) -> u64| stats.timeline.series().iter().map(figure).sum::<u64>();
     equal("requests against the sum over seconds", requests, seconds(|point| point.requests));
     equal("failures against the sum over seconds", counts.failed, seconds(|point| point.failures));
     equal("bytes received against the sum over seconds", counts.bytes_received, seconds(|point| point.bytes_received));
+    equal("TLS handshakes against the sum over seconds", counts.handshakes, seconds(|point| point.handshakes));
 
     let exchanges = exchanges_hold(counts, &all_exchanges(stats), &mut broken);
     Conservation {

@@ -4,6 +4,7 @@ use pummel_stats::RequestPhases;
 
 /// The phases of all exchanges of a request so far, nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "units stand last in a name, also where they agree")]
 pub(crate) struct Phases {
     send_ns: u64,
     wait_ns: u64,
@@ -12,6 +13,7 @@ pub(crate) struct Phases {
 
 /// When an exchange came how far, nanoseconds of the ring's clock; 0 for what did not happen.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_field_names, reason = "units stand last in a name, also where they agree")]
 pub(crate) struct Stamps {
     /// The first byte was handed to the kernel.
     pub(crate) sent_ns: u64,
