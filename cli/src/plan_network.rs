@@ -1,6 +1,6 @@
 //! The network of a plan: what the flags that speak of it mean.
 
-use pummel_engine::{Connections, Network, RetryStale, Tls};
+use pummel_engine::{Connections, Http2, Network, RetryStale, Tls};
 
 use crate::{
     failure::Failure,
@@ -37,9 +37,10 @@ pub(crate) fn network(flags: &TransportFlags, certificates: Certificates) -> Res
 ///
 /// # Errors
 /// As [`network`].
-pub(crate) fn reach(_flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
+pub(crate) fn reach(flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
     Ok(Network {
         user_agent: USER_AGENT.to_owned(),
+        http2: Http2 { all: flags.http2.http2, streams: flags.http2.streams },
         tls: Tls { verify: certificates == Certificates::Verified, ..Tls::default() },
         ..Network::default()
     })

@@ -10,6 +10,7 @@ use pummel_stats::{Recorder, RowId, RowKey, RowKind, TRANSACTION};
 use crate::{
     cursor::Cursor,
     network::connection::Wire,
+    network::http2::Prepared,
     network::origins::{Manner, OriginId, Origins},
     plan::{nanos, Cookies, Network, RetryStale},
     row_names::RowNames,
@@ -51,11 +52,19 @@ pub(crate) enum Row {
     Named(RowNames),
 }
 
+/// A request that is always the same, in the words of its protocol.
+pub(crate) enum Constant {
+    /// As bytes.
+    Http1(RunBytes),
+    /// As h2 takes it.
+    Http2(Box<Prepared>),
+}
+
 /// Everything about a request that does not change from one execution to the next.
 pub(crate) struct Exchange {
     pub(crate) row: Row,
-    /// The encoded request and where it goes, if it is always the same.
-    pub(crate) constant: Option<(RunBytes, OriginId)>,
+    /// The request and where it goes, if it is always the same.
+    pub(crate) constant: Option<(Constant, OriginId)>,
     pub(crate) head_request: bool,
     pub(crate) keep: Keep,
     /// The step extracts or validates something.
@@ -89,12 +98,20 @@ impl Program {
             Step::Request(step) => {
                 let manner = manner(step, &plan.network);
                 let constant = step.constant().filter(|_| !step.has_setup()).and_then(|rendered| {
-                    let mut bytes = Vec::new();
                     // What cannot be encoded is left to the request path, which reports it as a failed request.
-                    let authority = rendered.origin().authority();
-                    encode(&mut bytes, &step.method, rendered, &authority, b"", &plan.network).ok()?;
-                    bytes.shrink_to_fit();
-                    Some((ring.keep(bytes), origins.intern(rendered.origin(), manner)?))
+                    let origin = rendered.origin();
+                    let authority = origin.authority();
+                    let encoded = if manner.http2 {
+                        let agent = &plan.network.user_agent;
+                        let prepared = Prepared::new(&step.method, rendered, origin, &authority, agent).ok()?;
+                        Constant::Http2(Box::new(prepared))
+                    } else {
+                        let mut bytes = Vec::new();
+                        encode(&mut bytes, &step.method, rendered, &authority, b"", &plan.network).ok()?;
+                        bytes.shrink_to_fit();
+                        Constant::Http1(ring.keep(bytes))
+                    };
+                    Some((encoded, origins.intern(origin, manner)?))
                 });
                 Compiled::Request(Exchange {
                     row: if step.has_rendered_name() {
@@ -173,7 +190,7 @@ fn redirects_max(step: &RequestStep, network: &Network) -> u32 {
 
 /// What the step says, else the run.
 fn manner(step: &RequestStep, network: &Network) -> Manner {
-    Manner { verify: step.verify.unwrap_or(network.tls.verify), http2: network.http2.all }
+    Manner { verify: step.verify.unwrap_or(network.tls.verify), http2: step.http2.unwrap_or(network.http2.all) }
 }
 
 /// The step's own limit, else the case's, else the run's.

@@ -22,6 +22,7 @@ use crate::{
     functional_run,
     network::connection::Wire,
     network::dns,
+    network::http2::Links,
     network::origins::{Found, Lookup, OriginId, Origins},
     network::pool::{IdleConnections, Lingering},
     pacer::Pacer,
@@ -56,7 +57,9 @@ pub(crate) struct Shard {
     pub(crate) choice: Choice,
     /// Idle connections of all users, where they are shared.
     pub(crate) shared_idle: Option<Rc<RefCell<IdleConnections>>>,
-    pub(crate) lingering: RefCell<Lingering>,
+    pub(crate) lingering: Rc<RefCell<Lingering>>,
+    /// Connections that speak HTTP/2.
+    pub(crate) links: Rc<Links>,
     pub(crate) pacer: RefCell<Option<Pacer>>,
     /// Requests this core may still start, where the run has a bound.
     pub(crate) requests_left: Cell<Option<u64>>,
@@ -123,6 +126,8 @@ impl Shard {
             Pacer::new(start_ns + offset_ns as u64, pacing.per_second * part)
         });
         let connections_shared = matches!(plan.network.connections, Connections::Shared { .. });
+        let lingering = Rc::<RefCell<Lingering>>::default();
+        let links = Links::new(plan.network.http2.streams, Rc::clone(&recorder), Rc::clone(&lingering));
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
         Rc::new(Self {
             core,
@@ -131,7 +136,8 @@ impl Shard {
             choice: Choice::new(plan.cases.iter().map(|case| case.weight)),
             programs,
             shared_idle: connections_shared.then(Rc::default),
-            lingering: RefCell::default(),
+            lingering,
+            links,
             pacer: RefCell::new(pacer),
             requests_left: Cell::new(plan.load.total_requests.map(|total| share(total, core, plan.cpus.len()))),
             start_ns,
@@ -350,10 +356,11 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     for task in [ticker, reader, clock] {
         task.cancel().await;
     }
-    shard.lingering.borrow_mut().clear();
     if let Some(idle) = &shard.shared_idle {
         idle.borrow_mut().close(|| shard.recorder.borrow_mut().connection_closed());
     }
+    shard.links.closed().await;
+    shard.lingering.borrow_mut().clear();
 }
 
 /// Starts this core's users, each at its time: user k of the run at start + k / rate, the cores taking turns.

@@ -15,16 +15,25 @@ impl Directives {
     /// Reads them off a parsed head. They are facts of its bytes alone, so a head that comes again is not read again.
     pub(crate) fn read(status: u16, headers: &[Header<'_>]) -> Self {
         let mut directives = Self::default();
-        for header in headers {
-            // The length of a name tells most headers apart without reading them.
-            match header.name.len() {
-                8 => directives.redirect |= header.name.eq_ignore_ascii_case("location"),
-                10 => directives.cookies |= header.name.eq_ignore_ascii_case("set-cookie"),
-                _ => {}
-            }
-        }
-        directives.redirect &= (300..400).contains(&status);
+        headers.iter().for_each(|header| directives.note(header.name));
+        directives.settle(status);
         directives
+    }
+
+    /// Takes a field into account.
+    #[inline]
+    pub(crate) fn note(&mut self, name: &str) {
+        // The length of a name tells most headers apart without reading them.
+        match name.len() {
+            8 => self.redirect |= name.eq_ignore_ascii_case("location"),
+            10 => self.cookies |= name.eq_ignore_ascii_case("set-cookie"),
+            _ => {}
+        }
+    }
+
+    /// All fields are noted: a `Location` counts only with its statuses.
+    pub(crate) fn settle(&mut self, status: u16) {
+        self.redirect &= (300..400).contains(&status);
     }
 
     /// There is something to do.

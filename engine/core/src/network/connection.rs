@@ -31,6 +31,11 @@ impl Wire {
         Self { peer, protocol: Protocol::Http1(Http1::new(Limits::default())) }
     }
 
+    /// A connection whose bytes are kept from the first on: an HTTP/2 server may speak before its client (RFC 9113 section 3.4).
+    pub(crate) fn stream(peer: SocketAddr) -> Self {
+        Self { peer, protocol: Protocol::Stream(Inbox::default()) }
+    }
+
     /// HTTP/1.1, on a connection that speaks it.
     #[inline]
     pub(crate) fn http(&mut self) -> &mut Http1 {

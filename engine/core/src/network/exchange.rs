@@ -9,16 +9,17 @@ use std::{
 
 use pummel_case::{RenderedRequest, StepError};
 use pummel_http::{Keep, ProtocolError, Response};
-use pummel_ring::{now_ns, End, Event, Payload, RunBytes};
+use pummel_ring::{now_ns, End, Event, Payload};
 use pummel_stats::Exchanges;
 
 use crate::{
     error::Kind,
     network::connection::Connection,
     network::http1::{Http1, Reading},
+    network::http2::Seat,
     network::origins::OriginId,
     network::pool::IdleConnections,
-    program::encode,
+    program::{encode, Constant},
     shard::Shard,
     ExchangeRecord,
 };
@@ -111,17 +112,36 @@ impl From<Kind> for Attempt {
     }
 }
 
-/// A response: it stands in the sink of the connection it came on.
+/// A response, and what it came on.
 pub(crate) struct Answered {
-    pub(crate) connection: Connection,
+    pub(crate) by: Answer,
     pub(crate) origin: OriginId,
+}
+
+/// What a response came on, which holds it.
+pub(crate) enum Answer {
+    /// It stands in the connection's sink.
+    Http1(Connection),
+    /// It stands in the seat.
+    Http2(Box<Seat>),
 }
 
 impl Answered {
     /// Runs `f` on the response.
     #[inline]
-    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Response) -> T) -> T {
-        self.connection.with(|wire| f(&mut wire.http().response))
+    pub(crate) fn with<T>(&mut self, f: impl FnOnce(&mut Response) -> T) -> T {
+        match &mut self.by {
+            Answer::Http1(connection) => connection.with(|wire| f(&mut wire.http().response)),
+            Answer::Http2(seat) => f(&mut seat.response),
+        }
+    }
+
+    /// The time limit of the response no longer counts: it is here.
+    pub(crate) fn unlimit(&self) {
+        match &self.by {
+            Answer::Http1(connection) => connection.set_deadline(0),
+            Answer::Http2(seat) => seat.unlimit(),
+        }
     }
 }
 
@@ -130,8 +150,10 @@ pub(crate) struct Hop<'a> {
     pub(crate) request: &'a RenderedRequest,
     pub(crate) method: &'a str,
     pub(crate) origin: OriginId,
-    /// The same as bytes, to be sent where there are no cookies.
-    pub(crate) encoded: Option<RunBytes>,
+    /// Over HTTP/2.
+    pub(crate) http2: bool,
+    /// The same in the words of the protocol, where it is always the same; for HTTP/1.1 it is sent where there are no cookies.
+    pub(crate) encoded: Option<&'a Constant>,
     /// Cookies of the jar, for its `Cookie` field.
     pub(crate) cookies: &'a [u8],
     pub(crate) head_request: bool,
@@ -152,16 +174,32 @@ pub(crate) fn too_many_hosts() -> Unanswered {
 }
 
 impl Shard {
-    /// Sends a request and receives its response, which then stands in the connection's sink.
+    /// Sends a request and receives its response.
     pub(crate) async fn hop(
         &self,
         idle: &RefCell<IdleConnections>,
         hop: &Hop<'_>,
         tally: &mut Tally,
-    ) -> Result<Connection, Unanswered> {
+    ) -> Result<Answered, Unanswered> {
         if let Some(record) = &mut tally.record {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
+        let by = if hop.http2 {
+            // A box keeps the future of a user that speaks HTTP/1.1 small.
+            Answer::Http2(Box::pin(self.hop_http2(idle, hop, tally)).await?)
+        } else {
+            Answer::Http1(self.hop_http1(idle, hop, tally).await?)
+        };
+        Ok(Answered { by, origin: hop.origin })
+    }
+
+    /// The same over HTTP/1.1; the response stands in the connection's sink.
+    async fn hop_http1(
+        &self,
+        idle: &RefCell<IdleConnections>,
+        hop: &Hop<'_>,
+        tally: &mut Tally,
+    ) -> Result<Connection, Unanswered> {
         let mut idle_one = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
         let (mut stale, mut from_ns) = (false, hop.begin_ns);
         loop {
@@ -244,7 +282,7 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<(), Attempt> {
         let payload = match hop.encoded {
-            Some(bytes) if hop.cookies.is_empty() => Payload::Run(bytes),
+            Some(Constant::Http1(bytes)) if hop.cookies.is_empty() => Payload::Run(*bytes),
             _ => {
                 let mut buffer = connection.take_buffer();
                 let origins = self.origins.borrow();
@@ -319,7 +357,11 @@ impl Shard {
     /// Puts a connection back after its response was used, or closes it where that is due.
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
-        let Answered { connection, origin } = answered;
+        let Answered { by, origin } = answered;
+        let connection = match by {
+            Answer::Http1(connection) => connection,
+            Answer::Http2(seat) => return self.release_seat(idle, seat),
+        };
         let again = connection.with(|wire| {
             let http = wire.http();
             http.response.trim();

@@ -1,7 +1,7 @@
 //! The network as a user meets it: from a request to an answer, or to the reason why there is none.
 //!
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
-//! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `client` (what stays with a user
+//! connection), `connection` (what a connection does with the bytes that arrive) with `http1`, `stream` and `http2`, `client` (what stays with a user
 //! between its requests), `pool`, `origins`, `dns`, `trace` (what a functional run is told).
 
 pub(crate) mod client;
@@ -9,6 +9,7 @@ pub(crate) mod connection;
 pub(crate) mod dns;
 pub(crate) mod exchange;
 mod http1;
+pub(crate) mod http2;
 mod open;
 pub(crate) mod origins;
 pub(crate) mod pool;

@@ -33,7 +33,7 @@ impl Shard {
             // One limit for all addresses, from when there is one.
             let limit_ns = nanos(self.plan.network.connect_timeout);
             let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
-            let connected = self.connect(address, own_ns.min(hop.until_ns)).await;
+            let connected = self.connect(address, hop.http2, own_ns.min(hop.until_ns)).await;
             if let Some(record) = &mut tally.record {
                 record.opened(0, now_ns() - found_ns);
             }
@@ -73,7 +73,7 @@ impl Shard {
     }
 
     /// Opens a connection to an address.
-    async fn connect(&self, address: SocketAddr, deadline_ns: u64) -> Result<Connection, Unanswered> {
+    async fn connect(&self, address: SocketAddr, http2: bool, deadline_ns: u64) -> Result<Connection, Unanswered> {
         let failed = |errno: i32| match Kind::of_connect(errno) {
             kind @ Kind::ConnectFailed => {
                 let error = io::Error::from_raw_os_error(errno);
@@ -83,7 +83,7 @@ impl Shard {
         };
         let connection = self
             .ring
-            .connect(address, Wire::new(address))
+            .connect(address, if http2 { Wire::stream(address) } else { Wire::new(address) })
             .map_err(|error| failed(error.raw_os_error().unwrap_or_default()))?;
         connection.set_deadline(deadline_ns);
         match self.event(&connection).await {

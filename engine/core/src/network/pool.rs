@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 
 use pummel_ring::now_ns;
 
-use super::{connection::Connection, origins::OriginId};
+use super::{connection::Connection, http2::Seat, origins::OriginId};
 
 /// Idle connections by origin. One belongs to each user, or one to all users of a core: the plan decides, the code is one.
 #[derive(Default)]
 pub(crate) struct IdleConnections {
     by_origin: Vec<Vec<Connection>>,
+    /// Seats on connections that speak HTTP/2.
+    seats: Vec<Vec<Box<Seat>>>,
 }
 
 impl IdleConnections {
@@ -34,8 +36,28 @@ impl IdleConnections {
         self.by_origin[origin.index()].push(connection);
     }
 
-    /// Closes all; each is counted by `closed`.
+    /// The seat used last on a connection that may still be used.
+    pub(crate) fn take_seat(&mut self, origin: OriginId) -> Option<Box<Seat>> {
+        let seats = self.seats.get_mut(origin.index())?;
+        while let Some(seat) = seats.pop() {
+            if seat.usable() {
+                return Some(seat);
+            }
+        }
+        None
+    }
+
+    /// Puts a seat back for the next request.
+    pub(crate) fn put_seat(&mut self, origin: OriginId, seat: Box<Seat>) {
+        if self.seats.len() <= origin.index() {
+            self.seats.resize_with(origin.index() + 1, Vec::new);
+        }
+        self.seats[origin.index()].push(seat);
+    }
+
+    /// Closes all; each is counted by `closed`. Seats are given up: their connections count themselves.
     pub(crate) fn close(&mut self, mut closed: impl FnMut()) {
+        self.seats.clear();
         self.by_origin.drain(..).flatten().for_each(|connection| {
             drop(connection);
             closed();

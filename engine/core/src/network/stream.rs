@@ -68,9 +68,13 @@ pub(crate) struct RingStream {
 }
 
 impl RingStream {
-    /// Makes a stream of an open connection, from now on.
+    /// Makes a stream of an open connection, from now on; of one that was opened as a stream, from its first byte.
     pub(crate) fn new(connection: Connection) -> Self {
-        connection.with(|wire| wire.protocol = Protocol::Stream(Inbox::default()));
+        connection.with(|wire| {
+            if matches!(wire.protocol, Protocol::Http1(_)) {
+                wire.protocol = Protocol::Stream(Inbox::default());
+            }
+        });
         Self { connection, outbox: Vec::new() }
     }
 
