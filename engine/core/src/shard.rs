@@ -118,9 +118,9 @@ pub(crate) struct Setup {
 impl Shard {
     pub(crate) fn new(setup: Setup) -> Rc<Self> {
         let Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news } = setup;
-        let users = share(u64::from(plan.load.users), core, plan.cpus.len());
+        let users = users_of(&plan, core);
         let pacer = plan.pacing.map(|pacing| {
-            let part = users as f64 / f64::from(plan.load.users);
+            let part = f64::from(users) / f64::from(plan.load.users);
             // The cores' slots lie between each other's.
             let offset_ns = 1e9 / pacing.per_second * core as f64;
             Pacer::new(start_ns + offset_ns as u64, pacing.per_second * part)
@@ -338,6 +338,20 @@ impl Shard {
     }
 }
 
+/// The users of one core. Those that share an HTTP/2 connection are on the same core: each connection has as many as it can.
+pub(crate) fn users_of(plan: &Plan, core: usize) -> u32 {
+    let block = u64::from(plan.network.http2.streams.max(1));
+    share_in_blocks(u64::from(plan.load.users), block, core, plan.cpus.len()) as u32
+}
+
+/// The part of `total` that falls to one of `cores` where it is given out in blocks; the last block may be a smaller one.
+fn share_in_blocks(total: u64, block: u64, core: usize, cores: usize) -> u64 {
+    let blocks = total.div_ceil(block);
+    let before: u64 = (0..core).map(|core| share(blocks, core, cores)).sum();
+    let end = (before + share(blocks, core, cores)) * block;
+    end.min(total) - (before * block).min(total)
+}
+
 /// The part of `total` that falls to one of `cores`, the first ones taking the remainder.
 pub(crate) fn share(total: u64, core: usize, cores: usize) -> u64 {
     total / cores as u64 + u64::from((core as u64) < total % cores as u64)
@@ -424,11 +438,20 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
 
 #[cfg(test)]
 mod tests {
-    use super::share;
+    use super::{share, share_in_blocks};
 
     #[test]
     fn shares_add_up_and_differ_by_one_at_most() {
         assert_eq!([share(7, 0, 3), share(7, 1, 3), share(7, 2, 3)], [3, 2, 2]);
         assert_eq!([share(1, 0, 2), share(1, 1, 2)], [1, 0]);
+    }
+
+    #[test]
+    fn blocks_stay_together() {
+        let shares = |total, block| [0, 1].map(|core| share_in_blocks(total, block, core, 2));
+        assert_eq!(shares(5, 5), [5, 0]);
+        assert_eq!(shares(30, 10), [20, 10]);
+        assert_eq!(shares(25, 10), [20, 5]);
+        assert_eq!(shares(5, 1), [3, 2]);
     }
 }

@@ -15,7 +15,9 @@ impl Directives {
     /// Reads them off a parsed head. They are facts of its bytes alone, so a head that comes again is not read again.
     pub(crate) fn read(status: u16, headers: &[Header<'_>]) -> Self {
         let mut directives = Self::default();
-        headers.iter().for_each(|header| directives.note(header.name));
+        for header in headers {
+            directives.note(header.name);
+        }
         directives.settle(status);
         directives
     }

@@ -16,7 +16,7 @@ use crate::{
     error::Kind,
     network::connection::Connection,
     network::http1::{Http1, Reading},
-    network::http2::Seat,
+    network::http2::{release_seat, Seat},
     network::origins::OriginId,
     network::pool::IdleConnections,
     program::{encode, Constant},
@@ -360,7 +360,7 @@ impl Shard {
         let Answered { by, origin } = answered;
         let connection = match by {
             Answer::Http1(connection) => connection,
-            Answer::Http2(seat) => return self.release_seat(idle, seat),
+            Answer::Http2(seat) => return release_seat(idle, seat),
         };
         let again = connection.with(|wire| {
             let http = wire.http();

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use h2::client::{Builder, Connection};
 
-use super::{io::Io, link::Link, link::STREAMS_AT_FIRST, pool::Links};
+use super::{fault::fault, io::Io, link::Link, link::STREAMS_AT_FIRST, pool::Links};
 
 /// What a server may send on one stream before it must wait for us: a body of any usual size without a pause.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -35,14 +35,14 @@ pub(super) fn settings() -> Builder {
 
 /// Runs a link to its end: the server's, an error, or the last seat given up.
 pub(super) async fn drive(links: Rc<Links>, link: Rc<Link>, mut connection: Connection<Io, Bytes>) {
-    poll_fn(|cx| {
+    let broken = poll_fn(|cx| {
         if link.closing() {
-            return Poll::Ready(());
+            return Poll::Ready(None);
         }
         link.driven_by(cx);
         match Pin::new(&mut connection).poll(cx) {
             // The streams are told by h2, each what concerns it.
-            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Ready(ended) => Poll::Ready(ended.err()),
             Poll::Pending => {
                 link.takes(connection.max_concurrent_send_streams());
                 Poll::Pending
@@ -51,5 +51,7 @@ pub(super) async fn drive(links: Rc<Links>, link: Rc<Link>, mut connection: Conn
     })
     .await;
     drop(connection);
-    links.ended(&link);
+    // Who waits for a link that never answered anything would only break the next one, too.
+    let why = broken.filter(|_| !link.answered.get()).map(|error| fault(&error, &link).unanswered());
+    links.ended(&link, why);
 }

@@ -61,6 +61,16 @@ enum Read {
     CutOff,
 }
 
+/// Puts a seat back for the user's next request, or gives it up where its connection is not to be used again.
+pub(in crate::network) fn release_seat(idle: &RefCell<IdleConnections>, mut seat: Box<Seat>) {
+    seat.response.trim();
+    if seat.usable() {
+        seat.unlimit();
+        let origin = seat.link.origin;
+        idle.borrow_mut().put_seat(origin, seat);
+    }
+}
+
 impl Shard {
     /// Sends a request over HTTP/2 and receives its response, which then stands in the seat.
     ///
@@ -73,21 +83,20 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<Box<Seat>, Unanswered> {
         let rendered;
-        let prepared = match hop.encoded {
-            Some(Constant::Http2(prepared)) => &**prepared,
-            _ => {
-                let origins = self.origins.borrow();
-                let (origin, authority) = (origins.origin(hop.origin), origins.authority(hop.origin));
-                let agent = &self.plan.network.user_agent;
-                rendered = Prepared::new(hop.method, hop.request, origin, authority, agent)
-                    .map_err(|reason| unsendable(reason, tally))?;
-                &rendered
-            }
+        let prepared = if let Some(Constant::Http2(prepared)) = hop.encoded {
+            &**prepared
+        } else {
+            let origins = self.origins.borrow();
+            let (origin, authority) = (origins.origin(hop.origin), origins.authority(hop.origin));
+            let agent = &self.plan.network.user_agent;
+            rendered = Prepared::new(hop.method, hop.request, origin, authority, agent)
+                .map_err(|reason| unsendable(reason, tally))?;
+            &rendered
         };
         let mut own = idle.borrow_mut().take_seat(hop.origin);
         let mut retried = false;
         for _ in 0..LINKS_MAX {
-            let mut seat = own.take().unwrap_or_else(|| self.links.seat(hop.origin));
+            let mut seat = own.take().unwrap_or_else(|| Box::new(self.links.seat(hop.origin)));
             let attempt = match self.access(&seat, hop, retried, tally).await {
                 Ok(Access::Ready) => self.attempt_http2(&mut seat, prepared, hop, retried, tally).await,
                 Ok(_) => Err(Attempt::Gone),
@@ -99,7 +108,7 @@ impl Shard {
             match attempt {
                 Ok(()) => return Ok(seat),
                 Err(Attempt::Ended(unanswered)) => {
-                    self.release_seat(idle, seat);
+                    release_seat(idle, seat);
                     return Err(unanswered);
                 }
                 Err(Attempt::Gone) if self.aborted() => break,
@@ -119,16 +128,6 @@ impl Shard {
             return Err(Unanswered::Abandoned);
         }
         Err(Kind::GoAway.into())
-    }
-
-    /// Puts a seat back for the user's next request, or gives it up where its connection is not to be used again.
-    pub(in crate::network) fn release_seat(&self, idle: &RefCell<IdleConnections>, mut seat: Box<Seat>) {
-        seat.response.trim();
-        if seat.usable() {
-            seat.unlimit();
-            let origin = seat.link.origin;
-            idle.borrow_mut().put_seat(origin, seat);
-        }
     }
 
     /// Opens the seat's link where that is to be done, or waits for who does.
@@ -172,7 +171,7 @@ impl Shard {
                 link.not_opened(match &unanswered {
                     // The time of this request is not that of others.
                     Unanswered::Failed(Kind::RequestTimeout, _) | Unanswered::Abandoned => None,
-                    Unanswered::Failed(kind, message) => Some((*kind, message.clone())),
+                    Unanswered::Failed(kind, message) => Some(Unanswered::Failed(*kind, message.clone())),
                 });
                 return Err(unanswered);
             }
@@ -180,20 +179,16 @@ impl Shard {
         connection.set_deadline(0);
         link.peer.set(Some(connection.with(|wire| wire.peer)));
         *link.stream.borrow_mut() = Some(RingStream::new(connection));
-        match settings().handshake(Io { link: Rc::clone(link) }).await {
-            Ok((send, connection)) => {
-                link.opened(send);
-                self.links.began();
-                self.ring.spawn(drive(Rc::clone(&self.links), Rc::clone(link), connection)).detach();
-                Ok(())
-            }
-            Err(_) => {
-                link.not_opened(Some((Kind::Reset, Cow::Borrowed(Kind::Reset.message()))));
-                *link.stream.borrow_mut() = None;
-                self.recorder.borrow_mut().connection_closed();
-                Err(Kind::Reset.into())
-            }
-        }
+        let Ok((send, connection)) = settings().handshake(Io { link: Rc::clone(link) }).await else {
+            link.not_opened(Some(Kind::Reset.into()));
+            *link.stream.borrow_mut() = None;
+            self.recorder.borrow_mut().connection_closed();
+            return Err(Kind::Reset.into());
+        };
+        link.opened(send);
+        self.links.began();
+        self.ring.spawn(drive(Rc::clone(&self.links), Rc::clone(link), connection)).detach();
+        Ok(())
     }
 
     /// Sends the request on a stream of the seat's link and waits for the whole response.
@@ -218,7 +213,7 @@ impl Shard {
         let Some((response, mut body)) = begun else {
             link.retire();
             link.exit();
-            return Err(Attempt::Gone);
+            return Err(gone(&link, tally));
         };
         let network = &self.plan.network;
         let most = if network.keepalive { network.max_requests_per_connection.unwrap_or(u64::MAX) } else { 1 };
@@ -259,7 +254,7 @@ impl Shard {
                 Fault::Unprocessed(_) if !retried && !answered => return Err(Attempt::Again),
                 Fault::Refused(_) if !retried && !answered && hop.retry_stale => return Err(Attempt::Again),
                 Fault::Lost(_) if reused && !retried && !answered && hop.retry_stale => return Err(Attempt::Again),
-                Fault::Unprocessed(why) | Fault::Refused(why) | Fault::Lost(why) | Fault::Failed(why) => Some(why),
+                fault => Some(fault.unanswered()),
             },
             Read::TooLong(error) => Some(Unanswered::Failed(Kind::Protocol, Cow::Owned(error.to_string()))),
             Read::Late => Some(Kind::RequestTimeout.into()),
@@ -313,10 +308,13 @@ impl Shard {
         .await;
         if let Err(failed) = granted {
             link.leave_queue(place);
-            if matches!(failed, Attempt::Ended(_)) {
-                tally.never_sent();
-            }
-            return Err(failed);
+            return Err(match failed {
+                Attempt::Gone => gone(link, tally),
+                failed => {
+                    tally.never_sent();
+                    failed
+                }
+            });
         }
         if tally.sent_ns == 0 {
             tally.network_ns += now_ns().saturating_sub(begin_ns.max(hop.begin_ns));
@@ -366,6 +364,17 @@ fn poll_response(
             },
         };
         return Poll::Ready(read);
+    }
+}
+
+/// A link that ended before the request was on it: what was wrong with it, or nothing, and then another may do.
+fn gone(link: &Link, tally: &mut Tally) -> Attempt {
+    match link.failure() {
+        Some(why) => {
+            tally.never_sent();
+            Attempt::Ended(why)
+        }
+        None => Attempt::Gone,
     }
 }
 

@@ -20,6 +20,15 @@ pub(super) enum Fault {
     Failed(Unanswered),
 }
 
+impl Fault {
+    /// What it is where nothing is sent again.
+    pub(super) fn unanswered(self) -> Unanswered {
+        match self {
+            Self::Unprocessed(why) | Self::Refused(why) | Self::Lost(why) | Self::Failed(why) => why,
+        }
+    }
+}
+
 /// Names an error of a stream on a link.
 pub(super) fn fault(error: &h2::Error, link: &Link) -> Fault {
     let failed = |kind, message| Unanswered::Failed(kind, Cow::Owned(message));

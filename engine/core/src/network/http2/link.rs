@@ -17,7 +17,7 @@ use pummel_ring::End;
 use super::{meter::Meter, pool::Links};
 use crate::{
     error::Kind,
-    network::{connection::Connection, origins::OriginId, stream::RingStream},
+    network::{connection::Connection, exchange::Unanswered, origins::OriginId, stream::RingStream},
 };
 
 /// Bytes of a client's preface (RFC 9113 section 3.4).
@@ -55,7 +55,7 @@ enum State {
     New,
     Opening,
     Open(SendRequest<Bytes>),
-    /// It could not be opened.
+    /// It could not be opened, or nothing was ever answered on it.
     Failed(Kind, Cow<'static, str>),
     /// It is over, or whoever was to open it gave up for reasons of its own.
     Over,
@@ -131,7 +131,7 @@ impl Link {
     }
 
     /// Takes a seat.
-    pub(super) fn sit(self: &Rc<Self>) -> Box<Seat> {
+    pub(super) fn sit(self: &Rc<Self>) -> Seat {
         let mut places = self.places.borrow_mut();
         places.taken += 1;
         let free = places.all.iter().position(|place| !place.taken);
@@ -140,7 +140,7 @@ impl Link {
             places.all.len() - 1
         });
         places.all[place].taken = true;
-        Box::new(Seat { link: Rc::clone(self), place, response: Response::default() })
+        Seat { link: Rc::clone(self), place, response: Response::default() }
     }
 
     /// How many sit on it.
@@ -179,9 +179,24 @@ impl Link {
     }
 
     /// It could not be opened; those who wait for it are told, or look for another where there is nothing to tell.
-    pub(super) fn not_opened(&self, why: Option<(Kind, Cow<'static, str>)>) {
-        *self.state.borrow_mut() = why.map_or(State::Over, |(kind, message)| State::Failed(kind, message));
+    pub(super) fn not_opened(&self, why: Option<Unanswered>) {
+        self.set_failed(why);
         self.wake_all();
+    }
+
+    fn set_failed(&self, why: Option<Unanswered>) {
+        *self.state.borrow_mut() = match why {
+            Some(Unanswered::Failed(kind, message)) => State::Failed(kind, message),
+            Some(Unanswered::Abandoned) | None => State::Over,
+        };
+    }
+
+    /// Why it could not be used, where there is something to tell.
+    pub(super) fn failure(&self) -> Option<Unanswered> {
+        match &*self.state.borrow() {
+            State::Failed(kind, message) => Some(Unanswered::Failed(*kind, message.clone())),
+            _ => None,
+        }
     }
 
     /// What requests are sent with.
@@ -244,8 +259,8 @@ impl Link {
     }
 
     /// The link's task has ended; gives what is left of the connection.
-    pub(super) fn over(&self) -> Option<Connection> {
-        *self.state.borrow_mut() = State::Over;
+    pub(super) fn over(&self, why: Option<Unanswered>) -> Option<Connection> {
+        self.set_failed(why);
         *self.driver.borrow_mut() = None;
         self.wake_all();
         self.stream.borrow_mut().take().map(|stream| stream.connection)

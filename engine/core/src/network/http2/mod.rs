@@ -18,6 +18,7 @@ mod meter;
 mod pool;
 mod prepared;
 
+pub(super) use exchange::release_seat;
 pub(crate) use link::Seat;
 pub(crate) use pool::Links;
 pub(crate) use prepared::Prepared;

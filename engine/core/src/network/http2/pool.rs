@@ -10,7 +10,7 @@ use std::{
 use pummel_stats::Recorder;
 
 use super::link::{Link, Seat};
-use crate::network::{origins::OriginId, pool::Lingering};
+use crate::network::{exchange::Unanswered, origins::OriginId, pool::Lingering};
 
 /// The links of one core, shared by as many users each as the plan says.
 pub(crate) struct Links {
@@ -38,7 +38,7 @@ impl Links {
     }
 
     /// A seat on a link to an origin: the link that others sit on where there is room, else a new one, for the caller to open.
-    pub(super) fn seat(self: &Rc<Self>, origin: OriginId) -> Box<Seat> {
+    pub(super) fn seat(self: &Rc<Self>, origin: OriginId) -> Seat {
         let mut with_room = self.with_room.borrow_mut();
         if with_room.len() <= origin.index() {
             with_room.resize_with(origin.index() + 1, Vec::new);
@@ -73,12 +73,12 @@ impl Links {
         self.running.set(self.running.get() + 1);
     }
 
-    /// A link's task has ended.
-    pub(super) fn ended(&self, link: &Rc<Link>) {
+    /// A link's task has ended; why, where that is to be told to those who wait for it.
+    pub(super) fn ended(&self, link: &Rc<Link>, why: Option<Unanswered>) {
         self.recorder.borrow_mut().connection_closed();
         let server_stays = link.end().is_none() && !link.closing();
         // A server that said it will take no more closes by itself, mostly.
-        if let Some(connection) = link.over().filter(|_| server_stays) {
+        if let Some(connection) = link.over(why).filter(|_| server_stays) {
             self.lingering.borrow_mut().add(connection);
         }
         self.running.set(self.running.get() - 1);
