@@ -139,7 +139,7 @@ impl Shard {
             lingering,
             links,
             pacer: RefCell::new(pacer),
-            requests_left: Cell::new(plan.load.total_requests.map(|total| share(total, core, plan.cpus.len()))),
+            requests_left: Cell::new(requests_of(&plan, core)),
             start_ns,
             over: Cell::new(0),
             shared,
@@ -342,6 +342,13 @@ impl Shard {
 pub(crate) fn users_of(plan: &Plan, core: usize) -> u32 {
     let block = u64::from(plan.network.http2.streams.max(1));
     share_in_blocks(u64::from(plan.load.users), block, core, plan.cpus.len()) as u32
+}
+
+/// The requests of one core, where the run has a bound: none falls to a core without users.
+fn requests_of(plan: &Plan, core: usize) -> Option<u64> {
+    let blocks = plan.load.users.div_ceil(plan.network.http2.streams.max(1));
+    let cores = plan.cpus.len().min(blocks as usize);
+    plan.load.total_requests.map(|total| if core < cores { share(total, core, cores) } else { 0 })
 }
 
 /// The part of `total` that falls to one of `cores` where it is given out in blocks; the last block may be a smaller one.
