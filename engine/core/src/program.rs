@@ -53,9 +53,9 @@ pub(crate) enum Row {
 }
 
 /// A request that is always the same, in the words of its protocol.
-pub(crate) enum Constant {
-    /// As bytes.
-    Http1(RunBytes),
+pub(crate) enum Encoded {
+    /// As they go out.
+    Plain(RunBytes),
     /// As h2 takes it.
     Http2(Box<Prepared>),
 }
@@ -64,7 +64,7 @@ pub(crate) enum Constant {
 pub(crate) struct Exchange {
     pub(crate) row: Row,
     /// The request and where it goes, if it is always the same.
-    pub(crate) constant: Option<(Constant, OriginId)>,
+    pub(crate) constant: Option<(Encoded, OriginId)>,
     pub(crate) head_request: bool,
     pub(crate) keep: Keep,
     /// The step extracts or validates something.
@@ -104,12 +104,12 @@ impl Program {
                     let encoded = if manner.http2 {
                         let agent = &plan.network.user_agent;
                         let prepared = Prepared::new(&step.method, rendered, origin, &authority, agent).ok()?;
-                        Constant::Http2(Box::new(prepared))
+                        Encoded::Http2(Box::new(prepared))
                     } else {
                         let mut bytes = Vec::new();
                         encode(&mut bytes, &step.method, rendered, &authority, b"", &plan.network).ok()?;
                         bytes.shrink_to_fit();
-                        Constant::Http1(ring.keep(bytes))
+                        Encoded::Plain(ring.keep(bytes))
                     };
                     Some((encoded, origins.intern(origin, manner)?))
                 });

@@ -19,7 +19,7 @@ use crate::{
     network::http2::{release_seat, Seat},
     network::origins::OriginId,
     network::pool::IdleConnections,
-    program::{encode, Constant},
+    program::{encode, Encoded},
     shard::Shard,
     ExchangeRecord,
 };
@@ -153,7 +153,7 @@ pub(crate) struct Hop<'a> {
     /// Over HTTP/2.
     pub(crate) http2: bool,
     /// The same in the words of the protocol, where it is always the same; for HTTP/1.1 it is sent where there are no cookies.
-    pub(crate) encoded: Option<&'a Constant>,
+    pub(crate) encoded: Option<&'a Encoded>,
     /// Cookies of the jar, for its `Cookie` field.
     pub(crate) cookies: &'a [u8],
     pub(crate) head_request: bool,
@@ -282,7 +282,7 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<(), Attempt> {
         let payload = match hop.encoded {
-            Some(Constant::Http1(bytes)) if hop.cookies.is_empty() => Payload::Run(*bytes),
+            Some(Encoded::Plain(bytes)) if hop.cookies.is_empty() => Payload::Run(*bytes),
             _ => {
                 let mut buffer = connection.take_buffer();
                 let origins = self.origins.borrow();

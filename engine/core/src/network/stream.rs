@@ -71,7 +71,7 @@ impl RingStream {
     /// Makes a stream of an open connection, from now on; of one that was opened as a stream, from its first byte.
     pub(crate) fn new(connection: Connection) -> Self {
         connection.with(|wire| {
-            if matches!(wire.protocol, Protocol::Http1(_)) {
+            if !matches!(wire.protocol, Protocol::Stream(_)) {
                 wire.protocol = Protocol::Stream(Inbox::default());
             }
         });

@@ -27,7 +27,7 @@ use crate::{
         pool::IdleConnections,
         stream::RingStream,
     },
-    program::Constant,
+    program::Encoded,
     shard::Shard,
 };
 
@@ -83,7 +83,7 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<Box<Seat>, Unanswered> {
         let rendered;
-        let prepared = if let Some(Constant::Http2(prepared)) = hop.encoded {
+        let prepared = if let Some(Encoded::Http2(prepared)) = hop.encoded {
             &**prepared
         } else {
             let origins = self.origins.borrow();
