@@ -34,7 +34,7 @@ impl Wire {
 
     /// A connection whose bytes are kept from the first on: an HTTP/2 server may speak before its client (RFC 9113 section 3.4).
     pub(crate) fn stream(peer: SocketAddr) -> Self {
-        Self { peer, protocol: Protocol::Stream(Inbox::default()) }
+        Self { protocol: Protocol::Stream(Inbox::default()), ..Self::new(peer) }
     }
 
     /// HTTP/1.1, on a connection that speaks it.
