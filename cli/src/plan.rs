@@ -8,7 +8,7 @@ use std::{
 };
 
 use pummel_case::{Case, LoadOptions, UrlStyle};
-use pummel_engine::{Cookies, Load, Network, Pacing, PacingUnit, Plan};
+use pummel_engine::{Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
 
 use crate::{
     curl_case::load_named_or_pasted,
@@ -162,6 +162,8 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         (None, None) => Some(HIT_DURATION),
         (duration, _) => duration,
     };
+    let network = Network { request_timeout: flags.timeout, ..network(&flags.transport, Certificates::Verified)? };
+    let users = hit_users(flags.connections, network.http2)?;
     // More connections than requests would only be opened and closed.
     let most = flags.requests.map_or(u32::MAX, |requests| u32::try_from(requests).unwrap_or(u32::MAX));
     let plan = Plan {
@@ -169,7 +171,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         name,
         cases: vec![case],
         load: Load {
-            users: flags.connections.min(most),
+            users: users.min(most),
             spawn_rate: f64::INFINITY,
             loops_per_user: None,
             total_requests: flags.requests,
@@ -177,16 +179,29 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         },
         pacing: flags.max_rps.map(|per_second| Pacing { per_second, unit: PacingUnit::Request }),
         cpus: choose_cpus(&flags.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?,
-        network: Network {
-            request_timeout: flags.timeout,
-            request_phases: flags.output.http_stat,
-            ..network(&flags.transport, Certificates::Verified)?
-        },
+        network,
         stop_timeout: flags.transport.stop_timeout,
         record_action: false,
         functional: None,
     };
     Ok(PlannedRun { plan, output: output_plan(&flags.output) })
+}
+
+/// How many users `hit` has: one for each stream of each connection (as `-c` and `-m` of h2load).
+fn hit_users(connections: u32, http2: Http2) -> Result<u32, Failure> {
+    if http2.streams > 1 && !http2.all {
+        return Err(Failure::usage(
+            "--streams without --http2: a connection of HTTP/1.1 carries one request at a time",
+            "add --http2, or ask for more connections with -c",
+        ));
+    }
+    connections.checked_mul(http2.streams).filter(|&users| users <= MAX_USERS).ok_or_else(|| {
+        let wanted = u64::from(connections) * u64::from(http2.streams);
+        Failure::usage(
+            format!("{connections} connections with {} streams are {wanted} users", http2.streams),
+            format!("stay within {MAX_USERS}"),
+        )
+    })
 }
 
 /// Flags of hrp whose feature comes later end the program; those of Go's profiler are ignored with a warning.

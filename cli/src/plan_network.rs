@@ -1,6 +1,6 @@
 //! The network of a plan: what the flags that speak of it mean.
 
-use pummel_engine::{ClientCertificate, Connections, Network, RetryStale, Tls, TlsVersion};
+use pummel_engine::{ClientCertificate, Connections, Http2, Network, RetryStale, Tls, TlsVersion};
 
 use crate::{
     failure::Failure,
@@ -42,6 +42,7 @@ pub(crate) fn reach(flags: &ReachFlags, certificates: Certificates) -> Result<Ne
     Ok(Network {
         user_agent: USER_AGENT.to_owned(),
         tls: tls(&flags.tls, certificates),
+        http2: Http2 { all: flags.http2.http2, streams: flags.http2.streams },
         addresses: plan_addresses::addresses(&flags.addresses)?,
         tcp: plan_addresses::tcp(&flags.addresses),
         ..Network::default()

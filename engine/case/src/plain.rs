@@ -106,6 +106,7 @@ fn step(index: usize, request: PlainRequest) -> Result<RequestStep, PlainRequest
         timeout: None,
         allow_redirects: None,
         verify: None,
+        http2: None,
         needs: Needs::default(),
         name_template: None,
         setup: Box::default(),

@@ -186,6 +186,8 @@ pub struct RequestStep {
     pub allow_redirects: Option<bool>,
     /// Whether certificates are checked, where the case says so (`verify`).
     pub verify: Option<bool>,
+    /// Over HTTP/2 only (true) or HTTP/1.1 only (false), hrp spec 11.1; none where the run decides.
+    pub http2: Option<bool>,
     /// What [`check`](Self::check) reads.
     pub needs: Needs,
     /// The step's name where values of the session are part of it.

@@ -10,6 +10,7 @@ use pummel_stats::{Recorder, RowId, RowKey, RowKind, TRANSACTION};
 use crate::{
     cursor::Cursor,
     network::connection::Wire,
+    network::http2::Prepared,
     network::origins::{Manner, OriginId, Origins},
     network::proxy::Forward,
     plan::{nanos, Cookies, Network, RetryStale},
@@ -52,18 +53,20 @@ pub(crate) enum Row {
     Named(RowNames),
 }
 
-/// A request that is always the same, as bytes.
+/// A request that is always the same, in the words of its protocol.
 pub(crate) enum Encoded {
     /// As they go out.
     Plain(RunBytes),
     /// As TLS takes them: the bytes that go out are others each time.
     ToSeal(Box<[u8]>),
+    /// As h2 takes it.
+    Http2(Box<Prepared>),
 }
 
 /// Everything about a request that does not change from one execution to the next.
 pub(crate) struct Exchange {
     pub(crate) row: Row,
-    /// The encoded request and where it goes, if it is always the same.
+    /// The request and where it goes, if it is always the same.
     pub(crate) constant: Option<(Encoded, OriginId)>,
     pub(crate) head_request: bool,
     pub(crate) keep: Keep,
@@ -98,17 +101,24 @@ impl Program {
             Step::Request(step) => {
                 let manner = manner(step, &plan.network);
                 let constant = step.constant().filter(|_| !step.has_setup()).and_then(|rendered| {
-                    let mut bytes = Vec::new();
                     // What cannot be encoded is left to the request path, which reports it as a failed request.
                     let authority = rendered.origin().authority();
                     let origin = origins.intern(rendered.origin(), manner)?;
-                    let besides = Besides { forward: origins.forward(origin), ..Besides::default() };
-                    encode(&mut bytes, &step.method, rendered, &authority, besides, &plan.network).ok()?;
-                    bytes.shrink_to_fit();
-                    let encoded = if rendered.origin().https {
-                        Encoded::ToSeal(bytes.into_boxed_slice())
+                    let encoded = if manner.http2 {
+                        let agent = &plan.network.user_agent;
+                        let prepared =
+                            Prepared::new(&step.method, rendered, rendered.origin(), &authority, agent).ok()?;
+                        Encoded::Http2(Box::new(prepared))
                     } else {
-                        Encoded::Plain(ring.keep(bytes))
+                        let mut bytes = Vec::new();
+                        let besides = Besides { forward: origins.forward(origin), ..Besides::default() };
+                        encode(&mut bytes, &step.method, rendered, &authority, besides, &plan.network).ok()?;
+                        bytes.shrink_to_fit();
+                        if rendered.origin().https {
+                            Encoded::ToSeal(bytes.into_boxed_slice())
+                        } else {
+                            Encoded::Plain(ring.keep(bytes))
+                        }
                     };
                     Some((encoded, origin))
                 });
@@ -205,7 +215,11 @@ fn redirects_max(step: &RequestStep, network: &Network) -> u32 {
 
 /// What the step says, else the run.
 fn manner(step: &RequestStep, network: &Network) -> Manner {
-    Manner { verify: step.verify.unwrap_or(network.tls.verify), http2: network.http2.all, tunnel: false }
+    Manner {
+        verify: step.verify.unwrap_or(network.tls.verify),
+        http2: step.http2.unwrap_or(network.http2.all),
+        tunnel: false,
+    }
 }
 
 /// The step's own limit, else the case's, else the run's.

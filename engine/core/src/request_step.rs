@@ -60,9 +60,8 @@ impl User<'_> {
         }
         let mut tally = Tally::new(watch.is_some(), shard.plan.network.request_phases);
         let answered = match shard.hop(&self.client.idle, &first, &mut tally).await {
-            Ok(connection) => {
-                let answered = Answered { connection, origin: first.origin };
-                let redirect = shard.take_in(&mut self.client.cookies, &answered, request.target(), &tally);
+            Ok(mut answered) => {
+                let redirect = shard.take_in(&mut self.client.cookies, &mut answered, request.target(), &tally);
                 if redirect && exchange.redirects_max > 0 {
                     // Few requests come here, and a user's future is as large as the largest state it may be in.
                     Box::pin(shard.follow(&mut self.client, request, step, exchange, answered, &mut tally)).await
@@ -75,9 +74,9 @@ impl User<'_> {
         self.done(&tally, due_ns);
         let mut exit_code = GENERAL;
         let failed = match answered {
-            Ok(answered) => {
+            Ok(mut answered) => {
                 let failed = if exchange.checks {
-                    self.check(case, step, &answered, watch.as_deref_mut(), &mut exit_code).await
+                    self.check(case, step, &mut answered, watch.as_deref_mut(), &mut exit_code).await
                 } else {
                     None
                 };
@@ -170,7 +169,7 @@ impl User<'_> {
         &mut self,
         case: usize,
         step: &RequestStep,
-        answered: &Answered,
+        answered: &mut Answered,
         mut watch: Option<&mut Watch>,
         exit_code: &mut u8,
     ) -> Option<Unanswered> {
@@ -183,7 +182,7 @@ impl User<'_> {
                 Ok(Prepared::Done) => return None,
                 Ok(Prepared::Wait(wait)) => {
                     // The time limit was that of the response, and this is here.
-                    answered.connection.set_deadline(0);
+                    answered.unlimit();
                     if Box::pin(self.wait_for(wait)).await == Ended::Cut {
                         return Some(Unanswered::Abandoned);
                     }
@@ -268,6 +267,7 @@ fn first_hop<'a>(
         request,
         method: &step.method,
         origin,
+        http2: exchange.manner.http2,
         encoded,
         cookies: cookies.line(&shard.origins, origin, request.target(), due_ns),
         head_request: exchange.head_request,
@@ -288,20 +288,11 @@ fn check(
     journal: Option<&mut Journal>,
 ) -> Result<Prepared, StepError> {
     let mut body = std::mem::take(&mut response.body);
-    let version = version(response);
+    let version = response.version.as_str();
     let view = &mut ResponseView { status: response.status, version, headers: &Head(response), body: &mut body };
     let checked = step.check(session, view, progress, journal);
     response.body = body;
     checked
-}
-
-/// The protocol as the status line has it.
-fn version(response: &Response) -> &'static str {
-    if response.version_minor == 0 {
-        "HTTP/1.0"
-    } else {
-        "HTTP/1.1"
-    }
 }
 
 /// A response's headers as extraction and validation see them.

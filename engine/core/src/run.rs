@@ -21,7 +21,7 @@ use crate::{
     core_thread::{self, CoreSpec, Go, News},
     limits,
     network::{dns, origins::Found, tls::RunTls},
-    shard::{share, Message, Shortages},
+    shard::{users_of, Message, Shortages},
     shared::Shared,
     EngineError, Load, Plan, PortBudget,
 };
@@ -187,11 +187,6 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
         }
     }
     Ok(addresses)
-}
-
-/// How many users a core runs.
-fn users_of(plan: &Plan, core: usize) -> u32 {
-    share(u64::from(plan.load.users), core, plan.cpus.len()) as u32
 }
 
 /// How many sockets a core's ring has room for.

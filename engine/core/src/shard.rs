@@ -22,6 +22,7 @@ use crate::{
     functional_run,
     network::connection::Wire,
     network::dns,
+    network::http2::Links,
     network::limit::ConnectionLimit,
     network::origins::{Chosen, Found, Lookup, OriginId, Origins},
     network::pool::{IdleConnections, Lingering},
@@ -64,7 +65,9 @@ pub(crate) struct Shard {
     pub(crate) shared_idle: Option<Rc<RefCell<IdleConnections>>>,
     /// How many connections this core may have, where that is bounded.
     pub(crate) connection_limit: Option<Rc<ConnectionLimit>>,
-    pub(crate) lingering: RefCell<Lingering>,
+    pub(crate) lingering: Rc<RefCell<Lingering>>,
+    /// Connections that speak HTTP/2.
+    pub(crate) links: Rc<Links>,
     pub(crate) pacer: RefCell<Option<Pacer>>,
     /// Requests this core may still start, where the run has a bound.
     pub(crate) requests_left: Cell<Option<u64>>,
@@ -130,9 +133,9 @@ pub(crate) struct Setup {
 impl Shard {
     pub(crate) fn new(setup: Setup) -> Rc<Self> {
         let Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news, tls } = setup;
-        let users = share(u64::from(plan.load.users), core, plan.cpus.len());
+        let users = users_of(&plan, core);
         let pacer = plan.pacing.map(|pacing| {
-            let part = users as f64 / f64::from(plan.load.users);
+            let part = f64::from(users) / f64::from(plan.load.users);
             // The cores' slots lie between each other's.
             let offset_ns = 1e9 / pacing.per_second * core as f64;
             Pacer::new(start_ns + offset_ns as u64, pacing.per_second * part)
@@ -143,6 +146,8 @@ impl Shard {
         };
         let connection_limit =
             connections_max.map(|most| ConnectionLimit::new(share(most.into(), core, plan.cpus.len())));
+        let lingering = Rc::<RefCell<Lingering>>::default();
+        let links = Links::new(plan.network.http2.streams, Rc::clone(&recorder), Rc::clone(&lingering));
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
         let sources = Sources::new(&plan.network.addresses.sources, core, &mut recorder.borrow_mut());
         Rc::new(Self {
@@ -155,9 +160,10 @@ impl Shard {
             programs,
             shared_idle: connections_shared.then(Rc::default),
             connection_limit,
-            lingering: RefCell::default(),
+            lingering,
+            links,
             pacer: RefCell::new(pacer),
-            requests_left: Cell::new(plan.load.total_requests.map(|total| share(total, core, plan.cpus.len()))),
+            requests_left: Cell::new(requests_of(&plan, core)),
             start_ns,
             over: Cell::new(0),
             shared,
@@ -364,6 +370,27 @@ impl Shard {
     }
 }
 
+/// The users of one core. Those that share an HTTP/2 connection are on the same core: each connection has as many as it can.
+pub(crate) fn users_of(plan: &Plan, core: usize) -> u32 {
+    let block = u64::from(plan.network.http2.streams.max(1));
+    share_in_blocks(u64::from(plan.load.users), block, core, plan.cpus.len()) as u32
+}
+
+/// The requests of one core, where the run has a bound: none falls to a core without users.
+fn requests_of(plan: &Plan, core: usize) -> Option<u64> {
+    let blocks = plan.load.users.div_ceil(plan.network.http2.streams.max(1));
+    let cores = plan.cpus.len().min(blocks as usize);
+    plan.load.total_requests.map(|total| if core < cores { share(total, core, cores) } else { 0 })
+}
+
+/// The part of `total` that falls to one of `cores` where it is given out in blocks; the last block may be a smaller one.
+fn share_in_blocks(total: u64, block: u64, core: usize, cores: usize) -> u64 {
+    let blocks = total.div_ceil(block);
+    let before: u64 = (0..core).map(|core| share(blocks, core, cores)).sum();
+    let end = (before + share(blocks, core, cores)) * block;
+    end.min(total) - (before * block).min(total)
+}
+
 /// The part of `total` that falls to one of `cores`, the first ones taking the remainder.
 pub(crate) fn share(total: u64, core: usize, cores: usize) -> u64 {
     total / cores as u64 + u64::from((core as u64) < total % cores as u64)
@@ -382,10 +409,11 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     for task in [ticker, reader, clock] {
         task.cancel().await;
     }
-    shard.lingering.borrow_mut().clear();
     if let Some(idle) = &shard.shared_idle {
         idle.borrow_mut().close(|| shard.recorder.borrow_mut().connection_closed());
     }
+    shard.links.closed().await;
+    shard.lingering.borrow_mut().clear();
 }
 
 /// Starts this core's users, each at its time: user k of the run at start + k / rate, the cores taking turns.
@@ -449,11 +477,20 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
 
 #[cfg(test)]
 mod tests {
-    use super::share;
+    use super::{share, share_in_blocks};
 
     #[test]
     fn shares_add_up_and_differ_by_one_at_most() {
         assert_eq!([share(7, 0, 3), share(7, 1, 3), share(7, 2, 3)], [3, 2, 2]);
         assert_eq!([share(1, 0, 2), share(1, 1, 2)], [1, 0]);
+    }
+
+    #[test]
+    fn blocks_stay_together() {
+        let shares = |total, block| [0, 1].map(|core| share_in_blocks(total, block, core, 2));
+        assert_eq!(shares(5, 5), [5, 0]);
+        assert_eq!(shares(30, 10), [20, 10]);
+        assert_eq!(shares(25, 10), [20, 5]);
+        assert_eq!(shares(5, 1), [3, 2]);
     }
 }

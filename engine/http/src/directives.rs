@@ -20,16 +20,27 @@ impl Directives {
     pub(crate) fn read(status: u16, headers: &[Header<'_>]) -> Self {
         let mut directives = Self::default();
         for header in headers {
-            // The length of a name tells most headers apart without reading them.
-            match header.name.len() {
-                8 => directives.redirect |= header.name.eq_ignore_ascii_case("location"),
-                10 if header.name.eq_ignore_ascii_case("set-cookie") => directives.cookies = true,
-                10 if header.name.eq_ignore_ascii_case("keep-alive") => directives.keep_alive.read(header.value),
-                _ => {}
-            }
+            directives.note(header.name, header.value);
         }
-        directives.redirect &= (300..400).contains(&status);
+        directives.settle(status);
         directives
+    }
+
+    /// Takes a field into account.
+    #[inline]
+    pub(crate) fn note(&mut self, name: &str, value: &[u8]) {
+        // The length of a name tells most headers apart without reading them.
+        match name.len() {
+            8 => self.redirect |= name.eq_ignore_ascii_case("location"),
+            10 if name.eq_ignore_ascii_case("set-cookie") => self.cookies = true,
+            10 if name.eq_ignore_ascii_case("keep-alive") => self.keep_alive.read(value),
+            _ => {}
+        }
+    }
+
+    /// All fields are noted: a `Location` counts only with its statuses.
+    pub(crate) fn settle(&mut self, status: u16) {
+        self.redirect &= (300..400).contains(&status);
     }
 
     /// There is something to do for which the head is needed.

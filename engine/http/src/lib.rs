@@ -50,5 +50,5 @@ pub use limits::{
     RETAINED_BUFFER_BYTES, TRAILER_BYTES_MAX,
 };
 pub use request_parser::{Request, RequestParser, RequestProgress};
-pub use response::{Keep, Response};
+pub use response::{Keep, Response, Version};
 pub use response_parser::{Progress, ResponseParser};

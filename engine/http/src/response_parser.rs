@@ -10,7 +10,7 @@ use crate::fields::{FramingFields, TransferCodings};
 use crate::head::{check_line_ends, header_table, parse_error, Gathered, HeadBuffer};
 use crate::limits::{Limits, BODY_RESERVE_BYTES_MAX, INTERIM_RESPONSES_MAX};
 use crate::memo::HeadMemo;
-use crate::response::{Keep, Response};
+use crate::response::{Keep, Response, Version};
 
 /// How far a response is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ impl ResponseParser {
                 }
                 Phase::Body(body) => {
                     let (keep, limit) = (self.keep.body, self.limits.kept_body_bytes);
-                    let (taken, done) = body.read(rest, |piece| store(response, piece, keep, limit))?;
+                    let (taken, done) = body.read(rest, |piece| response.push_body(piece, keep, limit))?;
                     response.wire_bytes += taken as u64;
                     at += taken;
                     if done {
@@ -241,7 +241,7 @@ impl ResponseParser {
             return Ok(None);
         }
         response.status = facts.status;
-        response.version_minor = facts.version_minor;
+        response.version = if facts.version_minor == 0 { Version::Http10 } else { Version::Http11 };
         response.directives = facts.directives;
         let body = self.delimit_body(facts)?;
         response.keep_alive = facts.status != 101
@@ -323,20 +323,4 @@ fn check_prefix(bytes: &[u8]) -> Result<(), ProtocolError> {
     } else {
         Err(ProtocolError::NotHttp)
     }
-}
-
-/// Counts a piece of payload and keeps it if asked to, up to the limit.
-fn store(response: &mut Response, piece: &[u8], keep: bool, limit: usize) -> Result<(), ProtocolError> {
-    response.body_bytes += piece.len() as u64;
-    if !keep {
-        return Ok(());
-    }
-    let room = limit - response.body.len();
-    if piece.len() > room {
-        response.body.extend_from_slice(&piece[..room]);
-        response.body_truncated = true;
-        return Err(ProtocolError::BodyTooLarge);
-    }
-    response.body.extend_from_slice(piece);
-    Ok(())
 }

@@ -48,7 +48,7 @@ fn with_headers(headers: &str) -> String {
 fn content_length_in_one_piece() {
     let (response, surplus) = complete(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello");
     assert_eq!(surplus, b"");
-    assert_eq!((response.status, response.version_minor, response.keep_alive), (200, 1, true));
+    assert_eq!((response.status, response.version.as_str(), response.keep_alive), (200, "HTTP/1.1", true));
     assert_eq!((response.head_bytes, response.body_bytes, response.wire_bytes), (44, 5, 49));
     assert_eq!(response.body, b"hello");
     assert_eq!(response.header("x"), Some(&b"y"[..]));

@@ -91,6 +91,12 @@ impl<S: Sink> Socket<S> {
         self.shared.inner.borrow().slots[self.slot as usize].taken_ns
     }
 
+    /// When the pass began that brought the last bytes the owner was woken for, in nanoseconds; 0 before the first.
+    #[inline]
+    pub fn arrived_ns(&self) -> u64 {
+        self.shared.inner.borrow().slots[self.slot as usize].data_ns
+    }
+
     /// The buffer of an earlier send, empty, to be filled for the next.
     pub fn take_buffer(&self) -> Vec<u8> {
         let mut buffer = std::mem::take(&mut self.shared.inner.borrow_mut().slots[self.slot as usize].spare);

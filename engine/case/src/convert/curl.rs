@@ -137,9 +137,12 @@ impl Maker<'_> {
         let sent = if command.data.is_empty() { None } else { Some(self.data()?) };
         let url = self.url(url, sent.as_deref())?;
         url.put(&mut draft, &mut literal);
-        draft.http2 = command.http2 && url.base.starts_with("https:");
+        draft.http2 = command.http2_at_once || (command.http2 && url.base.starts_with("https:"));
         if command.http2 && !draft.http2 {
-            self.notes.add(self.line, "--http2 is left out: without TLS the request is sent by HTTP/1.1");
+            self.notes.add(
+                self.line,
+                "--http2 is left out: without TLS curl asks for it and goes on in HTTP/1.1 where refused",
+            );
         }
         let removed = self.headers(&mut draft)?;
         self.credentials(&mut draft, url.user.as_deref())?;
@@ -493,6 +496,12 @@ mod tests {
             switches,
             json!({"method": "GET", "url": "https://h/", "timeout": 1.5, "http2": true, "verify": false, "allow_redirects": true})
         );
+    }
+
+    #[test]
+    fn http2_without_tls_is_kept_where_the_server_is_known_to_speak_it() {
+        assert_eq!(request("curl --http2-prior-knowledge http://h/")["http2"], true);
+        assert_eq!(request("curl --http2 http://h/").get("http2"), None);
     }
 
     #[test]

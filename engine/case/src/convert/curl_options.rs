@@ -43,6 +43,8 @@ pub(super) struct CurlCommand {
     pub(super) insecure: bool,
     /// `--http2`.
     pub(super) http2: bool,
+    /// `--http2-prior-knowledge`.
+    pub(super) http2_at_once: bool,
     /// `-g`.
     pub(super) globoff: bool,
 }
@@ -85,6 +87,7 @@ enum Act {
     Follow,
     Insecure,
     Http2,
+    Http2AtOnce,
     GlobOff,
     /// It changes nothing that is sent.
     Ignore,
@@ -124,7 +127,7 @@ static TABLE: &[Row] = &[
     ("location-trusted", "", false, Act::Follow),
     ("insecure", "k", false, Act::Insecure),
     ("http2", "", false, Act::Http2),
-    ("http2-prior-knowledge", "", false, Act::Http2),
+    ("http2-prior-knowledge", "", false, Act::Http2AtOnce),
     ("globoff", "g", false, Act::GlobOff),
     // Output and progress.
     ("silent", "s", false, Act::Ignore),
@@ -355,6 +358,7 @@ impl<'a> Reader<'a, '_> {
             Act::Follow => command.follow = true,
             Act::Insecure => command.insecure = true,
             Act::Http2 => command.http2 = true,
+            Act::Http2AtOnce => command.http2_at_once = true,
             Act::GlobOff => command.globoff = true,
             Act::Ignore => {}
             Act::Note => self.notes.add(self.line, format!("{shown} is left out: a test case cannot say it")),

@@ -53,7 +53,6 @@ pub(crate) fn compile_request(
     let errors_before = report.errors.len();
     let request = Fields::of(node, "request", report)?;
     request.warn_unknown(&KEYS, "request", report);
-    refuse_not_built(&request, report);
     let method = method(&request, node, report);
     let url = match request.get("url") {
         Some(url) => text(url, "request.url", report)?,
@@ -105,7 +104,7 @@ pub(crate) fn compile_request(
     builder.step_slots = builder.step_slots.max(scope.work(|work| work.slots()));
     let timeout = request.get("timeout").and_then(|node| timeout(node, "request.timeout", report));
     let mut flag = |name: &str| request.get(name).and_then(|node| boolean(node, &format!("request.{name}"), report));
-    let (allow_redirects, verify) = (flag("allow_redirects"), flag("verify"));
+    let (allow_redirects, verify, http2) = (flag("allow_redirects"), flag("verify"), flag("http2"));
     if report.errors.len() > errors_before {
         return None;
     }
@@ -125,6 +124,7 @@ pub(crate) fn compile_request(
         timeout,
         allow_redirects,
         verify,
+        http2,
         needs: checks.needs(),
         name_template,
         setup: setup.into(),
@@ -160,15 +160,6 @@ fn method(request: &Fields<'_>, node: &Node, report: &mut Report) -> Option<Stri
     let message = if written.is_empty() { "the request has no method" } else { "the method is not a single word" };
     report.step_error(place, code::INVALID_CASE, message, message).help = Some("for example method: GET".into());
     None
-}
-
-/// Fields of hrp that are not built yet, unless they ask for what happens anyway.
-fn refuse_not_built(request: &Fields<'_>, report: &mut Report) {
-    if let Some((key, node)) = request.entry("http2") {
-        if boolean(node, "request.http2", report) == Some(true) {
-            report.not_built(key.place, "HTTP/2 (http2)");
-        }
-    }
 }
 
 /// The step's own variables, as names for the rest of the step and as work to do before it (hrp spec 7.1, 7.2, 7.4).

@@ -49,6 +49,7 @@ impl Counted {
 }
 
 /// What is spoken on a connection.
+#[allow(clippy::large_enum_variant)] // HTTP/1.1 is the common one, and its path must not have one pointer more to follow.
 pub(crate) enum Protocol {
     /// Responses are read where the bytes arrive.
     Http1(Http1),
@@ -115,6 +116,11 @@ impl Wire {
             Layer::Closed => Some(TlsEnd::Closed),
             Layer::Broken(failure) => Some(TlsEnd::Broken(failure.clone())),
         }
+    }
+
+    /// A connection whose bytes are kept from the first on: an HTTP/2 server may speak before its client (RFC 9113 section 3.4).
+    pub(crate) fn stream(peer: Address, counted: Counted) -> Self {
+        Self { protocol: Protocol::Stream(Inbox::default()), ..Self::new(peer, counted) }
     }
 
     /// HTTP/1.1, on a connection that speaks it.

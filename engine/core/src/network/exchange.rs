@@ -18,6 +18,7 @@ use crate::{
     error::Kind,
     network::connection::{Connection, Counted, TlsEnd},
     network::http1::{Http1, Reading},
+    network::http2::{release_seat, Seat},
     network::limit::{ConnectionLimit, Permit},
     network::origins::OriginId,
     network::phases::{Phases, Stamps},
@@ -143,17 +144,36 @@ impl From<Kind> for Attempt {
     }
 }
 
-/// A response: it stands in the sink of the connection it came on.
+/// A response, and what it came on.
 pub(crate) struct Answered {
-    pub(crate) connection: Connection,
+    pub(crate) by: Answer,
     pub(crate) origin: OriginId,
+}
+
+/// What a response came on, which holds it.
+pub(crate) enum Answer {
+    /// It stands in the connection's sink.
+    Http1(Connection),
+    /// It stands in the seat.
+    Http2(Box<Seat>),
 }
 
 impl Answered {
     /// Runs `f` on the response.
     #[inline]
-    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Response) -> T) -> T {
-        self.connection.with(|wire| f(&mut wire.http().response))
+    pub(crate) fn with<T>(&mut self, f: impl FnOnce(&mut Response) -> T) -> T {
+        match &mut self.by {
+            Answer::Http1(connection) => connection.with(|wire| f(&mut wire.http().response)),
+            Answer::Http2(seat) => f(&mut seat.response),
+        }
+    }
+
+    /// The time limit of the response no longer counts: it is here.
+    pub(crate) fn unlimit(&self) {
+        match &self.by {
+            Answer::Http1(connection) => connection.set_deadline(0),
+            Answer::Http2(seat) => seat.unlimit(),
+        }
     }
 }
 
@@ -165,7 +185,9 @@ pub(crate) struct Hop<'a> {
     pub(crate) request: &'a RenderedRequest,
     pub(crate) method: &'a str,
     pub(crate) origin: OriginId,
-    /// The same as bytes, to be sent where there are no cookies.
+    /// Over HTTP/2.
+    pub(crate) http2: bool,
+    /// The same in the words of the protocol, where it is always the same; for HTTP/1.1 it is sent where there are no cookies.
     pub(crate) encoded: Option<&'a Encoded>,
     /// Cookies of the jar, for its `Cookie` field.
     pub(crate) cookies: &'a [u8],
@@ -187,16 +209,32 @@ pub(crate) fn too_many_hosts() -> Unanswered {
 }
 
 impl Shard {
-    /// Sends a request and receives its response, which then stands in the connection's sink.
+    /// Sends a request and receives its response.
     pub(crate) async fn hop(
         &self,
         idle: &RefCell<IdleConnections>,
         hop: &Hop<'_>,
         tally: &mut Tally,
-    ) -> Result<Connection, Unanswered> {
+    ) -> Result<Answered, Unanswered> {
         if let Some(record) = &mut tally.record {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
+        let by = if hop.http2 {
+            // A box keeps the future of a user that speaks HTTP/1.1 small.
+            Answer::Http2(Box::pin(self.hop_http2(idle, hop, tally)).await?)
+        } else {
+            Answer::Http1(self.hop_http1(idle, hop, tally).await?)
+        };
+        Ok(Answered { by, origin: hop.origin })
+    }
+
+    /// The same over HTTP/1.1; the response stands in the connection's sink.
+    async fn hop_http1(
+        &self,
+        idle: &RefCell<IdleConnections>,
+        hop: &Hop<'_>,
+        tally: &mut Tally,
+    ) -> Result<Connection, Unanswered> {
         // What is not done for most requests is boxed: that keeps the user's future small.
         let (permit, from_ns) = match &self.connection_limit {
             None => (None, hop.begin_ns),
@@ -216,7 +254,7 @@ impl Shard {
             connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
             match self.attempt(&connection, hop, reused, tally).await {
                 Ok(()) if self.refused_by_proxy(&connection, hop.origin) => {
-                    self.release(idle, Answered { connection, origin: hop.origin });
+                    self.release(idle, Answered { by: Answer::Http1(connection), origin: hop.origin });
                     return Err(refused(PROXY_AUTHENTICATION_REQUIRED));
                 }
                 Ok(()) => return Ok(connection),
@@ -450,7 +488,7 @@ impl Shard {
         let plain = match hop.encoded.filter(|_| hop.cookies.is_empty() && !last) {
             Some(Encoded::Plain(bytes)) => return Ok((Payload::Run(*bytes), bytes.len() as u64)),
             Some(Encoded::ToSeal(plain)) => Some(&**plain),
-            None => None,
+            Some(Encoded::Http2(_)) | None => None,
         };
         let mut buffer = connection.take_buffer();
         if let Some(plain) = plain {
@@ -480,7 +518,11 @@ impl Shard {
     /// Puts a connection back after its response was used, or closes it where that is due.
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
-        let Answered { connection, origin } = answered;
+        let Answered { by, origin } = answered;
+        let connection = match by {
+            Answer::Http1(connection) => connection,
+            Answer::Http2(seat) => return release_seat(idle, seat),
+        };
         let (again, old) = connection.with(|wire| {
             wire.http().response.trim();
             (wire.reusable() && !wire.usage.is_over(), wire.usage.is_old())

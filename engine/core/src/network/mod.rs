@@ -1,7 +1,7 @@
 //! The network as a user meets it: from a request to an answer, or to the reason why there is none.
 //!
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
-//! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `tls` (what may stand
+//! connection), `connection` (what a connection does with the bytes that arrive) with `http1`, `stream` and `http2`, `tls` (what may stand
 //! between the two), `client` (what stays with a user between its requests), `pool`, `usage` and `limit` (how long and by how many
 //! connections are used), `origins`, `proxy`, `dns`, `sources`, `phases` (where the time went), `trace` (what a functional run is
 //! told).
@@ -11,6 +11,7 @@ pub(crate) mod connection;
 pub(crate) mod dns;
 pub(crate) mod exchange;
 mod http1;
+pub(crate) mod http2;
 pub(crate) mod limit;
 mod open;
 pub(crate) mod origins;

@@ -62,7 +62,7 @@ impl Shard {
             let limit_ns = nanos(self.plan.network.connect_timeout);
             let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
             let until_ns = own_ns.min(hop.until_ns);
-            let connected = match self.connect(&address, share_of(found_ns, until_ns, choices)).await {
+            let connected = match self.connect(&address, hop, share_of(found_ns, until_ns, choices)).await {
                 Ok(connection) => {
                     connection.set_deadline(until_ns);
                     self.tunnel(connection, hop.origin).await
@@ -159,11 +159,13 @@ impl Shard {
     }
 
     /// Opens a connection to an address, from one source after the other while they have no free port.
-    async fn connect(&self, address: &Address, deadline_ns: u64) -> Result<Connection, Unanswered> {
+    async fn connect(&self, address: &Address, hop: &Hop<'_>, deadline_ns: u64) -> Result<Connection, Unanswered> {
         loop {
             let source = self.sources.borrow_mut().choose(address, now_ns());
             let counted = Counted { address: self.endpoint(address), source: source.map(|source| source.counted) };
-            let connected = self.connect_from(source, address, counted, deadline_ns).await;
+            let speaks_first = self.server_may_speak_first(hop);
+            let wire = if speaks_first { Wire::stream } else { Wire::new }(address.clone(), counted);
+            let connected = self.connect_from(source, address, wire, deadline_ns).await;
             let mut recorder = self.recorder.borrow_mut();
             let kind = match connected {
                 Ok(connection) => {
@@ -183,11 +185,17 @@ impl Shard {
         }
     }
 
+    /// True for HTTP/2 (RFC 9113 section 3.4) without TLS or a proxy, which would come between.
+    fn server_may_speak_first(&self, hop: &Hop<'_>) -> bool {
+        let origins = self.origins.borrow();
+        hop.http2 && !origins.origin(hop.origin).https && *origins.route(hop.origin) == Route::Direct
+    }
+
     async fn connect_from(
         &self,
         source: Option<ChosenSource>,
         address: &Address,
-        counted: Counted,
+        wire: Wire,
         deadline_ns: u64,
     ) -> Result<Connection, Unanswered> {
         let failed = |errno: i32| match Kind::of_connect(errno) {
@@ -206,7 +214,7 @@ impl Shard {
         };
         let connection = self
             .ring
-            .connect_with(address, &options, Wire::new(address.clone(), counted))
+            .connect_with(address, &options, wire)
             .map_err(|error| failed(error.raw_os_error().unwrap_or_default()))?;
         connection.set_deadline(deadline_ns);
         match self.event(&connection).await {

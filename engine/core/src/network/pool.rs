@@ -6,6 +6,7 @@ use pummel_ring::now_ns;
 
 use super::{
     connection::{Connection, Wire},
+    http2::Seat,
     origins::OriginId,
 };
 
@@ -13,6 +14,8 @@ use super::{
 #[derive(Default)]
 pub(crate) struct IdleConnections {
     by_origin: Vec<Vec<Connection>>,
+    /// Seats on connections that speak HTTP/2.
+    seats: Vec<Vec<Box<Seat>>>,
 }
 
 impl IdleConnections {
@@ -39,8 +42,28 @@ impl IdleConnections {
         self.by_origin[origin.index()].push(connection);
     }
 
-    /// Closes all; each is counted by `closed`.
+    /// The seat used last on a connection that may still be used.
+    pub(crate) fn take_seat(&mut self, origin: OriginId) -> Option<Box<Seat>> {
+        let seats = self.seats.get_mut(origin.index())?;
+        while let Some(seat) = seats.pop() {
+            if seat.usable() {
+                return Some(seat);
+            }
+        }
+        None
+    }
+
+    /// Puts a seat back for the next request.
+    pub(crate) fn put_seat(&mut self, origin: OriginId, seat: Box<Seat>) {
+        if self.seats.len() <= origin.index() {
+            self.seats.resize_with(origin.index() + 1, Vec::new);
+        }
+        self.seats[origin.index()].push(seat);
+    }
+
+    /// Closes all; each is counted by `closed`. Seats are given up: their connections count themselves.
     pub(crate) fn close(&mut self, mut closed: impl FnMut()) {
+        self.seats.clear();
         for connection in self.by_origin.iter_mut().flat_map(|idle| idle.drain(..)) {
             drop(connection);
             closed();

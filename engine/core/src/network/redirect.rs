@@ -22,17 +22,24 @@ struct Onward {
 impl Shard {
     /// Keeps the cookies of a response to a request for `target`; true where the response may be a redirect.
     #[inline]
-    pub(crate) fn take_in(&self, cookies: &mut UserCookies, answered: &Answered, target: &str, tally: &Tally) -> bool {
+    pub(crate) fn take_in(
+        &self,
+        cookies: &mut UserCookies,
+        answered: &mut Answered,
+        target: &str,
+        tally: &Tally,
+    ) -> bool {
         let directives = answered.with(|response| response.directives);
         if directives.cookies {
             let origins = self.origins.borrow();
-            answered.with(|response| cookies.store(response, origins.origin(answered.origin), target, tally.done_ns));
+            let origin = origins.origin(answered.origin);
+            answered.with(|response| cookies.store(response, origin, target, tally.done_ns));
         }
         directives.redirect
     }
 
     /// Goes where the answer to a step's `first` request sends it on to, and on from there, as the step allows; gives the last
-    /// response, which stands in its connection's sink. Cookies of every response on the way are kept, and each redirect's
+    /// response. Cookies of every response on the way are kept, and each redirect's
     /// connection is put back before the next request takes one.
     ///
     /// The time limit counts from the first byte of the first request.
@@ -51,7 +58,7 @@ impl Shard {
         redirected.copy_from(first);
         let ended = loop {
             let followed = tally.exchanges.redirects;
-            let onward = match self.next(&mut redirected, &method, &answered, followed, exchange) {
+            let onward = match self.next(&mut redirected, &method, &mut answered, followed, exchange) {
                 Ok(Some(onward)) => onward,
                 Ok(None) => break Ok(answered),
                 Err(unanswered) => {
@@ -67,6 +74,7 @@ impl Shard {
                 request: &redirected,
                 method: &method,
                 origin: onward.origin,
+                http2: exchange.manner.http2,
                 encoded: None,
                 cookies: client.cookies.line(&self.origins, onward.origin, target, tally.done_ns),
                 head_request: &*method == "HEAD",
@@ -76,12 +84,11 @@ impl Shard {
                 begin_ns: tally.done_ns,
                 until_ns,
             };
-            let connection = match self.hop(&client.idle, &hop, tally).await {
-                Ok(connection) => connection,
+            answered = match self.hop(&client.idle, &hop, tally).await {
+                Ok(answered) => answered,
                 Err(unanswered) => break Err(unanswered),
             };
-            answered = Answered { connection, origin: onward.origin };
-            if !self.take_in(&mut client.cookies, &answered, target, tally) {
+            if !self.take_in(&mut client.cookies, &mut answered, target, tally) {
                 break Ok(answered);
             }
         };
@@ -95,7 +102,7 @@ impl Shard {
         &self,
         request: &mut RenderedRequest,
         method: &Arc<str>,
-        answered: &Answered,
+        answered: &mut Answered,
         followed: u32,
         exchange: &Exchange,
     ) -> Result<Option<Onward>, Unanswered> {

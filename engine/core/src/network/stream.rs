@@ -68,7 +68,7 @@ pub(crate) struct RingStream {
 }
 
 impl RingStream {
-    /// Makes a stream of an open connection, from now on.
+    /// Makes a stream of an open connection, from now on; of one that was opened as a stream, from its first byte.
     pub(crate) fn new(connection: Connection) -> Self {
         connection.with(|wire| {
             // With TLS and HTTP/2 it is one already, and may hold what the server said first.

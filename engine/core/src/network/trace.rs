@@ -50,7 +50,7 @@ impl ExchangeRecord {
     pub(crate) fn answered(&mut self, response: &Response) {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         self.response = Some(ResponseRecord {
-            version: if response.version_minor == 0 { "HTTP/1.0" } else { "HTTP/1.1" }.to_owned(),
+            version: response.version.as_str().to_owned(),
             status: response.status,
             headers: response.headers().map(|(name, value)| (name.to_owned(), text(value))).collect(),
             body: response.body.clone(),

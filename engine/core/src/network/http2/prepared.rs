@@ -1,0 +1,119 @@
+//! A request as h2 takes it.
+
+use std::str::FromStr;
+
+use bytes::Bytes;
+use http::{
+    header::{self, HeaderName, HeaderValue},
+    uri::{Authority, PathAndQuery, Scheme},
+    HeaderMap, Method, Request, Uri,
+};
+use pummel_case::{Origin, RenderedRequest};
+
+/// Fields that speak of one HTTP/1.1 connection, which HTTP/2 forbids (RFC 9113 section 8.2.2), with those that are computed.
+/// `Host` becomes the authority.
+const LEFT_OUT: [&str; 8] = [
+    "connection",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    "trailer",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+];
+
+/// A request without what changes each time it is sent. Its parts share their bytes with their copies.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    method: Method,
+    uri: Uri,
+    fields: HeaderMap,
+    /// None where the request has none, which is not the same as an empty one.
+    pub(crate) body: Option<Bytes>,
+}
+
+/// Why a request cannot be sent: a sentence.
+pub(crate) type Unsendable = String;
+
+impl Prepared {
+    /// Makes one. As in HTTP/1.1, the length stands with every body, and as 0 where POST, PUT or PATCH has none (RFC 9110 section
+    /// 8.6); the request's own `Host` and `User-Agent` take the place of the others, the first of each counting.
+    ///
+    /// # Errors
+    /// A part that HTTP/2 cannot carry.
+    pub(crate) fn new(
+        method: &str,
+        request: &RenderedRequest,
+        origin: &Origin,
+        authority: &str,
+        user_agent: &str,
+    ) -> Result<Self, Unsendable> {
+        let unsendable = |part: &str, value: &str| format!("HTTP/2 cannot carry the {part} {value:?}");
+        let mut fields = HeaderMap::with_capacity(request.headers().size_hint().0 + 2);
+        let mut host = None;
+        for (name, value) in request.headers() {
+            let known = HeaderName::from_str(name).map_err(|_| unsendable("header name", name))?;
+            if known == header::HOST {
+                host = host.or(Some(value));
+            }
+            if is_left_out(&known, value) || (known == header::USER_AGENT && fields.contains_key(&known)) {
+                continue;
+            }
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| unsendable("value of header", name))?;
+            fields.append(known, value);
+        }
+        if !user_agent.is_empty() && !fields.contains_key(header::USER_AGENT) {
+            let value = HeaderValue::from_str(user_agent).map_err(|_| unsendable("user agent", user_agent))?;
+            fields.insert(header::USER_AGENT, value);
+        }
+        let body = request.body().map(Bytes::copy_from_slice);
+        let length = match &body {
+            Some(body) => Some(body.len()),
+            None => matches!(method, "POST" | "PUT" | "PATCH").then_some(0),
+        };
+        if let Some(length) = length {
+            fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let authority = host.unwrap_or(authority);
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(if origin.https { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.authority = Some(Authority::from_str(authority).map_err(|_| unsendable("host", authority))?);
+        parts.path_and_query =
+            Some(PathAndQuery::from_str(request.target()).map_err(|_| unsendable("target", request.target()))?);
+        Ok(Self {
+            method: Method::from_str(method).map_err(|_| unsendable("method", method))?,
+            uri: Uri::from_parts(parts).map_err(|_| unsendable("URL", request.target()))?,
+            fields,
+            body,
+        })
+    }
+
+    /// The request to be sent, `cookies` behind its own (RFC 6265 section 5.4: one field for all).
+    ///
+    /// # Errors
+    /// A cookie with a control character.
+    pub(crate) fn request(&self, cookies: &[u8]) -> Result<Request<()>, Unsendable> {
+        let mut request = Request::new(());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        let fields = request.headers_mut();
+        *fields = self.fields.clone();
+        if !cookies.is_empty() {
+            let mut own = self.fields.get(header::COOKIE).map(HeaderValue::as_bytes).unwrap_or_default();
+            while let [rest @ .., b' ' | b'\t' | b';'] = own {
+                own = rest;
+            }
+            let all = if own.is_empty() { cookies.to_vec() } else { [own, b"; ", cookies].concat() };
+            let all = HeaderValue::from_maybe_shared(Bytes::from(all))
+                .map_err(|_| "a cookie holds a control character; remove or encode it".to_owned())?;
+            fields.insert(header::COOKIE, all);
+        }
+        Ok(request)
+    }
+}
+
+/// `TE` may say that trailers are welcome, and nothing else.
+fn is_left_out(name: &HeaderName, value: &str) -> bool {
+    LEFT_OUT.contains(&name.as_str()) || (name == header::TE && !value.eq_ignore_ascii_case("trailers"))
+}
