@@ -47,12 +47,17 @@ mod tests {
     fn points_of_time_add_up_before_they_are_rounded() {
         let ms: Vec<u64> = hrp_phases_ms(PHASES).iter().map(|(_, ms)| *ms).collect();
         assert_eq!(ms, [1, 2, 0, 10, 0, 1, 4, 4, 14, 15]);
+        let secured = Phases { tls_us: 3_900, total_us: 19_100, ..PHASES };
+        let ms: Vec<u64> = hrp_phases_ms(secured).iter().map(|(_, ms)| *ms).collect();
+        assert_eq!(ms, [1, 2, 3, 10, 0, 1, 4, 8, 18, 19], "TLS is part of what comes before the request");
     }
 
     #[test]
     fn the_line_says_whether_a_connection_was_opened() {
         let mut exchange = ExchangeRecord { phases: PHASES, ..ExchangeRecord::default() };
         assert_eq!(phases_line(&exchange), "dns 1.50 ms, connect 2.70 ms, wait 10.0 ms, receive 900 us, total 15.2 ms");
+        exchange.phases.tls_us = 3_900;
+        assert!(phases_line(&exchange).starts_with("dns 1.50 ms, connect 2.70 ms, tls 3.90 ms, wait 10.0 ms"));
         exchange.phases = Phases { total_us: 95, ..Phases::default() };
         assert_eq!(phases_line(&exchange), "no connection, total 95 us");
         exchange.phases = Phases { wait_us: 100, receive_us: 5, total_us: 110, ..Phases::default() };

@@ -24,6 +24,7 @@ pub(crate) struct Wire {
 }
 
 /// What is spoken on a connection.
+#[allow(clippy::large_enum_variant)] // Nearly all speak HTTP/1.1, and a box would cost each of their buffers a cache miss.
 pub(crate) enum Protocol {
     /// Responses are read where the bytes arrive.
     Http1(Http1),

@@ -162,7 +162,6 @@ impl TlsLayer {
                 }
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
                 Ok(ConnectionState::TransmitTlsData(transmit)) => transmit.done(),
-                Ok(ConnectionState::BlockedHandshake) => done = true,
                 Ok(ConnectionState::WriteTraffic(_)) => {
                     if self.state == Layer::Handshaking {
                         self.state = Layer::Open;
@@ -170,7 +169,7 @@ impl TlsLayer {
                     done = true;
                 }
                 Ok(ConnectionState::PeerClosed) => self.state = Layer::Closed,
-                // A client is never in the states that are left, early data and those of later versions.
+                // More bytes are needed, or both sides have closed.
                 Ok(_) => done = true,
                 Err(error) => {
                     let handshaking = self.state == Layer::Handshaking;
@@ -208,6 +207,7 @@ impl TlsLayer {
     }
 
     /// Appends the alert that closes our side in order (`close_notify`, RFC 8446 section 6.1).
+    #[allow(clippy::redundant_closure_for_method_calls)] // The method is not general enough over lifetimes.
     pub(crate) fn close(&mut self, out: &mut Vec<u8>) {
         // One that is broken has nothing to close.
         let _ = self.write(out, |traffic, out| traffic.queue_close_notify(out), RECORD_OVERHEAD_MAX);
