@@ -109,9 +109,9 @@ pub struct Totals {
     pub failure_ratio: f64,
     /// Requests finished within the load window, per second of it.
     pub rps: f64,
-    /// Bytes read from sockets.
+    /// Bytes read from sockets, TLS taken off.
     pub bytes_received: u64,
-    /// Bytes handed to sockets.
+    /// Bytes handed to sockets, before TLS.
     pub bytes_sent: u64,
     /// What went over the wire.
     pub exchanges: ExchangeCounts,
@@ -142,9 +142,9 @@ pub struct Step {
     pub abandoned: u64,
     /// Requests finished within the load window, per second of it.
     pub rps: f64,
-    /// Bytes read from sockets.
+    /// Bytes read from sockets, TLS taken off.
     pub bytes_received: u64,
-    /// Bytes handed to sockets.
+    /// Bytes handed to sockets, before TLS.
     pub bytes_sent: u64,
     /// What went over the wire.
     pub exchanges: ExchangeCounts,
@@ -211,7 +211,7 @@ pub struct SeriesPoint {
     pub p95_us: Option<u64>,
     /// 99th percentile of the same.
     pub p99_us: Option<u64>,
-    /// Bytes read from sockets.
+    /// Bytes read from sockets, TLS taken off.
     pub bytes_received: u64,
     /// TLS handshakes completed.
     pub handshakes: u64,

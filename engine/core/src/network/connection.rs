@@ -89,9 +89,14 @@ impl Wire {
         }
     }
 
-    /// Appends to `out` what closes our side in order, which without TLS is nothing.
+    /// No request follows. Appends to `out` what closes our side in order, which without TLS is nothing; also nothing where the
+    /// server is about to close first, and then it is answered.
     pub(crate) fn close(&mut self, out: &mut Vec<u8>) {
-        if let Some(tls) = &mut self.tls {
+        let Some(tls) = &mut self.tls else { return };
+        let server_closes = matches!(&self.protocol, Protocol::Http1(http) if !http.response.keep_alive);
+        if server_closes && *tls.state() == Layer::Open {
+            tls.answer_close();
+        } else {
             tls.close(out);
         }
     }

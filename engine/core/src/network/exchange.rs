@@ -485,19 +485,19 @@ impl Shard {
     /// The bytes of a request as its connection takes them, and how many they are before TLS.
     #[inline]
     fn payload(&self, connection: &Connection, hop: &Hop<'_>, last: bool) -> Result<(Payload, u64), Attempt> {
+        let secured = connection.with(|wire| wire.tls().is_some());
         let plain = match hop.encoded.filter(|_| hop.cookies.is_empty() && !last) {
-            Some(Encoded::Plain(bytes)) => return Ok((Payload::Run(*bytes), bytes.len() as u64)),
-            Some(Encoded::ToSeal(plain)) => Some(&**plain),
-            Some(Encoded::Http2(_)) | None => None,
+            Some(Encoded::Plain(bytes)) if !secured => return Ok((Payload::Run(*bytes), bytes.len() as u64)),
+            Some(Encoded::ToSeal(plain)) if secured => Some(&**plain),
+            _ => None,
         };
         let mut buffer = connection.take_buffer();
         if let Some(plain) = plain {
             return sealed(connection, plain, buffer);
         }
         let origins = self.origins.borrow();
-        let https = origins.origin(hop.origin).https;
         let scratch = &mut *self.plaintext.borrow_mut();
-        let out = if https { &mut *scratch } else { &mut buffer };
+        let out = if secured { &mut *scratch } else { &mut buffer };
         let authority = origins.authority(hop.origin);
         let besides = Besides { cookies: hop.cookies, forward: origins.forward(hop.origin), last };
         if let Err(error) = encode(out, hop.method, hop.request, authority, besides, &self.plan.network) {
@@ -505,7 +505,7 @@ impl Shard {
             connection.return_buffer(buffer);
             return Err(Attempt::Unwritable(Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()))));
         }
-        if !https {
+        if !secured {
             let bytes = buffer.len() as u64;
             return Ok((Payload::Owned(buffer), bytes));
         }
@@ -555,15 +555,10 @@ impl Shard {
     }
 }
 
-/// Closes our side of TLS in order, unless the server is about to close anyway: one that would keep the connection closes it on
-/// that, and before us.
+/// Closes our side of TLS in order. Servers close the connection on that, and before us.
 fn say_goodbye(connection: &Connection) {
     let mut goodbye = connection.take_buffer();
-    connection.with(|wire| {
-        if wire.http().response.keep_alive {
-            wire.close(&mut goodbye);
-        }
-    });
+    connection.with(|wire| wire.close(&mut goodbye));
     connection.send(Payload::Owned(goodbye));
 }
 

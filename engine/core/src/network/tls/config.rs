@@ -111,6 +111,14 @@ impl CoreTls {
         if let Some(name) = &self.server_name {
             return Ok(name.clone());
         }
+        Self::name_of(host)
+    }
+
+    /// A host as TLS names it, whatever the run asks for.
+    ///
+    /// # Errors
+    /// The host is no name.
+    pub(in crate::network) fn name_of(host: &str) -> Result<ServerName<'static>, TlsFailure> {
         // An address of version 6 stands in brackets in a URL, and a name may end with the root's dot.
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let bare = bare.strip_suffix('.').unwrap_or(bare);

@@ -89,6 +89,9 @@ fn certificate(reason: &CertificateError) -> &'static str {
         CertificateError::BadEncoding => "the server's certificate cannot be read",
         // webpki says so of a certificate that is an authority's, which a self-signed one mostly is.
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => UNKNOWN_ISSUER,
+        CertificateError::Other(other) if format!("{other:?}").contains("UnsupportedCertVersion") => {
+            "the server's certificate is of X.509 version 1, which cannot be verified"
+        }
         _ => "the server's certificate is not valid",
     }
 }

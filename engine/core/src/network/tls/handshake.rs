@@ -7,6 +7,8 @@ use std::{
 
 use pummel_ring::{now_ns, End, Event, Payload};
 
+#[cfg(doc)]
+use super::CoreTls;
 use super::{failure::TlsFailure, layer::Layer, TlsLayer};
 use crate::{
     error::Kind,
@@ -57,7 +59,7 @@ impl Shard {
         self.secure_as(connection, name, manner, deadline_ns).await
     }
 
-    /// As [`secure`](Self::secure), for a peer that is no origin, such as a proxy.
+    /// As [`secure`](Self::secure), for a peer that is no origin, such as a proxy, which [`CoreTls::name_of`] names.
     pub(in crate::network) async fn secure_as(
         &self,
         connection: &Connection,

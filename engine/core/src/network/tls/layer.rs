@@ -36,6 +36,8 @@ pub(crate) struct TlsLayer {
     state: Layer,
     /// Records sealed so far.
     sealed: u64,
+    /// The peer's close is answered as it comes, for nobody will put another request on the connection.
+    answers_close: bool,
 }
 
 /// How a connection's TLS is.
@@ -59,7 +61,7 @@ impl TlsLayer {
     pub(crate) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, TlsFailure> {
         let rustls = UnbufferedClientConnection::new(config, name).map_err(|error| TlsFailure::of(&error))?;
         let (partial, outgoing) = (Vec::new(), Vec::new());
-        let mut layer = Self { rustls, partial, outgoing, state: Layer::Handshaking, sealed: 0 };
+        let mut layer = Self { rustls, partial, outgoing, state: Layer::Handshaking, sealed: 0, answers_close: false };
         layer.take(&mut [], |_| Flow::More);
         match layer.state {
             Layer::Broken(failure) => Err(failure),
@@ -121,13 +123,18 @@ impl TlsLayer {
         if std::mem::discriminant(&self.state) != before {
             flow = stronger(flow, Flow::Wake);
         }
+        if self.answers_close && self.state == Layer::Closed {
+            let mut goodbye = Vec::new();
+            self.close(&mut goodbye);
+            self.outgoing = goodbye;
+        }
         // In an open connection what is due goes out before the next request; that is when it has to (RFC 8446 section 4.6.3).
-        match self.state {
-            Layer::Handshaking | Layer::Broken(_) if !self.outgoing.is_empty() => match flow {
-                Flow::More => Flow::Reply,
-                _ => Flow::ReplyAndWake,
-            },
-            _ => flow,
+        if self.state == Layer::Open || self.outgoing.is_empty() {
+            return flow;
+        }
+        match flow {
+            Flow::More => Flow::Reply,
+            _ => Flow::ReplyAndWake,
         }
     }
 
@@ -155,7 +162,6 @@ impl TlsLayer {
                 }
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
                 Ok(ConnectionState::TransmitTlsData(transmit)) => transmit.done(),
-                Ok(ConnectionState::BlockedHandshake) => done = true,
                 Ok(ConnectionState::WriteTraffic(_)) => {
                     if self.state == Layer::Handshaking {
                         self.state = Layer::Open;
@@ -163,7 +169,7 @@ impl TlsLayer {
                     done = true;
                 }
                 Ok(ConnectionState::PeerClosed) => self.state = Layer::Closed,
-                // A client is never in the states that are left, early data and those of later versions.
+                // More bytes are needed, or both sides have closed.
                 Ok(_) => done = true,
                 Err(error) => {
                     let handshaking = self.state == Layer::Handshaking;
@@ -201,9 +207,15 @@ impl TlsLayer {
     }
 
     /// Appends the alert that closes our side in order (`close_notify`, RFC 8446 section 6.1).
+    #[allow(clippy::redundant_closure_for_method_calls)] // The method is not general enough over lifetimes.
     pub(crate) fn close(&mut self, out: &mut Vec<u8>) {
         // One that is broken has nothing to close.
         let _ = self.write(out, |traffic, out| traffic.queue_close_notify(out), RECORD_OVERHEAD_MAX);
+    }
+
+    /// No request follows. The peer's `close_notify` is answered, for some wait for that (RFC 5246 section 7.2.1).
+    pub(crate) fn answer_close(&mut self) {
+        self.answers_close = true;
     }
 
     fn write(

@@ -243,6 +243,27 @@ fn our_own_close_is_orderly() {
 }
 
 #[test]
+fn the_servers_close_is_answered_once_no_request_follows() {
+    for told_before in [true, false] {
+        let mut pair = Pair::open(&TLS13);
+        if told_before {
+            pair.client.answer_close();
+        }
+        pair.server.send_close_notify();
+        pair.to_client(usize::MAX);
+        let mut out = Vec::new();
+        pair.client.take_outgoing(&mut out);
+        assert_eq!(
+            (pair.flows.as_slice(), out.is_empty()),
+            match told_before {
+                true => (&[Flow::ReplyAndWake][..], false),
+                false => (&[Flow::Wake][..], true),
+            }
+        );
+    }
+}
+
+#[test]
 fn a_server_without_tls_is_named_as_such() {
     let answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
     for piece in [1, usize::MAX] {
