@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::Duration};
 
-use pummel_engine::{PacingUnit, Plan, PortBudget};
+use pummel_engine::{Connections, PacingUnit, Plan, PortBudget, Proxies, Proxy};
 
 use crate::values::format_cpu_list;
 
@@ -13,9 +13,10 @@ const TIME_WAIT_S: u64 = 60;
 pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
     let mut text = format!("pummel {}: {}\n", plan.command, plan.name);
     let _ = writeln!(text, "  load   {}", load_line(plan));
-    // The engine leaves CPUs without a user of their own alone.
-    let used = plan.cpus.len().min(plan.load.users as usize);
-    let _ = writeln!(text, "  CPUs   {}", format_cpu_list(&plan.cpus[..used]));
+    let _ = writeln!(text, "  CPUs   {}", format_cpu_list(&plan.cpus[..plan.cores_used()]));
+    if let Some(line) = proxy_line(&plan.network.proxies) {
+        let _ = writeln!(text, "  proxy  {line}");
+    }
     if let Some(ports) = ports {
         let _ = writeln!(text, "  ports  {}", ports_line(plan, ports));
     }
@@ -42,12 +43,35 @@ fn load_line(plan: &Plan) -> String {
         };
         parts.push(format!("at most {} {unit} a second", pacing.per_second));
     }
+    if let Connections::Shared { most: Some(most) } = plan.network.connections {
+        parts.push(format!("at most {} to one host", counted(most.into(), "connection")));
+    }
     match load.run_time {
         Some(time) => parts.push(format!("for {}", show_duration(time))),
         None if load.loops_per_user.is_none() && load.total_requests.is_none() => parts.push("until Ctrl-C".into()),
         None => {}
     }
     parts.join(", ")
+}
+
+/// Which proxies stand between, without their credentials; none where none do.
+fn proxy_line(proxies: &Proxies) -> Option<String> {
+    let place = |proxy: &Proxy| {
+        let scheme = if proxy.https { "https" } else { "http" };
+        let (open, close) = if proxy.host.contains(':') { ("[", "]") } else { ("", "") };
+        format!("{scheme}://{open}{}{close}:{}", proxy.host, proxy.port)
+    };
+    let mut line = match (&proxies.http, &proxies.https) {
+        (None, None) => return None,
+        (Some(http), Some(https)) if http == https => place(http),
+        (Some(http), Some(https)) => format!("{} for http, {} for https", place(http), place(https)),
+        (Some(http), None) => format!("{} for http", place(http)),
+        (None, Some(https)) => format!("{} for https", place(https)),
+    };
+    if !proxies.none_for.is_empty() {
+        let _ = write!(line, ", none for {}", proxies.none_for.join(", "));
+    }
+    Some(line)
 }
 
 /// `1 user`, `2 users`.
@@ -61,14 +85,18 @@ fn ports_line(plan: &Plan, ports: PortBudget) -> String {
     let mut line = format!("{needed} of {available} towards one address");
     if needed > available {
         line.push_str(": TOO MANY, the rest will fail; widen net.ipv4.ip_local_port_range");
-    } else if !plan.network.keepalive {
-        let _ = write!(
-            line,
-            "; without keep-alive each request takes one, and beyond {} a second they may run out",
-            available / TIME_WAIT_S
-        );
+    } else if let Some(taker) = port_taker(plan) {
+        let _ = write!(line, "; {taker} takes one, and beyond {} a second they may run out", available / TIME_WAIT_S);
     }
     line
+}
+
+/// What takes a port each time it comes, where something does.
+fn port_taker(plan: &Plan) -> Option<&'static str> {
+    if !plan.network.keepalive || plan.network.max_requests_per_connection == Some(1) {
+        return Some("without keep-alive each request");
+    }
+    (plan.network.connections == Connections::PerIteration).then_some("with --connections per-iteration each iteration")
 }
 
 /// `15s`, `1m30s`, `500ms`.
@@ -122,11 +150,21 @@ mod tests {
     }
 
     #[test]
+    fn proxies_and_shared_connections_are_shown_and_credentials_are_not() {
+        let plan = planned_demo(&["--connections=shared:1", "--proxy=http://u:secret@P:3128", "--no-proxy=a,.b"]).plan;
+        assert!(load_line(&plan).contains("at most 1 connection to one host"));
+        assert_eq!(proxy_line(&plan.network.proxies).as_deref(), Some("http://p:3128, none for a, .b"));
+        assert_eq!(proxy_line(&planned_demo(&[]).plan.network.proxies), None);
+    }
+
+    #[test]
     fn a_budget_that_is_too_small_stands_out() {
         let plan = planned_demo(&[]).plan;
         assert!(ports_line(&plan, PortBudget { needed: 300, available: 100 }).contains("TOO MANY"));
         let plan = planned_demo(&["--disable-keepalive"]).plan;
-        assert!(ports_line(&plan, PORTS).contains("beyond 470 a second"));
+        assert!(ports_line(&plan, PORTS).contains("without keep-alive each request takes one, and beyond 470 a second"));
+        let plan = planned_demo(&["--connections=per-iteration"]).plan;
+        assert!(ports_line(&plan, PORTS).contains("each iteration takes one"));
     }
 
     #[test]

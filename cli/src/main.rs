@@ -20,6 +20,7 @@ mod log;
 mod machine;
 mod plan;
 mod plan_network;
+mod plan_proxies;
 mod plan_run;
 mod profile;
 mod signals;

@@ -1,11 +1,12 @@
 //! The network of a plan: what the flags that speak of it mean.
 
-use pummel_engine::{Connections, Network, RetryStale, Tls};
+use pummel_engine::{Network, RetryStale, Tls};
 
 use crate::{
     failure::Failure,
-    flags::{ConnectionSharing, ReachFlags, StaleRetry, TransportFlags},
+    flags::{ReachFlags, StaleRetry, TransportFlags},
     plan::USER_AGENT,
+    plan_proxies::proxies,
 };
 
 /// What a command does with certificates where no flag and no case says so.
@@ -24,6 +25,8 @@ pub(crate) enum Certificates {
 pub(crate) fn network(flags: &TransportFlags, certificates: Certificates) -> Result<Network, Failure> {
     Ok(Network {
         keepalive: !flags.disable_keepalive,
+        max_requests_per_connection: flags.max_requests_per_connection,
+        max_connection_age: flags.max_connection_age,
         connect_timeout: flags.connect_timeout,
         retry_stale: match flags.retry_stale {
             StaleRetry::Idempotent => RetryStale::Idempotent,
@@ -37,18 +40,11 @@ pub(crate) fn network(flags: &TransportFlags, certificates: Certificates) -> Res
 ///
 /// # Errors
 /// As [`network`].
-pub(crate) fn reach(_flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
+pub(crate) fn reach(flags: &ReachFlags, certificates: Certificates) -> Result<Network, Failure> {
     Ok(Network {
         user_agent: USER_AGENT.to_owned(),
+        proxies: proxies(&flags.proxy)?,
         tls: Tls { verify: certificates == Certificates::Verified, ..Tls::default() },
         ..Network::default()
     })
-}
-
-/// Whose connections are whose.
-pub(crate) fn connections(sharing: ConnectionSharing) -> Connections {
-    match sharing {
-        ConnectionSharing::PerUser => Connections::PerUser,
-        ConnectionSharing::Shared => Connections::Shared { most: None },
-    }
 }

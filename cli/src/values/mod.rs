@@ -3,11 +3,13 @@
 //! Each parser takes the text as typed and either returns the value or one sentence that says what is wrong and what
 //! is expected; clap puts the flag's name before it and exits with 2.
 
+mod connections;
 mod cpu_list;
 mod duration;
 mod http;
 mod number;
 
+pub(crate) use connections::parse_connections;
 pub(crate) use cpu_list::{format_cpu_list, parse_cpu_list, CpuList};
 pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};

@@ -15,7 +15,7 @@ use super::{
     connection::{Connection, Wire},
     exchange::{Hop, Tally, Unanswered},
     origins::OriginId,
-    proxy::Route,
+    proxy::{Route, Untunnelled},
 };
 use crate::{error::Kind, plan::nanos, shard::Shard};
 
@@ -37,17 +37,14 @@ impl Shard {
             // One limit for all addresses, from when there is one.
             let limit_ns = nanos(self.plan.network.connect_timeout);
             let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
-            let connected = match self.connect(address, own_ns.min(hop.until_ns)).await {
-                Ok(connection) => self.tunnel(connection, hop.origin).await,
-                Err(unanswered) => Err(unanswered),
-            };
+            let connected = self.connect(address, own_ns.min(hop.until_ns)).await;
             if let Some(record) = &mut tally.record {
                 record.opened(0, now_ns() - found_ns);
             }
             let (kind, message) = match connected {
                 Ok(connection) => {
                     self.recorder.borrow_mut().connection_opened();
-                    return Ok(connection);
+                    return self.open_tunnel(connection, hop, own_ns).await;
                 }
                 Err(Unanswered::Abandoned) => return Err(Unanswered::Abandoned),
                 Err(Unanswered::Failed(kind, message)) => (kind, message),
@@ -57,13 +54,26 @@ impl Shard {
                 return Err(Kind::RequestTimeout.into());
             }
             let origins = &self.origins;
-            // A proxy that took the connection is reachable.
-            let elsewhere = !matches!(kind, Kind::Descriptors | Kind::Proxy);
-            let another = elsewhere && origins.borrow_mut().unreachable(hop.origin, address, now_ns());
+            let another = kind != Kind::Descriptors && origins.borrow_mut().unreachable(hop.origin, address, now_ns());
             if !another || kind == Kind::ConnectTimeout {
                 self.ran_short(kind);
                 return Err(self.seen_from_here(hop.origin, kind, message));
             }
+        }
+    }
+
+    /// Has the proxy open a tunnel on a connection that has just opened, where the origin takes one.
+    async fn open_tunnel(&self, connection: Connection, hop: &Hop<'_>, own_ns: u64) -> Result<Connection, Unanswered> {
+        let Some(request) = self.origins.borrow().tunnel_request(hop.origin) else { return Ok(connection) };
+        // Few connections come here, and the future of each would be larger for it.
+        let Err(untunnelled) = Box::pin(self.tunnel(&connection, request)).await else { return Ok(connection) };
+        drop(connection);
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.connection_error();
+        recorder.connection_closed();
+        match untunnelled {
+            Untunnelled::Timeout if hop.until_ns < own_ns => Err(Kind::RequestTimeout.into()),
+            untunnelled => Err(untunnelled.into()),
         }
     }
 
@@ -75,10 +85,7 @@ impl Shard {
         let message = match kind {
             Kind::Dns => Cow::Borrowed("the proxy's host name does not resolve"),
             Kind::ConnectRefused => Cow::Borrowed("the proxy refused the connection: is it running on that port?"),
-            Kind::ConnectTimeout if message == Kind::ConnectTimeout.message() => {
-                Cow::Borrowed("the connection to the proxy did not open within --connect-timeout")
-            }
-            Kind::ConnectTimeout => message,
+            Kind::ConnectTimeout => Cow::Borrowed("the connection to the proxy did not open within --connect-timeout"),
             Kind::ConnectFailed => Cow::Owned(format!("the proxy could not be reached: {message}")),
             _ => return Unanswered::Failed(kind, message),
         };
