@@ -22,6 +22,7 @@ pub(crate) struct Wire {
 }
 
 /// What is spoken on a connection.
+#[allow(clippy::large_enum_variant)] // HTTP/1.1 is the common one, and its path must not have one pointer more to follow.
 pub(crate) enum Protocol {
     /// Responses are read where the bytes arrive.
     Http1(Http1),

@@ -204,7 +204,7 @@ impl Shard {
                     return Err(unanswered);
                 }
                 Err(Attempt::Unwritable(unanswered)) => {
-                    self.keep(idle, hop.origin, connection);
+                    keep(idle, hop.origin, connection);
                     return Err(unanswered);
                 }
                 Err(Attempt::Stale) => {
@@ -429,35 +429,35 @@ impl Shard {
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
         let Answered { connection, origin } = answered;
-        let (again, old) = connection.with(|wire| {
+        let (reusable, usage) = connection.with(|wire| {
             let http = wire.http();
             http.response.trim();
-            (http.reusable() && !wire.usage.is_over(), wire.usage.is_old())
+            (http.reusable() && self.plan.network.keepalive, wire.usage)
         });
-        if again && self.plan.network.keepalive && connection.ended().is_none() && !connection.sending() {
-            self.keep(idle, origin, connection);
+        if reusable && !usage.is_over() && connection.ended().is_none() && !connection.sending() {
+            keep(idle, origin, connection);
             return;
         }
         self.recorder.borrow_mut().connection_closed();
         // One that waits for its server to close counts no longer among those that are bounded in number.
         let permit = connection.with(|wire| wire.permit.take());
-        // A server that was not told would not close it.
-        if connection.ended().is_none() && !connection.sending() && !old {
+        // A server that was not told would not close it first.
+        if connection.ended().is_none() && !connection.sending() && !(reusable && usage.ends_untold()) {
             self.lingering.borrow_mut().add(connection);
         } else {
             drop(connection);
         }
         drop(permit);
     }
+}
 
-    /// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
-    #[inline]
-    fn keep(&self, idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
-        connection.set_deadline(0);
-        let permit = connection.with(|wire| wire.permit.take());
-        idle.borrow_mut().put(origin, connection);
-        drop(permit);
-    }
+/// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
+#[inline]
+fn keep(idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
+    connection.set_deadline(0);
+    let permit = connection.with(|wire| wire.permit.take());
+    idle.borrow_mut().put(origin, connection);
+    drop(permit);
 }
 
 /// Until when a response may come. The limit counts from the first byte sent, which a busy core hands over later than the
