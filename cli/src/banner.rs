@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::Duration};
 
-use pummel_engine::{PacingUnit, Plan, PortBudget};
+use pummel_engine::{Connections, PacingUnit, Plan, PortBudget, Proxies, Proxy};
 
 use crate::values::format_cpu_list;
 
@@ -10,9 +10,10 @@ use crate::values::format_cpu_list;
 pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
     let mut text = format!("pummel {}: {}\n", plan.command, plan.name);
     let _ = writeln!(text, "  load   {}", load_line(plan));
-    // The engine leaves CPUs without a user of their own alone.
-    let used = plan.cpus.len().min(plan.load.users as usize);
-    let _ = writeln!(text, "  CPUs   {}", format_cpu_list(&plan.cpus[..used]));
+    let _ = writeln!(text, "  CPUs   {}", format_cpu_list(&plan.cpus[..plan.cores_used()]));
+    if let Some(line) = proxy_line(&plan.network.proxies) {
+        let _ = writeln!(text, "  proxy  {line}");
+    }
     if let Some(ports) = ports {
         let _ = writeln!(text, "  ports  {}", ports_line(ports));
     }
@@ -39,12 +40,35 @@ fn load_line(plan: &Plan) -> String {
         };
         parts.push(format!("at most {} {unit} a second", pacing.per_second));
     }
+    if let Connections::Shared { most: Some(most) } = plan.network.connections {
+        parts.push(format!("at most {} to one host", counted(most.into(), "connection")));
+    }
     match load.run_time {
         Some(time) => parts.push(format!("for {}", show_duration(time))),
         None if load.loops_per_user.is_none() && load.total_requests.is_none() => parts.push("until Ctrl-C".into()),
         None => {}
     }
     parts.join(", ")
+}
+
+/// Which proxies stand between, without their credentials; none where none do.
+fn proxy_line(proxies: &Proxies) -> Option<String> {
+    let place = |proxy: &Proxy| {
+        let scheme = if proxy.https { "https" } else { "http" };
+        let (open, close) = if proxy.host.contains(':') { ("[", "]") } else { ("", "") };
+        format!("{scheme}://{open}{}{close}:{}", proxy.host, proxy.port)
+    };
+    let mut line = match (&proxies.http, &proxies.https) {
+        (None, None) => return None,
+        (Some(http), Some(https)) if http == https => place(http),
+        (Some(http), Some(https)) => format!("{} for http, {} for https", place(http), place(https)),
+        (Some(http), None) => format!("{} for http", place(http)),
+        (None, Some(https)) => format!("{} for https", place(https)),
+    };
+    if !proxies.none_for.is_empty() {
+        let _ = write!(line, ", none for {}", proxies.none_for.join(", "));
+    }
+    Some(line)
 }
 
 /// `1 user`, `2 users`.
@@ -144,6 +168,14 @@ mod tests {
         assert_eq!(load_line(&plan), "1 user, 1 iteration each");
         let plan = planned_hit(&["http://h/", "-n", "20", "--max-rps", "0.5"]).unwrap().plan;
         assert_eq!(load_line(&plan), "10 connections, 20 requests in all, at most 0.5 requests a second");
+    }
+
+    #[test]
+    fn proxies_and_shared_connections_are_shown_and_credentials_are_not() {
+        let plan = planned_demo(&["--connections=shared:1", "--proxy=http://u:secret@P:3128", "--no-proxy=a,.b"]).plan;
+        assert!(load_line(&plan).contains("at most 1 connection to one host"));
+        assert_eq!(proxy_line(&plan.network.proxies).as_deref(), Some("http://p:3128, none for a, .b"));
+        assert_eq!(proxy_line(&planned_demo(&[]).plan.network.proxies), None);
     }
 
     #[test]

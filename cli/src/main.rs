@@ -21,6 +21,7 @@ mod machine;
 mod plan;
 mod plan_addresses;
 mod plan_network;
+mod plan_proxies;
 mod plan_run;
 mod profile;
 mod signals;

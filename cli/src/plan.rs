@@ -21,7 +21,7 @@ use crate::{
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
-    plan_network::{connections, network, Certificates},
+    plan_network::{network, Certificates},
     profile::apply_profile,
 };
 
@@ -251,7 +251,7 @@ fn plan_cases(
                 CookieLife::PerUser => Cookies::PerUser,
                 CookieLife::Off => Cookies::Off,
             },
-            connections: connections(network_flags.connections),
+            connections: network_flags.connections,
             request_timeout: network_flags.request_timeout,
             request_phases: output.http_stat,
             ..network(&network_flags.transport, Certificates::Accepted)?
@@ -367,6 +367,10 @@ pub(crate) mod tests {
             planned_demo(&["--run-time", "0", "--spawn-count", "3", "--loop-count", "2", "--connections", "shared"]);
         assert_eq!((run.plan.load.users, run.plan.load.run_time, run.plan.load.loops_per_user), (3, None, Some(2)));
         assert_eq!(run.plan.network.connections, Connections::Shared { most: None });
+        assert_eq!(run.plan.network.max_requests_per_connection, None);
+        let run = planned_demo(&["--max-requests-per-connection", "7", "--max-connection-age", "1m"]);
+        assert_eq!(run.plan.network.max_requests_per_connection, Some(7));
+        assert_eq!(run.plan.network.max_connection_age, Some(Duration::from_mins(1)));
         assert_eq!(run.plan.name, "a case");
         assert_eq!(name_of(&[a_case(), a_case(), a_case()]), "a case and 2 more");
     }

@@ -1,12 +1,13 @@
 //! The network of a plan: what the flags that speak of it mean.
 
-use pummel_engine::{ClientCertificate, Connections, Http2, Network, RetryStale, Tls, TlsVersion};
+use pummel_engine::{ClientCertificate, Http2, Network, RetryStale, Tls, TlsVersion};
 
 use crate::{
     failure::Failure,
-    flags::{ConnectionSharing, LeastTls, ReachFlags, StaleRetry, Switch, TlsFlags, TransportFlags},
+    flags::{LeastTls, ReachFlags, StaleRetry, Switch, TlsFlags, TransportFlags},
     plan::USER_AGENT,
     plan_addresses,
+    plan_proxies::proxies,
 };
 
 /// What a command does with certificates where no flag and no case says so.
@@ -25,6 +26,8 @@ pub(crate) enum Certificates {
 pub(crate) fn network(flags: &TransportFlags, certificates: Certificates) -> Result<Network, Failure> {
     Ok(Network {
         keepalive: !flags.disable_keepalive,
+        max_requests_per_connection: flags.max_requests_per_connection,
+        max_connection_age: flags.max_connection_age,
         connect_timeout: flags.connect_timeout,
         retry_stale: match flags.retry_stale {
             StaleRetry::Idempotent => RetryStale::Idempotent,
@@ -45,6 +48,7 @@ pub(crate) fn reach(flags: &ReachFlags, certificates: Certificates) -> Result<Ne
         http2: Http2 { all: flags.http2.http2, streams: flags.http2.streams },
         addresses: plan_addresses::addresses(&flags.addresses)?,
         tcp: plan_addresses::tcp(&flags.addresses),
+        proxies: proxies(&flags.proxy)?,
         ..Network::default()
     })
 }
@@ -66,13 +70,5 @@ fn tls(flags: &TlsFlags, certificates: Certificates) -> Tls {
             LeastTls::V1_3 => TlsVersion::V1_3,
         },
         resumption: flags.tls_resumption == Switch::On,
-    }
-}
-
-/// Whose connections are whose.
-pub(crate) fn connections(sharing: ConnectionSharing) -> Connections {
-    match sharing {
-        ConnectionSharing::PerUser => Connections::PerUser,
-        ConnectionSharing::Shared => Connections::Shared { most: None },
     }
 }

@@ -74,14 +74,8 @@ impl FunctionalOutput {
 /// # Errors
 /// Wrong usage, and the load errors of cases and `.env` file.
 pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
-    let RunFlags { paths, continue_on_failure, case_timeout, cases, network, output, pasted } = flags;
-    // hrp's default is an empty text.
-    if network.proxy_url.is_some_and(|url| !url.is_empty()) {
-        return Err(Failure::usage(
-            "--proxy-url is not built yet: proxies come in a later version",
-            "leave --proxy-url out to send requests to the hosts themselves",
-        ));
-    }
+    let RunFlags { paths, continue_on_failure, case_timeout, cases, mut network, output, pasted } = flags;
+    network.reach.proxy.proxy = network.proxy_url.take().or(network.reach.proxy.proxy.take());
     if output.log_plugin {
         warn("--log-plugin is ignored: Python functions (debugtalk.py) are not built yet", None);
     }
@@ -185,9 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_refused() {
-        let failure = planned(&["-p", "http://proxy:3128"]).unwrap_err();
-        assert_eq!(failure.exit_code(), 2);
-        assert!(failure.message().starts_with("--proxy-url is not built yet"));
+    fn a_proxy_has_hrps_name_and_ours() {
+        let proxy = |args: &[&str]| planned(args).unwrap().plan.network.proxies.https.map(|proxy| proxy.host);
+        assert_eq!(proxy(&["-p", "http://proxy:3128"]).as_deref(), Some("proxy"));
+        assert_eq!(proxy(&["--proxy", "http://other:3128"]).as_deref(), Some("other"));
+        assert_eq!(proxy(&["--proxy-url", ""]), None);
+        let failure = planned(&["-p", "socks5://h"]).unwrap_err();
+        assert_eq!((failure.exit_code(), failure.message().contains("SOCKS")), (2, true));
     }
 }

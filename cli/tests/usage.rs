@@ -126,7 +126,7 @@ fn flags_of_hrp_with_its_defaults_change_nothing() {
 
 #[test]
 fn flags_of_hrp_run_are_taken_or_refused_with_a_reason() {
-    refused(&["run", "a.yml", "--proxy-url", "http://proxy:3128"], 2, &["--proxy-url is not built yet"]);
+    refused(&["run", "a.yml", "--proxy-url", "http://a:1", "--proxy", "http://b:1"], 2, &["--proxy", "cannot be used"]);
     refused(&["run", "a.yml", "--case-timeout", "0"], 2, &["--case-timeout", "above zero"]);
     refused(&["run", "a.yml", "--max-redirects", "101"], 2, &["--max-redirects", "0..=100"]);
     refused(&["run", "a.yml", "--url-compat", "hrp"], 2, &["--url-compat", "exact, hrp436"]);

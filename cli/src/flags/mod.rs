@@ -40,7 +40,7 @@ pub(crate) use http2::Http2Flags;
 pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
 pub(crate) use load::{LoadFlags, RateUnit};
 pub(crate) use machine::MachineFlags;
-pub(crate) use network::{ConnectionSharing, CookieLife, NetworkFlags, ReachFlags, StaleRetry, TransportFlags};
+pub(crate) use network::{CookieLife, NetworkFlags, ReachFlags, StaleRetry, TransportFlags};
 pub(crate) use other::{CompletionsFlags, TargetFlags};
 pub(crate) use output::OutputFlags;
 pub(crate) use pasted::PastedCommand;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::{builder::BoolishValueParser, ArgAction, Args, ValueEnum};
+use pummel_engine::Connections;
 
 use super::{AddressFlags, AuthFlags, Http2Flags, ProxyFlags, TlsFlags};
-use crate::values::parse_positive_duration;
+use crate::values::{parse_connections, parse_positive_duration, parse_whole_at_least_one};
 
 /// The most redirects `--max-redirects` takes: browsers give up after 20, and more is a loop.
 pub(super) const REDIRECTS_MAX: i64 = 100;
@@ -18,9 +19,13 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "TIME", default_value = "120s", value_parser = parse_positive_duration)]
     pub(crate) request_timeout: Duration,
 
-    /// Whose connections are whose
-    #[arg(long, value_enum, value_name = "MODE", default_value_t = ConnectionSharing::PerUser)]
-    pub(crate) connections: ConnectionSharing,
+    /// Whose connections are whose: per-user, per-iteration, shared or shared:N
+    ///
+    /// per-user: each user keeps its own, as real clients do. per-iteration: and closes them at the end of each iteration, as a
+    /// visitor who leaves. shared: the users of a core share them, as few as there are requests in flight. shared:N: at most N to
+    /// one host over all cores; who finds none free waits, first come, first served, which counts as response time.
+    #[arg(long, value_name = "MODE", default_value = "per-user", value_parser = parse_connections)]
+    pub(crate) connections: Connections,
 
     /// How many redirects of one request are followed; 0 follows none
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(0..=REDIRECTS_MAX))]
@@ -80,6 +85,14 @@ pub(crate) struct TransportFlags {
     )]
     pub(crate) disable_keepalive: bool,
 
+    /// Close a connection after so many requests, or sooner where its server says so (Keep-Alive: max)
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_whole_at_least_one)]
+    pub(crate) max_requests_per_connection: Option<u64>,
+
+    /// Put no request on a connection that is older, and close one that has become so after its response
+    #[arg(long, value_name = "TIME", value_parser = parse_positive_duration)]
+    pub(crate) max_connection_age: Option<Duration>,
+
     /// Do not ask for compressed responses (nothing asks for them yet)
     #[arg(
         long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
@@ -91,15 +104,6 @@ pub(crate) struct TransportFlags {
     /// How hosts are reached and spoken to.
     #[command(flatten)]
     pub(crate) reach: ReachFlags,
-}
-
-/// Who may use an idle connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ConnectionSharing {
-    /// Each user keeps its own, as real clients do
-    PerUser,
-    /// The users of a core share them: as few as there are requests in flight
-    Shared,
 }
 
 /// Which requests are retried on a fresh connection.

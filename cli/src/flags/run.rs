@@ -68,8 +68,8 @@ pub(crate) struct RunNetworkFlags {
     #[command(flatten)]
     pub(crate) reach: ReachFlags,
 
-    /// hrp's proxy, which is not built yet.
-    #[arg(short, long, value_name = "URL", hide = true)]
+    /// The same as --proxy, by hrp's name
+    #[arg(short, long, value_name = "URL", conflicts_with = "proxy")]
     pub(crate) proxy_url: Option<String>,
 }
 

@@ -5,6 +5,7 @@
 //! is expected; clap puts the flag's name before it and exits with 2.
 
 mod address;
+mod connections;
 mod cpu_list;
 mod duration;
 mod http;
@@ -14,6 +15,7 @@ pub(crate) use address::{
     parse_connect_to, parse_resolve, parse_seconds_or_off, parse_sources, parse_unix_path, Sources, TimeOrOff,
     SOURCES_MAX,
 };
+pub(crate) use connections::parse_connections;
 pub(crate) use cpu_list::{format_cpu_list, parse_cpu_list, CpuList};
 pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};

@@ -52,7 +52,9 @@ mod tests {
 
     fn read(values: &[&str]) -> (Option<u32>, Option<u32>) {
         let mut keep_alive = KeepAlive::default();
-        values.iter().for_each(|value| keep_alive.read(value.as_bytes()));
+        for value in values {
+            keep_alive.read(value.as_bytes());
+        }
         (keep_alive.timeout_s, keep_alive.max)
     }
 

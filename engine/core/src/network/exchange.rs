@@ -263,7 +263,7 @@ impl Shard {
                     return Err(unanswered);
                 }
                 Err(Attempt::Unwritable(unanswered)) => {
-                    self.keep(idle, hop.origin, connection);
+                    keep(idle, hop.origin, connection);
                     return Err(unanswered);
                 }
                 Err(Attempt::Stale) => {
@@ -523,20 +523,21 @@ impl Shard {
             Answer::Http1(connection) => connection,
             Answer::Http2(seat) => return release_seat(idle, seat),
         };
-        let (again, old) = connection.with(|wire| {
+        let (reusable, usage) = connection.with(|wire| {
             wire.http().response.trim();
-            (wire.reusable() && !wire.usage.is_over(), wire.usage.is_old())
+            (wire.reusable() && self.plan.network.keepalive, wire.usage)
         });
-        if again && self.plan.network.keepalive && connection.ended().is_none() && !connection.sending() {
-            self.keep(idle, origin, connection);
+        if reusable && !usage.is_over() && connection.ended().is_none() && !connection.sending() {
+            keep(idle, origin, connection);
             return;
         }
         self.recorder.borrow_mut().connection_closed();
         // One that waits for its server to close counts no longer among those that are bounded in number.
         let permit = connection.with(|wire| wire.permit.take());
         let resets = self.plan.network.tcp.close == Close::Rst;
-        // A server that was not told would not close it.
-        if !resets && connection.ended().is_none() && !connection.sending() && !old {
+        // A server that was not told would not close it first.
+        let untold = reusable && usage.ends_untold();
+        if !resets && connection.ended().is_none() && !connection.sending() && !untold {
             say_goodbye(&connection);
             self.lingering.borrow_mut().add(connection);
         } else {
@@ -544,15 +545,15 @@ impl Shard {
         }
         drop(permit);
     }
+}
 
-    /// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
-    #[inline]
-    fn keep(&self, idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
-        connection.set_deadline(0);
-        let permit = connection.with(|wire| wire.permit.take());
-        idle.borrow_mut().put(origin, connection);
-        drop(permit);
-    }
+/// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
+#[inline]
+fn keep(idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
+    connection.set_deadline(0);
+    let permit = connection.with(|wire| wire.permit.take());
+    idle.borrow_mut().put(origin, connection);
+    drop(permit);
 }
 
 /// Closes our side of TLS in order. Servers close the connection on that, and before us.

@@ -15,7 +15,7 @@ use super::{
     connection::{Connection, Counted, Wire},
     exchange::{Hop, Tally, Unanswered},
     origins::{Chosen, OriginId},
-    proxy::Route,
+    proxy::{Route, Untunnelled},
     sources::ChosenSource,
     tls::Unsecured,
 };
@@ -62,13 +62,7 @@ impl Shard {
             let limit_ns = nanos(self.plan.network.connect_timeout);
             let own_ns = *deadline_ns.get_or_insert_with(|| found_ns.max(hop.begin_ns).saturating_add(limit_ns));
             let until_ns = own_ns.min(hop.until_ns);
-            let connected = match self.connect(&address, hop, share_of(found_ns, until_ns, choices)).await {
-                Ok(connection) => {
-                    connection.set_deadline(until_ns);
-                    self.tunnel(connection, hop.origin).await
-                }
-                Err(unanswered) => Err(unanswered),
-            };
+            let connected = self.connect(&address, hop, share_of(found_ns, until_ns, choices)).await;
             if let Some(record) = &mut tally.record {
                 record.opened(0, now_ns() - found_ns);
             }
@@ -77,6 +71,8 @@ impl Shard {
                     let dns_us = waited.then_some(dns_ns / 1000);
                     let connect_us = (now_ns() - found_ns) / 1000;
                     self.recorder.borrow_mut().opened(Opening { dns_us, connect_us });
+                    connection.set_deadline(until_ns);
+                    let connection = self.open_tunnel(connection, hop, own_ns).await?;
                     if self.origins.borrow().origin(hop.origin).https {
                         return self.open_tls(connection, hop, own_ns, tally).await;
                     }
@@ -91,9 +87,7 @@ impl Shard {
             if timed_out && now >= hop.until_ns && hop.until_ns < own_ns {
                 return Err(Kind::RequestTimeout.into());
             }
-            // A proxy that took the connection is reachable.
-            let elsewhere = !matches!(kind, Kind::Descriptors | Kind::Proxy);
-            let another = elsewhere && self.origins.borrow_mut().unreachable(hop.origin, &address, now);
+            let another = kind != Kind::Descriptors && self.origins.borrow_mut().unreachable(hop.origin, &address, now);
             if !another || (timed_out && now >= own_ns) {
                 self.ran_short(kind);
                 return Err(self.seen_from_here(hop.origin, kind, message));
@@ -126,6 +120,21 @@ impl Shard {
         Err(unsecured.into())
     }
 
+    /// Has the proxy open a tunnel on a connection that has just opened, where the origin takes one.
+    async fn open_tunnel(&self, connection: Connection, hop: &Hop<'_>, own_ns: u64) -> Result<Connection, Unanswered> {
+        let Some(request) = self.origins.borrow().tunnel_request(hop.origin) else { return Ok(connection) };
+        // Few connections come here, and the future of each would be larger for it.
+        let Err(untunnelled) = Box::pin(self.tunnel(&connection, request)).await else { return Ok(connection) };
+        drop(connection);
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.connection_error();
+        recorder.connection_closed();
+        match untunnelled {
+            Untunnelled::Timeout if hop.until_ns < own_ns => Err(Kind::RequestTimeout.into()),
+            untunnelled => Err(untunnelled.into()),
+        }
+    }
+
     /// A failure to open a connection, which is the proxy's where there is one; what this machine has run out of is its own.
     fn seen_from_here(&self, origin: OriginId, kind: Kind, message: Cow<'static, str>) -> Unanswered {
         if *self.origins.borrow().route(origin) == Route::Direct {
@@ -134,10 +143,7 @@ impl Shard {
         let message = match kind {
             Kind::Dns => Cow::Borrowed("the proxy's host name does not resolve"),
             Kind::ConnectRefused => Cow::Borrowed("the proxy refused the connection: is it running on that port?"),
-            Kind::ConnectTimeout if message == Kind::ConnectTimeout.message() => {
-                Cow::Borrowed("the connection to the proxy did not open within --connect-timeout")
-            }
-            Kind::ConnectTimeout => message,
+            Kind::ConnectTimeout => Cow::Borrowed("the connection to the proxy did not open within --connect-timeout"),
             Kind::ConnectFailed => Cow::Owned(format!("the proxy could not be reached: {message}")),
             _ => return Unanswered::Failed(kind, message),
         };

@@ -192,6 +192,14 @@ impl Origins {
         }
     }
 
+    /// The CONNECT that opens a tunnel to an origin, where it takes one.
+    pub(crate) fn tunnel_request(&self, id: OriginId) -> Option<Vec<u8>> {
+        match self.route(id) {
+            Route::Tunnelled { request } => Some(request.clone()),
+            Route::Direct | Route::Forwarded(_) => None,
+        }
+    }
+
     /// Where connections to an origin go: to itself, or to its proxy. Its name is the one that is looked up.
     pub(crate) fn reached(&self, id: OriginId) -> &Origin {
         &self.known[id.index()].reached

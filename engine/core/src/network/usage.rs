@@ -69,10 +69,10 @@ impl Usage {
         }
     }
 
-    /// True when the connection is closed after the response just taken, though nobody told its server.
+    /// True when the connection is too old after the response just taken, and its server has not been told that it ends.
     #[inline]
-    pub(crate) fn is_old(&self) -> bool {
-        self.old
+    pub(crate) fn ends_untold(&self) -> bool {
+        self.old && self.carried < self.most
     }
 
     /// True when no request may be put on the connection any more.
@@ -156,6 +156,6 @@ mod tests {
         usage.answered(3 * SECOND_NS - 1, KeepAlive::default());
         assert!(!usage.is_over());
         usage.answered(3 * SECOND_NS, KeepAlive::default());
-        assert!(usage.is_over() && usage.is_old());
+        assert!(usage.is_over() && usage.ends_untold());
     }
 }

@@ -1,5 +1,6 @@
 //! The engine's promises on real sockets: every request is accounted for however it ends, and a run ends when it is told to.
 
+mod connections;
 mod cookies;
 mod counts;
 mod cursor;
@@ -7,6 +8,7 @@ mod faults;
 mod functional;
 mod loops;
 mod plan;
+mod proxies;
 mod redirects;
 mod references;
 mod rendezvous;

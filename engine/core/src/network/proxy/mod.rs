@@ -10,4 +10,4 @@ mod route;
 mod tunnel;
 
 pub(crate) use route::{Forward, Route};
-pub(crate) use tunnel::refused;
+pub(crate) use tunnel::{refused, Untunnelled};

@@ -61,11 +61,11 @@ fn connect(origin: &Origin, authorization: &str) -> Vec<u8> {
     } else {
         format!("{}:{}", origin.host, origin.port)
     };
-    let mut request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n");
-    if !authorization.is_empty() {
-        request += &format!("Proxy-Authorization: {authorization}\r\n");
-    }
-    (request + "\r\n").into_bytes()
+    let credentials = match authorization {
+        "" => String::new(),
+        authorization => format!("Proxy-Authorization: {authorization}\r\n"),
+    };
+    format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{credentials}\r\n").into_bytes()
 }
 
 #[cfg(test)]

@@ -1,66 +1,51 @@
 //! A tunnel through a proxy (RFC 9110 section 9.3.6).
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    future::poll_fn,
+    task::{ready, Poll},
+};
 
+use pummel_http::ProtocolError;
 use pummel_ring::{Event, Payload};
 
-use super::Route;
 use crate::{
     error::Kind,
-    network::{connection::Connection, exchange::Unanswered, http1::Reading, origins::OriginId},
+    network::{connection::Connection, exchange::Unanswered, http1::Reading},
     shard::Shard,
 };
 
-impl Shard {
-    /// Makes of a connection to a proxy one to the origin, where that takes a tunnel; gives it back as it is where not. The
-    /// connection's deadline holds. A timeout is a [`Kind::ConnectTimeout`], everything else the proxy does wrong a [`Kind::Proxy`].
-    pub(in crate::network) async fn tunnel(
-        &self,
-        connection: Connection,
-        origin: OriginId,
-    ) -> Result<Connection, Unanswered> {
-        let Route::Tunnelled { request } = self.origins.borrow().route(origin).clone() else { return Ok(connection) };
-        connection.with(|wire| wire.http().begin_connect());
-        connection.send(Payload::Owned(request));
-        let failed = loop {
-            match self.event(&connection).await {
-                Some(Event::Connected) => {}
-                Some(Event::Data { .. }) => match connection.with(|wire| wire.http().reading()) {
-                    Reading::Unfinished => {}
-                    Reading::Complete => break None,
-                    Reading::Failed(error) => {
-                        break Some((Kind::Proxy, Cow::Owned(format!("the proxy's answer to CONNECT: {error}"))))
-                    }
-                },
-                Some(Event::End(_)) => {
-                    let message = "the proxy closed the connection before it opened a tunnel";
-                    break Some((Kind::Proxy, Cow::Borrowed(message)));
-                }
-                Some(Event::Timeout) => {
-                    let message = "the proxy did not open a tunnel within --connect-timeout";
-                    break Some((Kind::ConnectTimeout, Cow::Borrowed(message)));
-                }
-                None => return Err(Unanswered::Abandoned),
-            }
+/// Why there is no tunnel.
+pub(crate) enum Untunnelled {
+    /// The proxy answered, but not with a tunnel.
+    Refused {
+        status: u16,
+    },
+    /// Its answer is no HTTP.
+    Garbled(ProtocolError),
+    /// It said more than it was asked: behind its answer there is nothing yet that could speak.
+    Surplus,
+    Closed,
+    Timeout,
+    /// The run was cut off.
+    Abandoned,
+}
+
+impl From<Untunnelled> for Unanswered {
+    fn from(untunnelled: Untunnelled) -> Self {
+        let message = match untunnelled {
+            Untunnelled::Abandoned => return Self::Abandoned,
+            Untunnelled::Refused { status } => return refused(status),
+            Untunnelled::Garbled(error) => Cow::Owned(format!("the proxy's answer to CONNECT: {error}")),
+            Untunnelled::Surplus => Cow::Borrowed("the proxy sent bytes through the tunnel that nobody asked for"),
+            Untunnelled::Closed => Cow::Borrowed("the proxy closed the connection before it opened a tunnel"),
+            Untunnelled::Timeout => Cow::Borrowed("the proxy did not open a tunnel within --connect-timeout"),
         };
-        // What the proxy says is known from the head of its answer on, however that ends.
-        let (status, quiet) = connection.with(|wire| (wire.http().response.status, wire.http().quiet()));
-        match (status, failed) {
-            (0 | 200..300, Some((kind, message))) => Err(Unanswered::Failed(kind, message)),
-            (200..300, None) if quiet => {
-                connection.flushed().await;
-                Ok(connection)
-            }
-            (200..300, None) => {
-                let message = "the proxy sent bytes through the tunnel that nobody asked for";
-                Err(Unanswered::Failed(Kind::Proxy, Cow::Borrowed(message)))
-            }
-            (status, _) => Err(refused(status)),
-        }
+        Self::Failed(Kind::Proxy, message)
     }
 }
 
-/// A proxy that does not do what it is asked.
+/// The failure of a request that a proxy does not pass on.
 pub(crate) fn refused(status: u16) -> Unanswered {
     let message = match status {
         407 => {
@@ -69,4 +54,59 @@ pub(crate) fn refused(status: u16) -> Unanswered {
         status => Cow::Owned(format!("the proxy refused to open a tunnel with status {status}")),
     };
     Unanswered::Failed(Kind::Proxy, message)
+}
+
+impl Shard {
+    /// Makes of a connection to a proxy one to a server: sends the CONNECT and waits for its answer, as long as the connection's
+    /// deadline allows. What is sent next goes to the server.
+    pub(in crate::network) async fn tunnel(
+        &self,
+        connection: &Connection,
+        request: Vec<u8>,
+    ) -> Result<(), Untunnelled> {
+        connection.with(|wire| wire.http().begin_connect());
+        connection.send(Payload::Owned(request));
+        let cut = loop {
+            match self.event(connection).await {
+                Some(Event::Connected) => {}
+                Some(Event::Data { .. }) => match connection.with(|wire| wire.http().reading()) {
+                    Reading::Unfinished => {}
+                    Reading::Complete => break None,
+                    Reading::Failed(error) => break Some(Untunnelled::Garbled(error)),
+                },
+                Some(Event::End(_)) => break Some(Untunnelled::Closed),
+                Some(Event::Timeout) => break Some(Untunnelled::Timeout),
+                None => return Err(Untunnelled::Abandoned),
+            }
+        };
+        // A refusal is known from its head on, however its body ends.
+        let (status, quiet) = connection.with(|wire| (wire.http().response.status, wire.http().quiet()));
+        match (status, cut) {
+            (0 | 200..300, Some(cut)) => Err(cut),
+            (200..300, None) if quiet => self.handed_over(connection).await,
+            (200..300, None) => Err(Untunnelled::Surplus),
+            (status, _) => Err(Untunnelled::Refused { status }),
+        }
+    }
+
+    /// Waits until the kernel has taken the CONNECT, which it has as a rule long before the answer: one send at a time.
+    async fn handed_over(&self, connection: &Connection) -> Result<(), Untunnelled> {
+        poll_fn(|cx| {
+            if connection.poll_flushed(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.aborted() {
+                return Poll::Ready(Err(Untunnelled::Abandoned));
+            }
+            match ready!(connection.poll_event(cx)) {
+                Event::End(_) => Poll::Ready(Err(Untunnelled::Closed)),
+                Event::Timeout => Poll::Ready(Err(Untunnelled::Timeout)),
+                Event::Connected | Event::Data { .. } => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
 }
