@@ -111,7 +111,7 @@ impl Kind {
             Self::ConnectTimeout => "the connection did not open within --connect-timeout",
             Self::ConnectFailed => "the connection could not be opened",
             Self::AddressExhausted => {
-                "no ephemeral port is free (EADDRNOTAVAIL): keep connections alive, widen \
+                "no ephemeral port is free (EADDRNOTAVAIL): keep connections alive, add --source-ip, widen \
                  net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse=1, or use fewer users"
             }
             Self::Descriptors => "no descriptor is free (EMFILE): raise `ulimit -n`",

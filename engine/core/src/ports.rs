@@ -101,6 +101,8 @@ impl PortBudget {
             Reuse::LoopbackOnly if loopback => REUSED_AFTER_S,
             Reuse::LoopbackOnly | Reuse::Never => TIME_WAIT_S,
         };
+        // Each redirect is one more exchange, on a connection of its own where none is kept.
+        let exchanges = 1 + u64::from(network.max_redirects);
         let requests_each = if network.keepalive { network.max_requests_per_connection.unwrap_or(1) } else { 1 };
         let by_requests = plan.pacing.filter(|pacing| pacing.unit == PacingUnit::Request);
         Self {
@@ -113,8 +115,12 @@ impl PortBudget {
                 || network.connections == Connections::PerIteration,
             sustainable_connections_per_s: (network.tcp.close == Close::Fin)
                 .then_some(system.count * sources * destinations / rests_s),
-            wanted_connections_per_s: by_requests.map(|pacing| pacing.per_second / requests_each as f64),
-            wanted_connections: plan.load.total_requests.map(|total| total.div_ceil(requests_each)),
+            wanted_connections_per_s: by_requests
+                .map(|pacing| pacing.per_second * exchanges as f64 / requests_each as f64),
+            wanted_connections: plan
+                .load
+                .total_requests
+                .map(|total| total.saturating_mul(exchanges).div_ceil(requests_each)),
         }
     }
 
@@ -283,5 +289,13 @@ mod tests {
         assert!(!may(&|plan| (plan.network.max_requests_per_connection, plan.pacing) = (Some(10), paced(1_000.0))));
         assert!(!may(&|plan| (plan.network.keepalive, plan.load.total_requests) = (false, Some(6_000))));
         assert!(may(&|plan| (plan.network.keepalive, plan.load.total_requests) = (false, Some(6_001))));
+        let redirected = |total| {
+            move |plan: &mut Plan| {
+                (plan.network.keepalive, plan.network.max_redirects, plan.load.total_requests) =
+                    (false, 2, Some(total));
+            }
+        };
+        assert!(!may(&redirected(2_000)));
+        assert!(may(&redirected(2_001)));
     }
 }

@@ -128,7 +128,8 @@ impl Shard {
         });
         let connections_shared = matches!(plan.network.connections, Connections::Shared { .. });
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
-        let sources = Sources::new(&plan.network.addresses.sources, core, &mut recorder.borrow_mut());
+        let sources = &plan.network.addresses.sources;
+        let sources = Sources::new(sources, core * sources.len() / plan.cpus.len(), &mut recorder.borrow_mut());
         Rc::new(Self {
             core,
             recorder,
