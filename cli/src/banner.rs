@@ -13,7 +13,7 @@ pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
     // The engine leaves CPUs without a user of their own alone.
     let used = plan.cpus.len().min(plan.load.users as usize);
     let _ = writeln!(text, "  CPUs   {}", format_cpu_list(&plan.cpus[..used]));
-    if let Some(ports) = ports {
+    if let Some(ports) = ports.filter(|ports| ports.destinations > 0) {
         let _ = writeln!(text, "  ports  {}", ports_line(ports));
     }
     text

@@ -16,6 +16,7 @@ use std::{
 
 use load::{binary, closed_port, run, start_as, target, Folder, Nginx, Run};
 use namespace::Namespace;
+use pummel_target::{Target, TargetOptions};
 use serde_json::Value;
 
 /// What the summary says of an address: connections, connect errors, requests, failures.
@@ -60,10 +61,29 @@ fn a_dead_address_of_a_name_is_passed_over_for_a_live_one() {
 }
 
 #[test]
-fn all_addresses_are_used_in_turn() {
+fn all_addresses_of_a_name_are_used_in_turn() {
+    let listen = |last, port| {
+        let listen = SocketAddr::from(([127, 0, 0, last], port));
+        Target::start(TargetOptions { listen, cpus: vec![0] }).expect("the target starts")
+    };
+    let first = listen(2, 0);
+    let port = first.local_addr().port();
+    let second = listen(3, port);
+    let resolve = format!("--resolve=two.example:{port}:127.0.0.2,127.0.0.3");
+    let run = run(&["hit", &format!("http://two.example:{port}/hello/x"), &resolve, "-c4", "-n40", "--cores=1"]);
+    assert_eq!((run.code, run.number("/totals/failures")), (0, 0), "{}", run.stderr);
+    for target in [first, second] {
+        let [connections, connect_errors, requests, failures] =
+            counts(&run, "addresses", &target.local_addr().to_string());
+        assert_eq!((connections, connect_errors, failures), (2, 0, 0));
+        assert_eq!(target.stop().requests, requests);
+    }
+}
+
+#[test]
+fn hosts_are_reached_where_they_are_said_to_be() {
     let target = [target(), target()];
     let ports = [target[0].local_addr().port(), target[1].local_addr().port()];
-    // Two servers that are one to the client: each is reached through a name of its own.
     let names = [
         format!("--connect-to=a.example:80:127.0.0.1:{}", ports[0]),
         format!("--connect-to=b.example::127.0.0.1:{}", ports[1]),
@@ -145,6 +165,7 @@ fn unix_sockets_serve_one_host_or_all() {
     let all = run(&["hit", "http://any.example/x", "--unix-socket", &path.to_string(), "-c", "3", "-n", "30"]);
     assert_eq!((all.code, all.number("/totals/failures")), (0, 0), "{}", all.stderr);
     assert_eq!(counts(&all, "addresses", &format!("unix:{path}")), [3, 0, 30, 0]);
+    assert!(!all.stdout.contains("towards one address"), "a Unix socket takes no port: {}", all.stdout);
     all.assert_conserved();
 
     let resolve = format!("--resolve=one.example:80:unix:{path}");
