@@ -251,17 +251,33 @@ fn a_connection_is_closed_in_order_or_reset_as_asked() {
     }
 }
 
+/// Answers, and with its first answer gives its name to 127.0.0.3.
+const MOVES_AWAY: &str = r"
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        open(sys.argv[1], 'w').write('127.0.0.3 moving.example\n')
+        self.send_response(200)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+    def log_message(self, *arguments):
+        pass
+server = http.server.ThreadingHTTPServer(('127.0.0.2', 8080), Handler)
+print('listening', flush=True)
+server.serve_forever()
+";
+
 #[test]
 fn a_name_that_moves_is_followed_while_the_load_goes_on() {
     let Some(namespace) = Namespace::new() else {
         eprintln!("no right to make a network namespace here");
         return;
     };
-    namespace.set_hosts("127.0.0.2 moving.example\n");
+    let hosts = namespace.set_hosts("127.0.0.2 moving.example\n");
+    let _first = namespace.server("python3", &["-c", MOVES_AWAY, &hosts.display().to_string()]);
     let binary = binary();
     let binary = binary.to_str().unwrap();
-    let _servers = ["127.0.0.2:8080", "127.0.0.3:8080"]
-        .map(|listen| namespace.server(binary, &["target", "--listen", listen, "--cpus", "0"]));
+    let _second = namespace.server(binary, &["target", "--listen", "127.0.0.3:8080", "--cpus", "0"]);
     let run = start_as(
         namespace.command(binary),
         &[
@@ -270,13 +286,11 @@ fn a_name_that_moves_is_followed_while_the_load_goes_on() {
             "--disable-keepalive",
             "--dns-ttl=1s",
             "--max-rps=20",
-            "--duration=5s",
+            "--duration=6s",
             "-c1",
         ],
-    );
-    thread::sleep(Duration::from_millis(1_500));
-    namespace.set_hosts("127.0.0.3 moving.example\n");
-    let run = run.finish();
+    )
+    .finish();
     assert_eq!(run.number("/totals/failures"), 0, "{}", run.stdout);
     for address in ["127.0.0.2:8080", "127.0.0.3:8080"] {
         assert!(counts(&run, "addresses", address)[2] > 0, "{:#}", run.summary["addresses"]);

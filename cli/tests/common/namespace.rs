@@ -52,11 +52,13 @@ impl Namespace {
     }
 
     /// The text of its `/etc/hosts`, for commands started after the first call (ip-netns(8)).
-    pub(crate) fn set_hosts(&self, text: &str) {
+    /// Gives the file they see, which may be written to in place.
+    pub(crate) fn set_hosts(&self, text: &str) -> PathBuf {
         let folder = self.folder();
         fs::create_dir_all(&folder).expect("a folder");
-        // In place: the file itself is mounted over the namespace's.
-        fs::write(folder.join("hosts"), text).expect("a file");
+        let file = folder.join("hosts");
+        fs::write(&file, text).expect("a file");
+        file
     }
 
     fn folder(&self) -> PathBuf {
