@@ -95,20 +95,20 @@ impl Resolved {
     /// As [`run`].
     pub fn run(self, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
         let facts = facts(&self);
-        start(Arc::new(self.plan), Arc::new(self.addresses), facts, stop, outputs)
+        start(&Arc::new(self.plan), &Arc::new(self.addresses), facts, stop, outputs)
     }
 }
 
 fn start(
-    plan: Arc<Plan>,
-    addresses: Arc<Vec<(Origin, Found)>>,
+    plan: &Arc<Plan>,
+    addresses: &Arc<Vec<(Origin, Found)>>,
     facts: RunFacts,
     stop: &StopSignal,
     outputs: Vec<OutputSpec>,
 ) -> Result<Finished, EngineError> {
-    let sockets = limits::prepare(&plan, addresses.len())?;
+    let sockets = limits::prepare(plan, addresses.len())?;
     let capabilities = pummel_ring::probe()?;
-    let shared = Arc::new(Shared::new(&plan));
+    let shared = Arc::new(Shared::new(plan));
 
     let (news, events) = unbounded();
     let mut cores = Cores { go: Vec::new(), threads: Vec::new(), mailboxes: Vec::new(), events };
@@ -117,11 +117,11 @@ fn start(
         let spec = CoreSpec {
             core,
             cpu,
-            users: users_of(&plan, core),
-            sockets: sockets_of(&plan, core, addresses.len(), sockets),
-            plan: Arc::clone(&plan),
+            users: users_of(plan, core),
+            sockets: sockets_of(plan, core, addresses.len(), sockets),
+            plan: Arc::clone(plan),
             capabilities,
-            addresses: Arc::clone(&addresses),
+            addresses: Arc::clone(addresses),
             shared: Arc::clone(&shared),
         };
         let news = news.clone();

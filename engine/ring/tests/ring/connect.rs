@@ -25,7 +25,8 @@ fn a_connection_comes_from_its_source_address() {
     on_ring(small(), move |ring| async move {
         for last in [2, 3, 2] {
             let source = Some(IpAddr::from([127, 0, 0, last]));
-            let options = ConnectOptions { source, keepalive: Some(Duration::from_secs(5)), ..ConnectOptions::default() };
+            let options =
+                ConnectOptions { source, keepalive: Some(Duration::from_secs(5)), ..ConnectOptions::default() };
             let socket = ring.connect_with(&address.into(), &options, Collect::default()).unwrap();
             assert_eq!(socket.event().await, Event::Connected);
             assert_eq!(socket.event().await, Event::End(End::Eof));
@@ -33,7 +34,10 @@ fn a_connection_comes_from_its_source_address() {
     });
     peer.join().unwrap();
     let seen: Vec<SocketAddr> = told.iter().collect();
-    assert_eq!(seen.iter().map(SocketAddr::ip).collect::<Vec<_>>(), [2, 3, 2].map(|last| IpAddr::from([127, 0, 0, last])));
+    assert_eq!(
+        seen.iter().map(SocketAddr::ip).collect::<Vec<_>>(),
+        [2, 3, 2].map(|last| IpAddr::from([127, 0, 0, last]))
+    );
     assert!(seen.iter().all(|from| from.port() != 0));
 }
 
