@@ -14,7 +14,7 @@ pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
     if let Some(line) = proxy_line(&plan.network.proxies) {
         let _ = writeln!(text, "  proxy  {line}");
     }
-    if let Some(ports) = ports {
+    if let Some(ports) = ports.filter(|ports| ports.destinations > 0) {
         let _ = writeln!(text, "  ports  {}", ports_line(ports));
     }
     text

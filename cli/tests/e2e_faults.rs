@@ -2,10 +2,13 @@
 
 #[path = "common/load.rs"]
 mod load;
+#[path = "common/namespace.rs"]
+mod namespace;
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use load::{binary, closed_port, command, run, start_as, target, url, Folder, Run};
+use load::{binary, closed_port, run, start_as, target, url, Folder, Run};
+use namespace::Namespace;
 
 fn urls(folder: &Folder, list: &[String]) -> String {
     folder.write("urls.txt", &list.join("\n"))
@@ -139,49 +142,15 @@ fn io_uring_switched_off_is_one_clear_sentence() {
     assert!(stderr.contains("kernel.io_uring_disabled=0"), "{stderr}");
 }
 
-/// A network namespace of the test's own, with the loopback up; deleted when dropped.
-struct Namespace(String);
-
-impl Namespace {
-    fn new() -> Option<Self> {
-        let name = format!("pummel-{}", std::process::id());
-        let made = Command::new("ip").args(["netns", "add", &name]).status().is_ok_and(|status| status.success());
-        made.then(|| {
-            command("ip", &["-n", &name, "link", "set", "lo", "up"]);
-            Self(name)
-        })
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.0, program]);
-        command
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
-    }
-}
-
 #[test]
 fn exhausted_ports_are_a_kind_of_their_own_and_make_the_run_invalid() {
     let Some(namespace) = Namespace::new() else {
         eprintln!("no right to make a network namespace here");
         return;
     };
-    for setting in ["net.ipv4.ip_local_port_range=40000 40049", "net.ipv4.tcp_tw_reuse=0"] {
-        assert!(namespace.command("sysctl").args(["-qw", setting]).status().unwrap().success());
-    }
+    namespace.set(&["net.ipv4.ip_local_port_range=40000 40049", "net.ipv4.tcp_tw_reuse=0"]);
     let binary = binary();
-    let mut server = namespace
-        .command(binary.to_str().unwrap())
-        .args(["target", "--listen", "127.0.0.1:8080", "--cpus", "0"])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    let server = namespace.server(binary.to_str().unwrap(), &["target", "--listen", "127.0.0.1:8080", "--cpus", "0"]);
     let folder = Folder::new();
     let case = folder.write(
         "case.yml",
@@ -203,9 +172,7 @@ fn exhausted_ports_are_a_kind_of_their_own_and_make_the_run_invalid() {
         ],
     )
     .finish();
-    let pid = rustix::process::Pid::from_child(&server);
-    let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
-    let _ = server.wait();
+    drop(server);
     assert!(run.errors("address_exhausted") > 0, "{:#}\n{}", run.summary["errors"], run.stderr);
     assert_eq!(run.number("/conservation/started"), 240);
     assert_eq!(run.summary["client"]["verdict"], "invalid");

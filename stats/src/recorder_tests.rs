@@ -197,3 +197,38 @@ fn a_recorder_whose_collector_is_gone_goes_on() {
     recorder.finish(NS_PER_S);
     recorder.finish(NS_PER_S);
 }
+
+#[test]
+fn addresses_beyond_the_limit_share_an_entry_and_nothing_is_lost() {
+    use crate::endpoint::{EndpointCounts, EndpointKind, MAX_ENDPOINTS, OTHER_ENDPOINTS};
+    let mut bench = bench();
+    let recorder = &mut bench.recorder;
+    for address in 0..MAX_ENDPOINTS + 3 {
+        let id = recorder.endpoint(EndpointKind::Address, &address.to_string());
+        recorder.endpoint_connected(id);
+        recorder.endpoint_request(id, false);
+        recorder.endpoint_request(id, true);
+    }
+    let source = recorder.endpoint(EndpointKind::Source, "0");
+    recorder.endpoint_refused(source);
+    recorder.hand_over(1);
+    assert_eq!(recorder.endpoint(EndpointKind::Source, "0"), source);
+    recorder.endpoint_refused(source);
+    bench.give_back.send(Box::default()).unwrap();
+    recorder.hand_over(2);
+
+    let first = bench.intervals.try_recv().unwrap();
+    assert_eq!(first.new_endpoints.len(), MAX_ENDPOINTS + 2);
+    assert_eq!(&*first.new_endpoints[MAX_ENDPOINTS].name, OTHER_ENDPOINTS);
+    let one = EndpointCounts { connections: 1, connect_errors: 0, requests: 2, failures: 1 };
+    assert_eq!(first.endpoints[0], one);
+    assert_eq!(
+        first.endpoints[MAX_ENDPOINTS],
+        EndpointCounts { connections: 3, connect_errors: 0, requests: 6, failures: 3 }
+    );
+    let refused = EndpointCounts { connect_errors: 1, ..EndpointCounts::default() };
+    assert_eq!(first.endpoints[MAX_ENDPOINTS + 1], refused);
+    let second = bench.intervals.try_recv().unwrap();
+    assert_eq!((second.new_endpoints.len(), second.endpoints[0]), (0, EndpointCounts::default()));
+    assert_eq!(second.endpoints[MAX_ENDPOINTS + 1], refused);
+}

@@ -206,7 +206,7 @@ impl<'a> Record<'a> {
                     .and_then(|exchange| exchange.response.as_ref())
                     .map_or(Value::Null, |response| self::response(response, *response_cut_bytes)),
             },
-            address: exchange.and_then(|exchange| exchange.address.as_ref()).map(|address| address.to_string()),
+            address: exchange.and_then(|exchange| exchange.address.as_ref()).map(ToString::to_string),
             validators: record.validators.iter().map(Validator::of).collect(),
         });
         Self {

@@ -131,7 +131,7 @@ impl Kind {
             Self::ConnectFailed => "the connection could not be opened",
             Self::Proxy => "the proxy did not do what it was asked",
             Self::AddressExhausted => {
-                "no ephemeral port is free (EADDRNOTAVAIL): keep connections alive, widen \
+                "no ephemeral port is free (EADDRNOTAVAIL): keep connections alive, add --source-ip, widen \
                  net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse=1, or use fewer users"
             }
             Self::Descriptors => "no descriptor is free (EMFILE): raise `ulimit -n`",

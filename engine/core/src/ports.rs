@@ -59,7 +59,8 @@ pub struct PortBudget {
     pub ports: u64,
     /// Source addresses.
     pub sources: u64,
-    /// Destinations: addresses with their port. Those of names that are rendered are not known.
+    /// Destinations: addresses with their port. Those of names that are rendered are not known. 0 where only Unix sockets are
+    /// spoken to.
     pub destinations: u64,
     /// The plan closes connections and opens others as it goes.
     pub renews: bool,
@@ -82,29 +83,34 @@ impl PortBudget {
         let users = u64::from(plan.load.users);
         // Each user has a connection to each origin, and those to one origin are spread over its addresses.
         let mut needed: HashMap<&Address, u64> = HashMap::new();
-        let mut loopback = true;
+        let (mut loopback, mut local) = (true, false);
         for (_, found) in addresses {
             let all = found.as_deref().unwrap_or_default();
             for address in all {
                 if let Address::Inet(inet) = address {
                     *needed.entry(address).or_default() += users.div_ceil(all.len() as u64);
                     loopback &= inet.ip().is_loopback();
+                } else {
+                    local = true;
                 }
             }
         }
+        // Names that are rendered stand for one destination at least.
+        let unknown = u64::from(!local);
+        let destinations = (needed.len() as u64).max(unknown);
         let network = &plan.network;
         let sources = network.addresses.sources.len().max(1) as u64;
-        // Names that are rendered stand for one destination at least.
-        let destinations = needed.len().max(1) as u64;
         let rests_s = match system.reuse {
             Reuse::Always => REUSED_AFTER_S,
             Reuse::LoopbackOnly if loopback => REUSED_AFTER_S,
             Reuse::LoopbackOnly | Reuse::Never => TIME_WAIT_S,
         };
+        // Each redirect is one more exchange, on a connection of its own where none is kept.
+        let exchanges = 1 + u64::from(network.max_redirects);
         let requests_each = if network.keepalive { network.max_requests_per_connection.unwrap_or(1) } else { 1 };
         let by_requests = plan.pacing.filter(|pacing| pacing.unit == PacingUnit::Request);
         Self {
-            needed: needed.values().copied().max().unwrap_or(users),
+            needed: needed.values().copied().max().unwrap_or(users * unknown),
             ports: system.count,
             sources,
             destinations,
@@ -113,8 +119,12 @@ impl PortBudget {
                 || network.connections == Connections::PerIteration,
             sustainable_connections_per_s: (network.tcp.close == Close::Fin)
                 .then_some(system.count * sources * destinations / rests_s),
-            wanted_connections_per_s: by_requests.map(|pacing| pacing.per_second / requests_each as f64),
-            wanted_connections: plan.load.total_requests.map(|total| total.div_ceil(requests_each)),
+            wanted_connections_per_s: by_requests
+                .map(|pacing| pacing.per_second * exchanges as f64 / requests_each as f64),
+            wanted_connections: plan
+                .load
+                .total_requests
+                .map(|total| total.saturating_mul(exchanges).div_ceil(requests_each)),
         }
     }
 
@@ -125,7 +135,8 @@ impl PortBudget {
 
     /// True where the plan may need more ports than rest, and so may run out of them where servers leave closing to this side.
     pub fn may_run_out(&self) -> bool {
-        let Some(sustainable) = self.sustainable_connections_per_s.filter(|_| self.renews) else { return false };
+        let renews = self.renews && self.destinations > 0;
+        let Some(sustainable) = self.sustainable_connections_per_s.filter(|_| renews) else { return false };
         let slow = self.wanted_connections_per_s.is_some_and(|wanted| wanted <= sustainable as f64);
         let few = self.wanted_connections.is_some_and(|wanted| wanted <= self.available());
         !slow && !few
@@ -243,7 +254,9 @@ mod tests {
         assert_eq!((budget.needed, budget.destinations, budget.available()), (34 + 100, 3, 6_000));
         let unix = (addresses[0].0.clone(), Ok(vec![Address::Unix(std::path::Path::new("/a").into())]));
         let budget = PortBudget::with(SYSTEM, &plan(), &[unix]);
-        assert_eq!((budget.needed, budget.destinations), (100, 1));
+        assert_eq!((budget.needed, budget.destinations), (0, 0), "a Unix socket takes no port");
+        let budget = PortBudget::with(SYSTEM, &plan(), &[]);
+        assert_eq!((budget.needed, budget.destinations), (100, 1), "rendered names go somewhere");
     }
 
     #[test]
@@ -283,5 +296,13 @@ mod tests {
         assert!(!may(&|plan| (plan.network.max_requests_per_connection, plan.pacing) = (Some(10), paced(1_000.0))));
         assert!(!may(&|plan| (plan.network.keepalive, plan.load.total_requests) = (false, Some(6_000))));
         assert!(may(&|plan| (plan.network.keepalive, plan.load.total_requests) = (false, Some(6_001))));
+        let redirected = |total| {
+            move |plan: &mut Plan| {
+                (plan.network.keepalive, plan.network.max_redirects, plan.load.total_requests) =
+                    (false, 2, Some(total));
+            }
+        };
+        assert!(!may(&redirected(2_000)));
+        assert!(may(&redirected(2_001)));
     }
 }

@@ -294,7 +294,7 @@ impl Shortages {
             exhausted.push(Exhausted {
                 resource: Resource::Ports,
                 detail: format!(
-                    "{} connects found no free ephemeral port: keep connections alive, widen \
+                    "{} connects found no free ephemeral port: keep connections alive, add --source-ip, widen \
                      net.ipv4.ip_local_port_range or set net.ipv4.tcp_tw_reuse=1",
                     self.ports
                 ),

@@ -149,7 +149,8 @@ impl Shard {
         let lingering = Rc::<RefCell<Lingering>>::default();
         let links = Links::new(plan.network.http2.streams, Rc::clone(&recorder), Rc::clone(&lingering));
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
-        let sources = Sources::new(&plan.network.addresses.sources, core, &mut recorder.borrow_mut());
+        let sources = &plan.network.addresses.sources;
+        let sources = Sources::new(sources, core * sources.len() / plan.cpus.len(), &mut recorder.borrow_mut());
         Rc::new(Self {
             core,
             recorder,

@@ -48,3 +48,31 @@ impl EndpointTotals {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(core: usize, names: &[&str], counts: &[u64]) -> Interval {
+        let key = |name: &&str| EndpointKey { kind: EndpointKind::Address, name: (*name).into() };
+        let count = |&connections: &u64| EndpointCounts { connections, ..EndpointCounts::default() };
+        Interval {
+            core,
+            new_endpoints: names.iter().map(key).collect(),
+            endpoints: counts.iter().map(count).collect(),
+            ..Interval::default()
+        }
+    }
+
+    #[test]
+    fn cores_that_name_the_same_address_feed_one_entry() {
+        let mut totals = EndpointTotals::new(2);
+        totals.merge(&interval(0, &["a", OTHER_ENDPOINTS], &[1, 10]));
+        totals.merge(&interval(1, &["b", "a"], &[2, 3]));
+        totals.merge(&interval(0, &["c"], &[4, 20, 5]));
+        let all = totals.of_kind(EndpointKind::Address);
+        let shown: Vec<_> = all.iter().map(|one| (one.address.as_str(), one.connections)).collect();
+        assert_eq!(shown, [("a", 8), ("b", 2), ("c", 5), (OTHER_ENDPOINTS, 30)]);
+        assert!(totals.of_kind(EndpointKind::Source).is_empty());
+    }
+}

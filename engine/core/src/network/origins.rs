@@ -336,7 +336,7 @@ mod tests {
         let id = origins.intern(&origin(80), Manner::default()).unwrap();
         let all = addresses(&["[::1]:80", "127.0.0.1:80"]);
         origins.resolved(id, Ok(all.clone()), 0, 0);
-        let mut next = |origins: &mut Origins, now_ns| {
+        let next = |origins: &mut Origins, now_ns| {
             let chosen = next(origins, id, now_ns);
             (chosen.address, chosen.choices)
         };

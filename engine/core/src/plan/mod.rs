@@ -109,6 +109,12 @@ impl Plan {
             },
             "request_phases": self.network.request_phases,
             "stop_timeout_s": seconds(self.stop_timeout),
+            "source_ips": self.network.addresses.sources,
+            "dns_ttl_s": self.network.addresses.ttl.map(seconds),
+            "close": match self.network.tcp.close {
+                Close::Fin => "fin",
+                Close::Rst => "rst",
+            },
         })
     }
 }

@@ -346,3 +346,22 @@ fn a_referenced_case_is_shown_with_its_type() {
     summary.transactions[0].label = "testcase".into();
     assert!(section(&report(&summary, PLAIN), "Transactions").contains("\n  testcase checkout "));
 }
+
+#[test]
+fn addresses_are_shown_where_there_is_more_than_one() {
+    let section = |summary: &Summary| {
+        let text = report(summary, PLAIN);
+        text.split_once("Addresses\n").map(|(_, rest)| rest.split("\n\n").next().unwrap().to_owned())
+    };
+    let mut summary = good();
+    assert_eq!(section(&summary), None);
+    let dead = crate::endpoint::Endpoint { address: "[::1]:8080".into(), connect_errors: 7, ..Default::default() };
+    summary.addresses.push(dead.clone());
+    let shown = section(&summary).unwrap();
+    let cells: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(cells[0], ["ADDRESS", "CONNECTIONS", "CONNECT", "ERRORS", "REQUESTS", "FAILURES"]);
+    assert_eq!(cells[1], ["127.0.0.1:8080", "200", "1", "29999", "3"]);
+    assert_eq!(cells[2], ["[::1]:8080", "0", "7", "0", "0"]);
+    summary.addresses.resize(23, dead);
+    assert!(section(&summary).unwrap().ends_with("and 3 more; --json has them all"));
+}
