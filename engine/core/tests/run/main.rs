@@ -13,4 +13,5 @@ mod rendezvous;
 mod server;
 mod setup;
 mod stop;
+mod trace;
 mod waits;
