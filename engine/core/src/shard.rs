@@ -75,7 +75,8 @@ pub(crate) struct Shard {
     mailbox: MailboxSender<Message>,
     news: Sender<News>,
     shortages: Cell<Shortages>,
-    unverified: Cell<bool>,
+    /// A server was accepted whose certificate nobody looked at.
+    pub(crate) unverified: Cell<bool>,
 }
 
 /// No new request may start.
@@ -277,19 +278,6 @@ impl Shard {
             _ => {}
         }
         self.shortages.set(shortages);
-    }
-
-    /// Notes a connection to an origin whose certificate nobody looks at.
-    pub(crate) fn note_trust(&self, origin: OriginId) {
-        let origins = self.origins.borrow();
-        if origins.origin(origin).https && !origins.manner(origin).verify {
-            self.unverified.set(true);
-        }
-    }
-
-    /// Whether there was such a connection.
-    pub(crate) fn trusted_blindly(&self) -> bool {
-        self.unverified.get()
     }
 
     pub(crate) fn shortages(&self) -> Shortages {

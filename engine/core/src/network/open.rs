@@ -56,7 +56,6 @@ impl Shard {
                     let dns_us = waited.then_some(dns_ns / 1000);
                     let connect_us = (now_ns() - found_ns) / 1000;
                     self.recorder.borrow_mut().opened(Opening { dns_us, connect_us });
-                    self.note_trust(hop.origin);
                     return Ok(connection);
                 }
                 Err(Unanswered::Abandoned) => return Err(Unanswered::Abandoned),
