@@ -65,7 +65,7 @@ pub(crate) enum News {
     Ready { core: usize, ready: Result<(u32, MailboxSender<Message>), EngineError> },
     /// Its load stopped, in nanoseconds on the run clock.
     Stopped { at_ns: u64 },
-    /// It is done: what it ran short of, and whether it spoke to a server whose certificate nobody verified.
+    /// It is done, what it ran short of, and whether it accepted servers whose certificates nobody looked at.
     Done { shortages: Shortages, unverified: bool },
     /// It broke down; its unfinished requests were abandoned.
     Broke { core: usize, at_ns: u64 },

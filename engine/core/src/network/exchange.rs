@@ -85,6 +85,13 @@ impl Tally {
         Some(record)
     }
 
+    /// Enters when an exchange came how far, where the phases of requests are asked for.
+    pub(crate) fn attempted(&mut self, stamps: Stamps) {
+        if let Some(phases) = &mut self.phases {
+            phases.add(stamps);
+        }
+    }
+
     /// Enters what a connection did for this request; gives where it counts by address, unless nothing was sent.
     #[inline]
     fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) -> Option<Counted> {
@@ -466,10 +473,10 @@ impl Shard {
             counted.each(|id| recorder.endpoint_request(id, failed));
         }
         tally.exchanges.answered += u32::from(ended.is_ok());
-        if let Some(phases) = &mut tally.phases {
+        if timed {
             let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
             let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
-            phases.add(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
+            tally.attempted(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
         }
         if let Some(record) = &mut tally.record {
             connection.with(|wire| {

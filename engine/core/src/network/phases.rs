@@ -17,7 +17,7 @@ pub(crate) struct Phases {
 pub(crate) struct Stamps {
     /// The first byte was handed to the kernel.
     pub(crate) sent_ns: u64,
-    /// The kernel had taken the last byte. A server may answer before.
+    /// The kernel had taken the last byte. A server may answer before; where that cannot be told, the same as `sent_ns`.
     pub(crate) taken_ns: u64,
     /// The first byte of the response was there.
     pub(crate) first_byte_ns: u64,

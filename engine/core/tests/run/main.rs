@@ -15,4 +15,5 @@ mod rendezvous;
 mod server;
 mod setup;
 mod stop;
+mod trace;
 mod waits;

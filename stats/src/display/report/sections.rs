@@ -116,7 +116,7 @@ pub(super) fn wire(text: &mut Text, summary: &Summary) {
         // `hit` verifies unless it is told not to; the commands that run cases do as hrp does.
         let notice = match summary.run.command.as_str() {
             "hit" => "certificates were not verified (--insecure)",
-            _ => "certificates were not verified, as in hrp; --verify checks them",
+            _ => "certificates were not verified (as hrp); --verify checks them",
         };
         text.sentence("  note: ", notice);
     }

@@ -160,7 +160,7 @@ fn handshakes_stand_among_what_went_over_the_wire() {
       exchanges    sent 30000, answered 30000, unsent 0, redirects 0, stale retries 0, authentication 0
       TLS          handshakes 200 (13.33/s), resumed 40
       bytes        received 5.72 MiB, sent 2.86 MiB
-      note: certificates were not verified, as in hrp; --verify checks them
+      note: certificates were not verified (as hrp); --verify checks them
     ");
     summary.run.command = "hit".into();
     assert!(report(&summary, PLAIN).contains("  note: certificates were not verified (--insecure)\n"));

@@ -283,10 +283,8 @@ impl Shard {
         if tally.sent_ns == 0 {
             tally.sent_ns = sent_ns;
         }
-        if let Some(phases) = &mut tally.phases {
-            // What h2 is given goes out with others' frames: it is the sending of all of them that takes time.
-            phases.add(Stamps { sent_ns, taken_ns: sent_ns, first_byte_ns, done_ns });
-        }
+        // What h2 is given goes out with others' frames, and no stamp is this request's own.
+        tally.attempted(Stamps { sent_ns, taken_ns: sent_ns, first_byte_ns, done_ns });
         if let Some((_, counted)) = &*link.peer.borrow() {
             let unanswered = matches!(failed, Some(Unanswered::Failed(..)));
             let mut recorder = self.recorder.borrow_mut();
