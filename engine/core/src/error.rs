@@ -78,6 +78,7 @@ pub(crate) enum Kind {
     Variable,
     Function,
     Request,
+    WebSocket,
 }
 
 impl Kind {
@@ -100,6 +101,7 @@ impl Kind {
             Self::Variable => "variable",
             Self::Function => "function",
             Self::Request => "request",
+            Self::WebSocket => "websocket",
         }
     }
 
@@ -126,6 +128,7 @@ impl Kind {
             Self::Variable => "a variable could not be resolved",
             Self::Function => "a function failed",
             Self::Request => "the request could not be built",
+            Self::WebSocket => "the websocket could not be used",
         }
     }
 

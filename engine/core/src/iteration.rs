@@ -71,6 +71,7 @@ impl<'a> User<'a> {
             return ended;
         }
         self.close(program, start_ns, ended == Ended::Passed);
+        shard.close_websockets(&mut self.client);
         if !self.waited {
             self.now_ns = now_ns() + IDLE_ITERATION_NS;
             shard.sleep_until(self.now_ns).await;
@@ -110,6 +111,10 @@ impl<'a> User<'a> {
                 (Step::Request(step), Compiled::Request(exchange)) => {
                     self.request(case, part, step, exchange, None).await
                 }
+                (Step::WebSocket(step), Compiled::WebSocket(exchange)) => {
+                    // Boxed, as few cases have any.
+                    Box::pin(self.websocket(case, part, step, exchange, None)).await
+                }
                 (Step::Transaction(transaction), _) => {
                     self.transaction(program, transaction.index, transaction.edge, start_ns);
                     Ended::Passed
@@ -134,7 +139,7 @@ impl<'a> User<'a> {
                     self.unless_stopped()
                 }
                 (Step::Broken(step), Compiled::Broken(row)) => self.broken(part, *row, &step.error),
-                (Step::Request(_) | Step::Broken(_), _) => unreachable!("requests are compiled"),
+                (Step::Request(_) | Step::WebSocket(_) | Step::Broken(_), _) => unreachable!("requests are compiled"),
                 (Step::Rendezvous(_), _) => Ended::Passed,
             };
             match ended {

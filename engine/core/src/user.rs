@@ -150,6 +150,7 @@ impl<'a> User<'a> {
         loop {
             self.begin(case);
             let ended = self.walk(case, Part::Setup).await;
+            self.shard.close_websockets(&mut self.client);
             if ended != Ended::Failed {
                 // What it was given to log in with stays with what it extracted.
                 self.client.cookies.jar.keep();
@@ -166,6 +167,7 @@ impl<'a> User<'a> {
     /// Ends the user.
     pub(crate) fn finish(&mut self) {
         let shard = self.shard;
+        shard.close_websockets(&mut self.client);
         let mut recorder = shard.recorder.borrow_mut();
         if shard.shared_idle.is_none() {
             self.client.idle.borrow_mut().close(|| recorder.connection_closed());

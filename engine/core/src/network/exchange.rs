@@ -210,7 +210,12 @@ impl Shard {
 
     /// Opens a connection for a request, in the place of a `stale` one or because there was none; gives since when there is
     /// one, too.
-    async fn fresh(&self, hop: &Hop<'_>, stale: bool, tally: &mut Tally) -> Result<(Connection, u64), Unanswered> {
+    pub(super) async fn fresh(
+        &self,
+        hop: &Hop<'_>,
+        stale: bool,
+        tally: &mut Tally,
+    ) -> Result<(Connection, u64), Unanswered> {
         let lost_from_ns = if stale { hop.begin_ns.min(now_ns()) } else { now_ns() };
         let connection = match self.open(hop, tally).await {
             Ok(connection) => connection,
@@ -353,7 +358,8 @@ fn at_end(http: &mut Http1, end: End) -> Reading {
     }
 }
 
-fn broken(error: ProtocolError) -> Unanswered {
+/// What is said of a response that breaks the protocol.
+pub(super) fn broken(error: ProtocolError) -> Unanswered {
     match error {
         ProtocolError::ClosedEarly { .. } => Kind::ClosedEarly.into(),
         error => Unanswered::Failed(Kind::Protocol, Cow::Owned(error.to_string())),
