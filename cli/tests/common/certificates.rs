@@ -37,7 +37,8 @@ impl Authority {
 
     /// Signs a certificate for names (`DNS:localhost,IP:127.0.0.1`) that holds for so many days; -1 for one that has expired.
     pub(crate) fn sign(&self, file: &str, names: &str, days: i32) -> Certificate {
-        let made = Certificate { certificate: self.file(&format!("{file}.pem")), key: self.file(&format!("{file}.key")) };
+        let made =
+            Certificate { certificate: self.file(&format!("{file}.pem")), key: self.file(&format!("{file}.key")) };
         let request = self.file(&format!("{file}.csr"));
         let extensions = self.folder.write(&format!("{file}.ext"), &format!("subjectAltName={names}\n"));
         self.openssl(&format!(
@@ -61,7 +62,8 @@ impl Authority {
     }
 
     fn openssl(&self, arguments: &str) {
-        let output = Command::new("openssl").args(arguments.split_whitespace()).current_dir(self.folder.path()).output();
+        let output =
+            Command::new("openssl").args(arguments.split_whitespace()).current_dir(self.folder.path()).output();
         let output = output.expect("openssl is installed (scripts/test.sh installs it)");
         assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -23,7 +23,7 @@ pub(crate) const IDLE_ITERATION_NS: u64 = 1_000_000;
 
 /// After so many rounds of its loops a user lets the others run: a loop in which nothing waits would keep the core for itself, and
 /// loops in loops for ever.
-const REPEATS_PER_YIELD: u64 = 256;
+const REPEATS_PER_YIELD: u32 = 256;
 
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Transaction {
@@ -200,7 +200,7 @@ impl<'a> User<'a> {
     }
 
     pub(crate) async fn let_others_run(&mut self) {
-        self.repeats += 1;
+        self.repeats = self.repeats.wrapping_add(1);
         if self.repeats.is_multiple_of(REPEATS_PER_YIELD) {
             self.shard.yield_now().await;
         }

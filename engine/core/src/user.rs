@@ -40,7 +40,7 @@ pub(crate) struct User<'a> {
     /// How often each loop of the case has run, by its index.
     pub(crate) loops: Vec<u32>,
     /// How often a loop went back, to let others run now and then.
-    pub(crate) repeats: u64,
+    pub(crate) repeats: u32,
     /// This iteration took its time: it leaves room for other users.
     pub(crate) waited: bool,
 }

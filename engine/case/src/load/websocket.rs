@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use super::{
     case::CaseBuilder,
     fields::{asks_nothing, boolean, integer, text, Fields},
-    names::did_you_mean,
     report::{code, Report},
     request::{before_and_after, named, settle, step_variables, Compiler},
 };
@@ -113,10 +112,10 @@ fn action(fields: &Fields<'_>, node: &Node, report: &mut Report) -> Option<WebSo
     } else {
         format!("\"{written}\" is no type of a websocket step")
     };
-    let names = || WebSocketAction::ALL.iter().map(|(name, _)| *name);
+    let names: Vec<&str> = WebSocketAction::ALL.iter().map(|(name, _)| *name).collect();
     let error = report.step_error(place, code::INVALID_CASE, message.clone(), &message);
-    let all = || Some(format!("the types are {}", names().collect::<Vec<_>>().join(", ")));
-    error.help = did_you_mean(written, names()).or_else(all);
+    error.label = Some("unknown type".into());
+    error.help = Some(format!("the types are {}", names.join(", ")));
     None
 }
 

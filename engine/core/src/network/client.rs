@@ -23,8 +23,8 @@ pub(crate) struct Client {
     pub(crate) cookies: UserCookies,
     /// The request a redirect asks for; made with the user's first redirect.
     pub(crate) redirected: Option<Box<RenderedRequest>>,
-    /// Its WebSocket connections, which last no longer than the iteration.
-    pub(crate) websockets: OpenWebSockets,
+    /// Its WebSocket connections, which last no longer than the iteration; made with its first.
+    pub(crate) websockets: Option<Box<OpenWebSockets>>,
 }
 
 impl Client {
@@ -34,7 +34,7 @@ impl Client {
             idle: shared.unwrap_or_default(),
             cookies: UserCookies::new(cookies),
             redirected: None,
-            websockets: OpenWebSockets::default(),
+            websockets: None,
         }
     }
 

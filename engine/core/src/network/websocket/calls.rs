@@ -56,7 +56,7 @@ impl Shard {
         let begin_ns = now_ns().max(call.due_ns);
         let until_ns = begin_ns.saturating_add(call.timeout_ns);
         if call.step.action == WebSocketAction::Open {
-            if client.websockets.has(call.origin, target) {
+            if client.websockets.as_ref().is_some_and(|open| open.has(call.origin, target)) {
                 tally.never_sent();
                 return Ok(None);
             }
@@ -66,7 +66,8 @@ impl Shard {
             record.asks(call.step.action.name(), self.origins.borrow().origin(call.origin), call.request, b"");
             record.is_websocket();
         }
-        let Some(mut conversation) = client.websockets.take(call.origin, target) else {
+        let open = client.websockets.as_mut();
+        let Some(mut conversation) = open.and_then(|open| open.take(call.origin, target)) else {
             tally.never_sent();
             let reason = "no websocket with this URL is open: a step of the type open comes first";
             return Err(Unanswered::Failed(Kind::WebSocket, Cow::Borrowed(reason)));
@@ -95,7 +96,7 @@ impl Shard {
         }
         match &ended {
             Ok(_) if call.step.action != WebSocketAction::Close => {
-                client.websockets.put(call.origin, target, conversation);
+                client.websockets.get_or_insert_default().put(call.origin, target, conversation);
             }
             Ok(_) => self.part(*conversation, CloseCode::Normal),
             Err(unanswered) => self.part(*conversation, code_of(unanswered)),
@@ -105,7 +106,7 @@ impl Shard {
 
     /// Closes every connection of a user; none is waited for.
     pub(crate) fn close_websockets(&self, client: &mut Client) {
-        while let Some(conversation) = client.websockets.pop() {
+        while let Some(conversation) = client.websockets.as_mut().and_then(|open| open.pop()) {
             self.part(*conversation, CloseCode::Normal);
         }
     }
@@ -244,7 +245,7 @@ impl Shard {
         match shaken.and_then(|(early, _)| handshake.verify(&response).map(|()| early)) {
             Ok(early) => {
                 let conversation = Box::new(Conversation::new(stream, early));
-                client.websockets.put(call.origin, target, conversation);
+                client.websockets.get_or_insert_default().put(call.origin, target, conversation);
                 Ok(response)
             }
             Err(unanswered) => {

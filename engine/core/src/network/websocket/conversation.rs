@@ -276,9 +276,11 @@ fn broken(error: Error) -> Unanswered {
         Error::Protocol(Protocol::NonZeroReservedBits) => {
             Cow::Borrowed("the server set reserved bits of a frame, though no extension is in use")
         }
-        Error::Protocol(Protocol::InvalidOpcode(code)) => {
-            Cow::Owned(format!("the server sent a frame of an unknown kind ({code})"))
-        }
+        Error::Protocol(
+            Protocol::InvalidOpcode(code)
+            | Protocol::UnknownDataFrameType(code)
+            | Protocol::UnknownControlFrameType(code),
+        ) => Cow::Owned(format!("the server sent a frame of an unknown kind ({code})")),
         Error::Protocol(error) => Cow::Owned(format!("the server broke the websocket protocol: {error}")),
         _ => Cow::Borrowed(Kind::WebSocket.message()),
     };
