@@ -20,6 +20,13 @@ const SAMPLE: &str = include_str!("../../engine/case/tests/cases/21_websocket.ym
 /// Where the sample expects its server.
 const ORIGIN: &str = "127.0.0.1:18997";
 
+/// A case with these steps under load: one user, one iteration.
+fn once(server: &str, steps: &[String]) -> Run {
+    let folder = Folder::new();
+    let case = folder.write("case.yml", &case(server, steps));
+    run(&["boom", &case, "--spawn-count", "1", "--loop-count", "1"])
+}
+
 /// A case with these steps, run once to its end whatever fails.
 fn run_all(server: &str, steps: &[String]) -> Run {
     let folder = Folder::new();
@@ -47,14 +54,12 @@ fn rows(run: &Run) -> Vec<(String, u64, u64)> {
     rows.collect()
 }
 
-/// Step, kind and text of every error, in the order of the steps' names.
-fn errors(run: &Run) -> Vec<[String; 3]> {
-    let errors = run.summary["errors"].as_array().expect("errors").iter();
-    let mut errors: Vec<_> = errors
-        .map(|error| ["step", "kind", "message"].map(|field| error[field].as_str().unwrap_or_default().to_owned()))
-        .collect();
-    errors.sort();
-    errors
+/// Name and error of every step that failed.
+fn failed_steps(run: &Run) -> Vec<(String, String)> {
+    let records = run.summary["details"][0]["records"].as_array().expect("records").iter();
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let failed = records.filter(|record| record["success"] == false);
+    failed.map(|record| (text(&record["name"]), text(&record["attachments"]))).collect()
 }
 
 #[test]
@@ -95,7 +100,7 @@ fn messages_come_whole_and_in_order() {
     let server = Websockets::start(None);
     let greeted =
         ", extract: {n: body.hello}, validate: [{eq: [body.hello, 1]}, {eq: [status_code, null]}, {eq: [$n, 1]}]";
-    let run = run_all(&server.address(), &[
+    let run = once(&server.address(), &[
         step("open", "/greet?a=1", ", params: {b: 2}", ", validate: [{eq: [status_code, 101]}, {eq: [headers.Upgrade, websocket]}, {eq: [proto, HTTP/1.1]}]"),
         step("open", "/greet?a=1&b=2", "", ", validate: [{eq: [status_code, 1]}]"),
         step("r", "/greet?a=1&b=2", "", greeted),
@@ -184,47 +189,63 @@ fn every_broken_rule_is_an_error_of_its_own_and_the_case_goes_on() {
     let run = run_all(&server, &steps);
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(begin.elapsed().as_secs() < 30, "nothing hangs past its timeout");
-    run.assert_conserved();
-    let closed_early = "the server closed the connection without closing the websocket";
     let late = "no complete response within the request timeout";
+    let broken = |reason: &str| format!("the server broke the websocket protocol: {reason}");
+    let large = "the server sent a message of more than 16 MiB";
+    let unknown = |code: u8| format!("the server sent a frame of an unknown kind ({code})");
     let expected = [
-        ("close /never-closes", "request_timeout", late),
-        ("open /garbage", "protocol", "the status line is malformed"),
-        ("open /half", "closed_early", "the server closed the connection before the response was complete"),
-        ("open /key", "websocket", "the server's handshake has the wrong accept key: is there a cache in between?"),
-        ("open /ok", "websocket", "the server answered the handshake with 200 in place of 101"),
-        ("open /stall", "request_timeout", late),
-        ("r /close-of-one-byte", "websocket", "the server broke the websocket protocol: Invalid close sequence"),
-        ("r /close-without-code", "websocket", "the server closed the websocket (1005) before a message came"),
+        ("open /stall", late.to_owned()),
+        ("open /half", "the server closed the connection before the response was complete".into()),
+        ("open /ok", "the server answered the handshake with 200 in place of 101".into()),
         (
-            "r /continuation",
-            "websocket",
-            "the server broke the websocket protocol: Continue frame but nothing to continue",
+            "open /garbage",
+            "what came back is not HTTP; check that the port speaks plain HTTP/1.1 and not TLS or another protocol"
+                .into(),
         ),
-        ("r /control", "websocket", "the server sent a frame of an unknown kind (11)"),
-        ("r /endless", "websocket", "the server sent a message of more than 16 MiB"),
-        ("r /fragmented-ping", "websocket", "the server broke the websocket protocol: Fragmented control frame"),
-        ("r /gone", "closed_early", closed_early),
-        (
-            "r /interleaved",
-            "websocket",
-            "the server broke the websocket protocol: While waiting for more fragments received: TEXT",
-        ),
-        (
-            "r /long-ping",
-            "websocket",
-            "the server broke the websocket protocol: Control frame too big (payload must be 125 bytes or less)",
-        ),
-        ("r /masked", "websocket", "the server masked a frame"),
-        ("r /opcode", "websocket", "the server sent a frame of an unknown kind (3)"),
-        ("r /oversized", "websocket", "the server sent a message of more than 16 MiB"),
-        ("r /pings", "request_timeout", late),
-        ("r /reserved", "websocket", "the server set reserved bits of a frame, though no extension is in use"),
-        ("r /silent", "request_timeout", late),
-        ("r /utf8", "websocket", "the server sent a text that is not UTF-8"),
-        ("wr /never-closes", "websocket", "no websocket with this URL is open: a step of the type open comes first"),
+        ("open /key", "the server's handshake has the wrong accept key: is there a cache in between?".into()),
+        ("r /masked", "the server masked a frame".into()),
+        ("r /reserved", "the server set reserved bits of a frame, though no extension is in use".into()),
+        ("r /opcode", unknown(3)),
+        ("r /control", unknown(11)),
+        ("r /utf8", "the server sent a text that is not UTF-8".into()),
+        ("r /oversized", large.into()),
+        ("r /endless", large.into()),
+        ("r /fragmented-ping", broken("Fragmented control frame")),
+        ("r /long-ping", broken("Control frame too big (payload must be 125 bytes or less)")),
+        ("r /continuation", broken("Continue frame but nothing to continue")),
+        ("r /interleaved", broken("While waiting for more fragments received: TEXT")),
+        ("r /close-of-one-byte", broken("Invalid close sequence")),
+        ("r /close-without-code", "the server closed the websocket (1005) before a message came".into()),
+        ("r /gone", "the server closed the connection without closing the websocket".into()),
+        ("r /silent", late.into()),
+        ("r /pings", late.into()),
+        ("close /never-closes", late.into()),
+        ("wr /never-closes", "no websocket with this URL is open: a step of the type open comes first".into()),
     ];
-    assert_eq!(errors(&run), expected.map(|error| [error.0, error.1, error.2].map(str::to_owned)));
+    let expected: Vec<_> = expected.into_iter().map(|(name, error)| (name.to_owned(), error)).collect();
+    assert_eq!(failed_steps(&run), expected);
+}
+
+#[test]
+fn failures_count_by_their_kinds() {
+    let server = hostile_server().to_string();
+    for (path, kind, sent, answered) in [
+        ("/masked", "websocket", 2, 1),
+        ("/gone", "closed_early", 2, 1),
+        ("/silent", "request_timeout", 2, 1),
+        ("/garbage", "protocol", 1, 0),
+        ("/ok", "websocket", 1, 1),
+    ] {
+        let run = once(&server, &[step("open", path, "", ""), step("r", path, ", timeout: 200", "")]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.assert_conserved();
+        assert_eq!((run.number("/totals/failures"), run.errors(kind)), (1, 1), "{path}: {:#}", run.summary["errors"]);
+        let exchanges = ["sent", "answered"].map(|name| run.number(&format!("/totals/exchanges/{name}")));
+        assert_eq!(exchanges, [sent, answered], "{path}");
+    }
+    let run = once(&server, &[step("r", "/unopened", "", "")]);
+    run.assert_conserved();
+    assert_eq!((run.errors("websocket"), run.number("/totals/exchanges/unsent")), (1, 1));
 }
 
 #[test]
@@ -235,10 +256,10 @@ fn a_message_too_large_in_all_its_fragments_is_refused() {
         &[step("open", "/large", "", ""), step("r", "/large", "", ""), step("open", "/refuse", "", "")],
     );
     let expected = [
-        ["open /refuse", "websocket", "the server answered the handshake with 403 in place of 101"],
-        ["r /large", "websocket", "the server sent a message of more than 16 MiB"],
+        ("r /large", "the server sent a message of more than 16 MiB"),
+        ("open /refuse", "the server answered the handshake with 403 in place of 101"),
     ];
-    assert_eq!(errors(&run), expected.map(|error| error.map(str::to_owned)));
+    assert_eq!(failed_steps(&run), expected.map(|(name, error)| (name.to_owned(), error.to_owned())));
 }
 
 #[test]

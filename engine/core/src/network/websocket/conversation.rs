@@ -30,6 +30,10 @@ const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Whole messages kept for a later step while this one writes: as much as is kept of their bytes (design section 2).
 const UNREAD_BYTES_MAX: usize = 256 * 1024;
 
+/// What is read at most while a message goes out. A server that waits for us to read before it reads itself goes on by that; one
+/// that pings without end is not answered without end, and the message gets through.
+const CATCH_UP_BYTES_MAX: u64 = 512 * 1024;
+
 /// What is added to a message's bytes where they count, so that empty ones count, too.
 const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
@@ -65,6 +69,8 @@ pub(super) struct Conversation {
     /// Messages that came while nobody asked for any.
     unread: VecDeque<Bytes>,
     unread_bytes: usize,
+    /// How much may be read before the message that goes out is gone.
+    catch_up_until: u64,
     /// The server's close, once it came. We have answered it then.
     closed: Option<Closed>,
 }
@@ -80,7 +86,7 @@ impl Conversation {
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let pipe = Pipe::new(stream, early.len() as u64);
         let socket = WebSocket::from_partially_read(pipe, early, Role::Client, Some(config));
-        Self { socket, unread: VecDeque::new(), unread_bytes: 0, closed: None }
+        Self { socket, unread: VecDeque::new(), unread_bytes: 0, catch_up_until: 0, closed: None }
     }
 
     /// Sends a message; ready when the kernel has all of it. The message is taken at the first call. Meanwhile what comes is
@@ -92,6 +98,7 @@ impl Conversation {
     ) -> Poll<Result<(), Unanswered>> {
         self.woken_by(cx.waker());
         if let Some(message) = message.take() {
+            self.catch_up_until = self.socket.get_ref().read_bytes() + CATCH_UP_BYTES_MAX;
             if let Err(unanswered) = self.catch_up() {
                 return Poll::Ready(Err(unanswered));
             }
@@ -119,7 +126,7 @@ impl Conversation {
             self.unread_bytes -= message.len() + MESSAGE_OVERHEAD_BYTES;
             return Poll::Ready(Ok(Incoming::Message(message)));
         }
-        self.poll_frames()
+        self.poll_frames(u64::MAX)
     }
 
     /// Sends a close, unless the server's came first, and waits for the server's; messages before it are thrown away.
@@ -134,11 +141,13 @@ impl Conversation {
             }
         }
         loop {
+            let flushed = self.poll_flush(cx);
             if let Some(closed) = &self.closed {
-                return Poll::Ready(Ok(closed.clone()));
+                // Whether our part still reached a server that has said its own does not matter.
+                return flushed.map(|_| Ok(closed.clone()));
             }
-            let _ = self.poll_flush(cx)?;
-            ready!(self.poll_frames())?;
+            let _ = flushed?;
+            ready!(self.poll_frames(u64::MAX))?;
         }
     }
 
@@ -206,7 +215,7 @@ impl Conversation {
     /// Takes in what has come, as far as there is room; nothing is read behind the server's close.
     fn catch_up(&mut self) -> Result<(), Unanswered> {
         while self.closed.is_none() && self.unread_bytes < UNREAD_BYTES_MAX {
-            match self.poll_frames() {
+            match self.poll_frames(self.catch_up_until) {
                 Poll::Ready(Ok(Incoming::Message(message))) => {
                     self.unread_bytes += message.len() + MESSAGE_OVERHEAD_BYTES;
                     self.unread.push_back(message);
@@ -218,12 +227,15 @@ impl Conversation {
         Ok(())
     }
 
-    /// Reads frames up to the next message or close. Pings are answered, pongs mean nothing.
-    fn poll_frames(&mut self) -> Poll<Result<Incoming, Unanswered>> {
+    /// Reads frames up to the next message or close, or until so much is read. Pings are answered, pongs mean nothing.
+    fn poll_frames(&mut self, until: u64) -> Poll<Result<Incoming, Unanswered>> {
         if let Some(closed) = &self.closed {
             return Poll::Ready(Ok(Incoming::Closed(closed.clone())));
         }
         loop {
+            if self.socket.get_ref().read_bytes() >= until {
+                return Poll::Pending;
+            }
             match waits(self.socket.read()) {
                 Ok(None) => return Poll::Pending,
                 Ok(Some(Message::Text(text))) => return Poll::Ready(Ok(Incoming::Message(text.into()))),

@@ -12,7 +12,6 @@ pub(super) struct Pipe {
     pub(super) stream: RingStream,
     /// Who is woken when the stream goes on: the task that was last here.
     pub(super) waker: Waker,
-    /// Bytes read and not yet asked for by [`take_counts`](Self::take_counts).
     read_bytes: u64,
     written_bytes: u64,
 }
@@ -21,6 +20,11 @@ impl Pipe {
     /// `read_bytes` were read from the stream before.
     pub(super) fn new(stream: RingStream, read_bytes: u64) -> Self {
         Self { stream, waker: Waker::noop().clone(), read_bytes, written_bytes: 0 }
+    }
+
+    /// Bytes read since [`take_counts`](Self::take_counts) was last called.
+    pub(super) fn read_bytes(&self) -> u64 {
+        self.read_bytes
     }
 
     /// Bytes read and written since this was last called.
