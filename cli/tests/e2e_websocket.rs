@@ -132,6 +132,28 @@ fn messages_come_whole_and_in_order() {
 }
 
 #[test]
+fn what_an_iteration_leaves_open_is_closed_at_its_end() {
+    let server = Websockets::start(None);
+    let folder = Folder::new();
+    let steps = [step("open", "/", "", ""), step("open", "/greet", "", ""), step("wr", "/", ", text: a", "")];
+    let case = folder.write("case.yml", &case(&server.address(), &steps));
+    let run = run(&["boom", &case, "--spawn-count", "10", "--spawn-rate", "1000", "--loop-count", "3"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.assert_conserved();
+    assert_eq!((run.number("/totals/requests"), run.number("/totals/failures")), (90, 0));
+    assert_eq!(run.number("/client/connections/opened"), 60);
+    // The server may still be about to look at the last of them.
+    let counted = ", validate: [{eq: [body, {opened: 60, closed: 60}]}]";
+    let all = || run_all(&server.address(), &[step("open", "/counts", "", ""), step("r", "/counts", "", counted)]);
+    let begin = Instant::now();
+    let mut seen = all();
+    while seen.code != 0 && begin.elapsed().as_secs() < 10 {
+        seen = all();
+    }
+    assert_eq!(seen.code, 0, "{}", seen.stdout);
+}
+
+#[test]
 fn a_validator_that_does_not_hold_fails_the_step_and_ends_the_iteration() {
     let server = Websockets::start(None);
     let folder = Folder::new();

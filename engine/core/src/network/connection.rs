@@ -18,6 +18,7 @@ pub(crate) struct Wire {
 }
 
 /// What is spoken on a connection.
+#[allow(clippy::large_enum_variant)] // Nearly all speak HTTP/1.1: a box would only cost each of them a jump.
 pub(crate) enum Protocol {
     /// Responses are read where the bytes arrive.
     Http1(Http1),

@@ -291,9 +291,8 @@ impl Shard {
                 };
                 let count = match stream.poll_read(cx, &mut buffer) {
                     Poll::Ready(Ok(count)) => count,
-                    Poll::Ready(Err(_)) if refused => 0,
+                    Poll::Ready(Err(_)) | Poll::Pending if refused => 0,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(lost(&error))),
-                    Poll::Pending if refused => 0,
                     Poll::Pending => return Poll::Pending,
                 };
                 if count == 0 && refused {
@@ -325,7 +324,7 @@ impl Shard {
         poll_fn(|cx| match poll(cx) {
             Poll::Pending if self.aborted() => Poll::Ready(Err(Unanswered::Abandoned)),
             Poll::Pending => limit.as_mut().poll(cx).map(|()| Err(Kind::RequestTimeout.into())),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         })
         .await
     }
