@@ -142,7 +142,7 @@ fn read_handshake(stream: &TcpStream) -> Option<(String, String)> {
         if let Some((_, value)) =
             line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"))
         {
-            key = value.to_owned();
+            value.clone_into(&mut key);
         }
         if line.is_empty() {
             return Some((path, key));
