@@ -119,7 +119,7 @@ const SLIPS: [(&str, [Slip; 3]); 21] = [
         "14_api_ref.yml",
         [
             ("api: api/get.yml", "api: api/gte.yml", 17, "14_api_ref.yml:5:8: the referenced file \"api/gte.yml\" does not exist"),
-            ("api: api/get.yml", "aip: api/get.yml", 0, "14_api_ref.yml:4:3: this step is skipped: it has no request, api, testcase, think_time, transaction or rendezvous"),
+            ("api: api/get.yml", "aip: api/get.yml", 0, "14_api_ref.yml:4:3: this step is skipped: it has no request, api, testcase, think_time, transaction, rendezvous or websocket"),
             ("$fromapi", "$fromAPI", 21, "14_api_ref.yml:10:51: variable fromAPI not found: nothing before this place defines it"),
         ],
     ),
@@ -143,7 +143,7 @@ const SLIPS: [(&str, [Slip; 3]); 21] = [
         "17_rendezvous.yml",
         [
             ("number: 4", "number: four", 12, "17_rendezvous.yml:4:47: rendezvous.number must be a whole number, not text"),
-            ("rendezvous: {", "rendevous: {", 0, "17_rendezvous.yml:4:3: this step is skipped: it has no request, api, testcase, think_time, transaction or rendezvous"),
+            ("rendezvous: {", "rendevous: {", 0, "17_rendezvous.yml:4:3: this step is skipped: it has no request, api, testcase, think_time, transaction, rendezvous or websocket"),
             ("timeout: 2000", "timeout: 2s", 12, "17_rendezvous.yml:4:59: rendezvous.timeout must be a whole number, not text"),
         ],
     ),

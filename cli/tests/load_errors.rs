@@ -128,21 +128,6 @@ fn an_unknown_key_is_a_warning_and_the_run_goes_on() {
 }
 
 #[test]
-fn a_key_that_is_not_built_yet() {
-    assert_snapshot!(yaml("config:\n  name: x\nteststeps:\n- {name: open, websocket: {type: open, url: \"ws://h/\"}}\n"), @r#"
-    exit 15
-      x case.yml:4:16: the step kind "websocket" is not built yet
-       ,-[case.yml:4:16]
-     3 | teststeps:
-     4 | - {name: open, websocket: {type: open, url: "ws://h/"}}
-       :                ^^^^|^^^^
-       :                    `-- not built yet
-       `----
-      help: take it out to run the rest of the case
-    "#);
-}
-
-#[test]
 fn an_undefined_variable() {
     assert_snapshot!(yaml(&STEP.replace("1/\"", "1/$tokn\"").replace("{name: a,", "{name: a, variables: {token: t},")), @r#"
     exit 21
@@ -214,7 +199,7 @@ fn a_folder_with_one_broken_case() {
 fn a_slip_in_the_kind_of_the_only_step() {
     assert_snapshot!(yaml(&STEP.replace("request", "requst")), @r#"
     exit 15
-      ! case.yml:2:3: this step is skipped: it has no request, api, testcase, think_time, transaction or rendezvous
+      ! case.yml:2:3: this step is skipped: it has no request, api, testcase, think_time, transaction, rendezvous or websocket
        ,-[case.yml:2:3]
      1 | teststeps:
      2 | - {name: a, requst: {method: GET, url: "http://127.0.0.1:1/"}}
@@ -234,7 +219,7 @@ fn a_slip_in_the_kind_of_the_only_step() {
      2 | - {name: a, requst: {method: GET, url: "http://127.0.0.1:1/"}}
        :   ^
        `----
-      help: a step has a request, api, testcase, think_time, transaction or rendezvous
+      help: a step has a request, api, testcase, think_time, transaction, rendezvous or websocket
     "#);
 }
 

@@ -74,7 +74,8 @@ impl Console {
             Some(_) => self.paint.red("FAIL"),
         };
         let response = record.exchange.as_ref().and_then(|exchange| exchange.response.as_ref());
-        let status = response.map(|response| response.status.to_string()).unwrap_or_default();
+        let status = response.filter(|response| response.status != 0);
+        let status = status.map(|response| response.status.to_string()).unwrap_or_default();
         let time = latency(record.elapsed_us as f64);
         let name = one_line(&record.name, CHARS_MAX);
         let mut text = format!("  {mark}  {:<11}  {status:>3}  {time:>8}  {name}", record.step_type);

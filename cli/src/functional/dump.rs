@@ -20,7 +20,11 @@ pub(super) fn dump(exchange: &ExchangeRecord) -> String {
     push_message(&mut text, &first, &exchange.request_headers, &exchange.request_body);
     match &exchange.response {
         Some(response) => {
-            let first = format!("< {} {}", response.version, response.status);
+            let first = match response.status {
+                // A message on a websocket has none.
+                0 => format!("< {}", response.version),
+                status => format!("< {} {status}", response.version),
+            };
             push_message(&mut text, &first, &response.headers, &response.body);
         }
         None => text.push_str("      < no response\n"),

@@ -4,7 +4,7 @@
 //! case says can do nothing in the browser.
 
 use minijinja::{value::Serde, AutoEscape, Environment, Value};
-use pummel_engine::ExchangeRecord;
+use pummel_engine::{ExchangeRecord, ResponseRecord};
 use pummel_stats::{
     clock::rfc3339_utc,
     display::units::{bytes, latency},
@@ -153,7 +153,7 @@ impl<'a> RecordView<'a> {
             name: &record.name,
             step_type: record.step_type,
             success: record.failure.is_none(),
-            status: response.map(|response| response.status.to_string()).unwrap_or_default(),
+            status: response.map(status_text).unwrap_or_default(),
             elapsed: latency(record.elapsed_us as f64),
             error: record.failure.as_ref().map(|failure| failure.message.as_str()),
             has_log: exchange.is_some() || !record.validators.is_empty() || !record.extracted.is_empty(),
@@ -179,6 +179,14 @@ impl<'a> RecordView<'a> {
     }
 }
 
+/// A status code; nothing for a message on a websocket, which has none.
+fn status_text(response: &ResponseRecord) -> String {
+    match response.status {
+        0 => String::new(),
+        status => status.to_string(),
+    }
+}
+
 /// Request and response.
 fn messages(exchange: &ExchangeRecord, step: &StepResult) -> Vec<MessageView> {
     let request = MessageView::new(
@@ -192,7 +200,7 @@ fn messages(exchange: &ExchangeRecord, step: &StepResult) -> Vec<MessageView> {
     if let Some(response) = &exchange.response {
         messages.push(MessageView::new(
             "Response",
-            vec![("status".into(), response.status.to_string()), ("protocol".into(), response.version.clone())],
+            vec![("status".into(), status_text(response)), ("protocol".into(), response.version.clone())],
             &response.headers,
             &response.body,
             step.response_cut_bytes,

@@ -269,7 +269,10 @@ fn response(response: &ResponseRecord, cut_bytes: u64) -> Value {
     map.insert("cookies".into(), cookies.into());
     map.insert("headers".into(), first_values(&response.headers).into());
     map.insert("proto".into(), response.version.as_str().into());
-    map.insert("status_code".into(), response.status.into());
+    // A message on a websocket has none.
+    if response.status != 0 {
+        map.insert("status_code".into(), response.status.into());
+    }
     map.into()
 }
 

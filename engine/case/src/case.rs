@@ -83,11 +83,14 @@ impl Case {
     pub fn origins(&self) -> Vec<Origin> {
         let mut origins = Vec::new();
         for step in self.setup.iter().chain(&self.steps) {
-            if let Step::Request(request) = step {
-                if let Some(origin) = request.constant_origin() {
-                    if !origins.contains(&origin) {
-                        origins.push(origin);
-                    }
+            let request = match step {
+                Step::Request(request) => &**request,
+                Step::WebSocket(step) => &step.request,
+                _ => continue,
+            };
+            if let Some(origin) = request.constant_origin() {
+                if !origins.contains(&origin) {
+                    origins.push(origin);
                 }
             }
         }

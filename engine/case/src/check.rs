@@ -248,7 +248,7 @@ impl Validator {
             (ValidatorKind::Status(expected), None) => response.status == *expected,
             (ValidatorKind::Status(expected), Some(journal)) => {
                 let passed = response.status == *expected;
-                let (actual, expected) = (Operand::Int(response.status.into()), Operand::Int((*expected).into()));
+                let (actual, expected) = (response.status_operand(), Operand::Int((*expected).into()));
                 self.record(actual, expected, passed, journal);
                 passed
             }

@@ -68,6 +68,6 @@ pub use response::{Headers, ResponseView};
 pub use session::Session;
 pub use step::{
     BrokenStep, EnterStep, EvaluateStep, LeaveStep, Needs, RendezvousStep, Repeat, RequestStep, Step, ThinkTimeStep,
-    TransactionEdge, TransactionStep,
+    TransactionEdge, TransactionStep, WebSocketAction, WebSocketStep,
 };
 pub use think::ThinkTime;

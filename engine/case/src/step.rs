@@ -16,6 +16,8 @@ use crate::{
 pub enum Step {
     /// Sends a request and checks its response.
     Request(Box<RequestStep>),
+    /// Does something with a WebSocket connection.
+    WebSocket(Box<WebSocketStep>),
     /// Begins or ends a measured transaction.
     Transaction(TransactionStep),
     /// Waits.
@@ -196,6 +198,59 @@ pub struct RequestStep {
     /// Setup hooks, run when the request is built (hrp spec 11.2).
     pub(crate) setup: Box<[Operation]>,
     pub(crate) checks: Checks,
+}
+
+/// A step on a WebSocket connection, which is found by the URL it was opened with (hrp spec 12.6).
+#[derive(Debug, Clone)]
+pub struct WebSocketStep {
+    /// What it does.
+    pub action: WebSocketAction,
+    /// The message is text, else binary.
+    pub text: bool,
+    /// The code a close is sent with, 1000 to 4999.
+    pub close_status: u16,
+    /// All it has in common with a request: name, variables, hooks, extract, validate, time limit. What it renders has the
+    /// connection's URL, the headers of the handshake, and the message as its body. Its label is `websocket-` and the action.
+    pub request: RequestStep,
+}
+
+/// What is done with a WebSocket connection (`type`, hrp spec 12.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebSocketAction {
+    /// Opens it, unless it is open.
+    Open,
+    /// Sends a ping and does not wait for its pong.
+    Ping,
+    /// Sends a message, then takes the next one that comes.
+    WriteRead,
+    /// Takes the next message.
+    Read,
+    /// Sends a message.
+    Write,
+    /// Sends a close and waits for the peer's.
+    Close,
+}
+
+impl WebSocketAction {
+    /// All of them, with their names in a case.
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
+        ("open", Self::Open),
+        ("ping", Self::Ping),
+        ("wr", Self::WriteRead),
+        ("r", Self::Read),
+        ("w", Self::Write),
+        ("close", Self::Close),
+    ];
+
+    /// Its name in a case: `open`, `ping`, `wr`, `r`, `w` or `close`.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find_map(|(name, action)| (*action == self).then_some(*name)).unwrap_or_default()
+    }
+
+    /// True where it sends a message of the case.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::WriteRead)
+    }
 }
 
 /// How the request comes to be.

@@ -129,6 +129,7 @@ fn steps() -> impl Strategy<Value = serde_json::Value> {
         serde_json::json!({"transaction": {"name": "t", "type": "start"}, "loops": 2}),
         serde_json::json!({"transaction": {"name": "t", "type": "end"}}),
         serde_json::json!({"rendezvous": {"number": 2}}),
+        serde_json::json!({"websocket": {"type": "wr", "url": "ws://h/$b", "text": {"k": "$b"}}, "extract": {"a": "body.k"}, "loops": 2}),
         serde_json::json!({"think_time": {"time": 1}, "loops": 3}),
         serde_json::json!({"api": {"request": {"method": "GET", "url": "http://h/$b"}}, "variables": {"b": "$b"}}),
     ]);

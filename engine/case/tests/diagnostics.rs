@@ -93,18 +93,18 @@ fn an_unknown_assert_is_an_error_with_close_names() {
 }
 
 #[test]
-fn a_key_that_is_not_built_yet_is_an_error() {
-    let (text, code) = yaml("not-built", "teststeps:\n- name: a\n  websocket: {type: open, url: \"ws://h/\"}\n");
+fn an_unknown_type_of_a_websocket_step_names_those_there_are() {
+    let (text, code) = yaml("ws-type", "teststeps:\n- name: a\n  websocket: {type: write, url: \"ws://h/\"}\n");
     assert_eq!(code, 15);
     assert_snapshot!(text, @r#"
-     x case.yml:3:3: the step kind "websocket" is not built yet
-      ,-[case.yml:3:3]
+     x case.yml:3:21: "write" is no type of a websocket step
+      ,-[case.yml:3:21]
     2 | - name: a
-    3 |   websocket: {type: open, url: "ws://h/"}
-      :   ^^^^|^^^^
-      :       `-- not built yet
+    3 |   websocket: {type: write, url: "ws://h/"}
+      :                     ^^|^^
+      :                       `-- unknown type
       `----
-     help: take it out to run the rest of the case
+     help: the types are open, ping, wr, r, w, close
     "#);
 }
 
@@ -181,7 +181,7 @@ fn everything_that_is_wrong_is_reported_at_once() {
     assert_eq!(
         found,
         [
-            "2:4: the step kind \"websocket\" is not built yet",
+            "2:15: request url: the URL has no host and there is no base_url",
             "3:13: the request has no method",
             "4:32: request url: the URL has no host and there is no base_url",
             "6:32: function f is not found",
@@ -352,7 +352,7 @@ fn warnings_stand_beside_the_errors_they_explain() {
     assert_eq!(
         warned("beside", "teststeps:\n- {name: a, requst: {method: GET, url: \"http://h/\"}}\n"),
         [
-            "2:3: this step is skipped: it has no request, api, testcase, think_time, transaction or rendezvous",
+            "2:3: this step is skipped: it has no request, api, testcase, think_time, transaction, rendezvous or websocket",
             "2:13: unknown key \"requst\" in a step is ignored | did you mean \"request\"?",
         ]
     );

@@ -93,6 +93,7 @@ pub(crate) enum Kind {
     Variable,
     Function,
     Request,
+    WebSocket,
 }
 
 impl Kind {
@@ -119,6 +120,7 @@ impl Kind {
             Self::Variable => "variable",
             Self::Function => "function",
             Self::Request => "request",
+            Self::WebSocket => "websocket",
         }
     }
 
@@ -149,6 +151,7 @@ impl Kind {
             Self::Variable => "a variable could not be resolved",
             Self::Function => "a function failed",
             Self::Request => "the request could not be built",
+            Self::WebSocket => "the websocket could not be used",
         }
     }
 

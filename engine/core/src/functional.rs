@@ -55,7 +55,7 @@ pub enum FunctionalEvent {
 pub struct StepRecord {
     /// Its name, rendered; `<name>_loop_<n>` in a loop, `<reference> - <name>` in a referenced case (hrp spec 12.2, 13.5).
     pub name: String,
-    /// `request`, `api`, `transaction`, `rendezvous` or `thinktime` (hrp spec 13.8).
+    /// `request`, `api`, `websocket`, `transaction`, `rendezvous` or `thinktime` (hrp spec 13.8).
     pub step_type: &'static str,
     /// When it began.
     pub started_at: SystemTime,

@@ -123,6 +123,7 @@ impl<'a> CaseRun<'_, 'a> {
         if position == 0 && !self.case.setup.is_empty() {
             self.user.begin(case);
             let ended = self.walk(Part::Setup, &self.case.setup, &self.program.setup).await;
+            self.user.shard.close_websockets(&mut self.user.client);
             if ended != Ended::Passed {
                 return ended;
             }
@@ -130,7 +131,9 @@ impl<'a> CaseRun<'_, 'a> {
         }
         self.user.take_row(case, position);
         self.user.begin(case);
-        self.walk(Part::Load, &self.case.steps, &self.program.steps).await
+        let ended = self.walk(Part::Load, &self.case.steps, &self.program.steps).await;
+        self.user.shard.close_websockets(&mut self.user.client);
+        ended
     }
 
     /// Goes through steps. Failed only where a failure ends the case; cut when its time was over or the run was stopped.
@@ -150,6 +153,15 @@ impl<'a> CaseRun<'_, 'a> {
                     self.user.now_ns = began_ns;
                     let request = self.user.request(self.program.case, part, step, exchange, Some(&mut watch));
                     let ended = request.await;
+                    self.request_over(record, watch, began_ns, ended)
+                }
+                (Step::WebSocket(step), Compiled::WebSocket(exchange)) => {
+                    let mut record = record(String::new(), step_type(&step.request.label));
+                    record.name = self.user.step_name(self.program.case, &step.request).to_owned() + &round;
+                    let (began_ns, mut watch) = (now_ns(), Watch::default());
+                    self.user.now_ns = began_ns;
+                    let ended = self.user.websocket(self.program.case, part, step, exchange, Some(&mut watch));
+                    let ended = Box::pin(ended).await;
                     self.request_over(record, watch, began_ns, ended)
                 }
                 (Step::Transaction(step), _) => {
@@ -193,7 +205,7 @@ impl<'a> CaseRun<'_, 'a> {
                     let record = record(step.name.to_string() + &round, step_type(&step.label));
                     self.step_over(StepRecord { failure: Some(StepFailure::from(&step.error)), ..record })
                 }
-                (Step::Request(_), _) => unreachable!("requests are compiled"),
+                (Step::Request(_) | Step::WebSocket(_), _) => unreachable!("requests are compiled"),
             };
             match ended {
                 Ended::Failed if !self.functional.continue_on_failure => return ended,
@@ -323,6 +335,7 @@ fn step_type(label: &str) -> &'static str {
         "transaction" => "transaction",
         "rendezvous" => "rendezvous",
         "thinktime" => "thinktime",
+        label if label.starts_with("websocket") => "websocket",
         _ => "request",
     }
 }

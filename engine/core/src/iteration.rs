@@ -23,7 +23,7 @@ pub(crate) const IDLE_ITERATION_NS: u64 = 1_000_000;
 
 /// After so many rounds of its loops a user lets the others run: a loop in which nothing waits would keep the core for itself, and
 /// loops in loops for ever.
-const REPEATS_PER_YIELD: u64 = 256;
+const REPEATS_PER_YIELD: u32 = 256;
 
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Transaction {
@@ -72,6 +72,7 @@ impl<'a> User<'a> {
             return ended;
         }
         self.close(program, start_ns, ended == Ended::Passed);
+        shard.close_websockets(&mut self.client);
         if !self.waited {
             self.now_ns = now_ns() + IDLE_ITERATION_NS;
             shard.sleep_until(self.now_ns).await;
@@ -111,6 +112,10 @@ impl<'a> User<'a> {
                 (Step::Request(step), Compiled::Request(exchange)) => {
                     self.request(case, part, step, exchange, None).await
                 }
+                (Step::WebSocket(step), Compiled::WebSocket(exchange)) => {
+                    // Boxed, as few cases have any.
+                    Box::pin(self.websocket(case, part, step, exchange, None)).await
+                }
                 (Step::Transaction(transaction), _) => {
                     self.transaction(program, transaction.index, transaction.edge, start_ns);
                     Ended::Passed
@@ -135,7 +140,7 @@ impl<'a> User<'a> {
                     self.unless_stopped()
                 }
                 (Step::Broken(step), Compiled::Broken(row)) => self.broken(part, *row, &step.error),
-                (Step::Request(_) | Step::Broken(_), _) => unreachable!("requests are compiled"),
+                (Step::Request(_) | Step::WebSocket(_) | Step::Broken(_), _) => unreachable!("requests are compiled"),
                 (Step::Rendezvous(_), _) => Ended::Passed,
             };
             match ended {
@@ -196,7 +201,7 @@ impl<'a> User<'a> {
     }
 
     pub(crate) async fn let_others_run(&mut self) {
-        self.repeats += 1;
+        self.repeats = self.repeats.wrapping_add(1);
         if self.repeats.is_multiple_of(REPEATS_PER_YIELD) {
             self.shard.yield_now().await;
         }

@@ -34,6 +34,7 @@ mod run;
 mod shard;
 mod shared;
 mod user;
+mod websocket_step;
 
 pub use error::EngineError;
 pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};

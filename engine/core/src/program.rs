@@ -41,6 +41,7 @@ pub(crate) struct Program {
 /// A step as far as the engine compiles it; the others are read from the case.
 pub(crate) enum Compiled {
     Request(Exchange),
+    WebSocket(WebSocketExchange),
     /// A step that can only fail, and its row.
     Broken(RowId),
     Other,
@@ -79,6 +80,28 @@ pub(crate) struct Exchange {
     pub(crate) redirects_max: u32,
     /// How the hosts it goes to are spoken to.
     pub(crate) manner: Manner,
+}
+
+/// The same of a websocket step.
+pub(crate) struct WebSocketExchange {
+    pub(crate) row: Row,
+    /// The step extracts or validates something.
+    pub(crate) checks: bool,
+    /// From its begin to its end.
+    pub(crate) timeout_ns: u64,
+    /// How the hosts it goes to are spoken to.
+    pub(crate) manner: Manner,
+}
+
+impl Row {
+    /// That of a step with this key.
+    fn of(step: &RequestStep, key: RowKey, recorder: &mut Recorder) -> Self {
+        if step.has_rendered_name() {
+            Self::Named(RowNames::new(key))
+        } else {
+            Self::Fixed(recorder.row(key))
+        }
+    }
 }
 
 impl Program {
@@ -123,11 +146,7 @@ impl Program {
                     Some((encoded, origin))
                 });
                 Compiled::Request(Exchange {
-                    row: if step.has_rendered_name() {
-                        Row::Named(RowNames::new(key(kind, &step.label, &step.name)))
-                    } else {
-                        Row::Fixed(recorder.row(key(kind, &step.label, &step.name)))
-                    },
+                    row: Row::of(step, key(kind, &step.label, &step.name), recorder),
                     constant,
                     head_request: &*step.method == "HEAD",
                     keep: Keep {
@@ -140,6 +159,15 @@ impl Program {
                     timeout_ns: nanos(timeout(step, case, &plan.network)),
                     redirects_max: redirects_max(step, &plan.network),
                     manner,
+                })
+            }
+            Step::WebSocket(step) => {
+                let step = &step.request;
+                Compiled::WebSocket(WebSocketExchange {
+                    row: Row::of(step, key(kind, &step.label, &step.name), recorder),
+                    checks: !step.checks_nothing(),
+                    timeout_ns: nanos(timeout(step, case, &plan.network)),
+                    manner: Manner { http2: false, tunnel: true, ..manner(step, &plan.network) },
                 })
             }
             Step::Broken(step) => Compiled::Broken(recorder.row(key(kind, &step.label, &step.name))),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The exit code of a functional run in which a request failed and nothing says more (hrp spec 13.6).
-const GENERAL: u8 = 1;
+pub(crate) const GENERAL: u8 = 1;
 
 impl User<'_> {
     /// Renders, sends, checks and records. A functional run looks on through `watch`.
@@ -40,7 +40,7 @@ impl User<'_> {
             let Some(slot_ns) = shard.pace(self.now_ns).await else { return Ended::Cut };
             self.now_ns = slot_ns;
         }
-        let row = self.row(case, step, exchange);
+        let row = self.row(case, step, &exchange.row);
         if exchange.constant.is_none() {
             match self.render(case, step).await {
                 Ok(Ended::Cut) => return Ended::Cut,
@@ -93,7 +93,7 @@ impl User<'_> {
     }
 
     /// Counts a request that failed before there was anything to send.
-    fn unsendable(
+    pub(crate) fn unsendable(
         &mut self,
         part: Part,
         row: RowId,
@@ -116,15 +116,15 @@ impl User<'_> {
 
     /// The request is over as far as the network goes: the user stands at its end.
     #[inline]
-    fn done(&mut self, tally: &Tally, due_ns: u64) {
+    pub(crate) fn done(&mut self, tally: &Tally, due_ns: u64) {
         self.waited |= tally.exchanges.unsent == 0;
         self.now_ns = tally.done_ns.max(due_ns);
     }
 
     /// The row this execution is recorded in.
     #[inline]
-    fn row(&mut self, case: usize, step: &RequestStep, exchange: &Exchange) -> RowId {
-        match &exchange.row {
+    pub(crate) fn row(&mut self, case: usize, step: &RequestStep, row: &Row) -> RowId {
+        match row {
             Row::Fixed(row) => *row,
             Row::Named(names) => {
                 let shard = self.shard;
@@ -147,7 +147,7 @@ impl User<'_> {
 
     /// Builds the request, with the waits its functions ask for; those are no part of the request's time. They are boxed, as few
     /// steps have any and a user's future would be larger for each.
-    async fn render(&mut self, case: usize, step: &RequestStep) -> Result<Ended, StepError> {
+    pub(crate) async fn render(&mut self, case: usize, step: &RequestStep) -> Result<Ended, StepError> {
         let mut progress = Progress::default();
         loop {
             let rendered = self.rendered.get_or_insert_default();
@@ -196,7 +196,14 @@ impl User<'_> {
     }
 
     /// Enters a finished request: exactly one of succeeded, failed and abandoned for each started.
-    fn account(&self, part: Part, row: RowId, due_ns: u64, tally: &Tally, failed: Option<Unanswered>) -> Ended {
+    pub(crate) fn account(
+        &self,
+        part: Part,
+        row: RowId,
+        due_ns: u64,
+        tally: &Tally,
+        failed: Option<Unanswered>,
+    ) -> Ended {
         let mut recorder = self.shard.recorder.borrow_mut();
         recorder.exchanges(row, tally.exchanges);
         if tally.sent_ns != 0 && part == Part::Load {
@@ -296,7 +303,7 @@ fn check(
 }
 
 /// A response's headers as extraction and validation see them.
-struct Head<'a>(&'a Response);
+pub(crate) struct Head<'a>(pub(crate) &'a Response);
 
 impl Headers for Head<'_> {
     fn get(&self, name: &str) -> Option<&[u8]> {

@@ -101,6 +101,9 @@ const ABORTED: u8 = 2;
 /// The present case of a functional run is given up, with what is under way.
 const CASE_OVER: u8 = 4;
 
+/// How long the end of a run waits for servers to close what is over: long enough for a round trip, too short to be noticed.
+const LAST_LINGER_NS: u64 = 100_000_000;
+
 /// How often a connection could not be opened because this machine ran short of something.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shortages {
@@ -349,6 +352,18 @@ impl Shard {
         }
     }
 
+    /// Gives the servers of the last connections a moment to close them, then drops them: what was last said on one, a
+    /// websocket's close above all, may not be out yet.
+    async fn linger(&self) {
+        let mut limit = pin!(self.ring.sleep_until(now_ns() + LAST_LINGER_NS));
+        poll_fn(|cx| match self.lingering.borrow_mut().poll_closed(cx) {
+            Poll::Pending => limit.as_mut().poll(cx),
+            closed @ Poll::Ready(()) => closed,
+        })
+        .await;
+        self.lingering.borrow_mut().clear();
+    }
+
     /// Notes the task that calls this as one the stop wakes.
     async fn wake_at_stop(&self, place: usize) {
         poll_fn(|cx| {
@@ -410,6 +425,7 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     for task in [ticker, reader, clock] {
         task.cancel().await;
     }
+    shard.linger().await;
     if let Some(idle) = &shard.shared_idle {
         idle.borrow_mut().close(|| shard.recorder.borrow_mut().connection_closed());
     }

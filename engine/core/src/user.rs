@@ -40,7 +40,7 @@ pub(crate) struct User<'a> {
     /// How often each loop of the case has run, by its index.
     pub(crate) loops: Vec<u32>,
     /// How often a loop went back, to let others run now and then.
-    pub(crate) repeats: u64,
+    pub(crate) repeats: u32,
     /// This iteration took its time: it leaves room for other users.
     pub(crate) waited: bool,
 }
@@ -151,6 +151,7 @@ impl<'a> User<'a> {
         loop {
             self.begin(case);
             let ended = self.walk(case, Part::Setup).await;
+            self.shard.close_websockets(&mut self.client);
             if ended != Ended::Failed {
                 // What it was given to log in with stays with what it extracted.
                 self.client.cookies.jar.keep();
@@ -175,6 +176,7 @@ impl<'a> User<'a> {
     /// Ends the user.
     pub(crate) fn finish(&mut self) {
         let shard = self.shard;
+        shard.close_websockets(&mut self.client);
         let mut recorder = shard.recorder.borrow_mut();
         if shard.shared_idle.is_none() {
             self.client.idle.borrow_mut().close(|| recorder.connection_closed());

@@ -4,7 +4,7 @@ use super::{
     case, config,
     names::did_you_mean,
     report::{Format, Report},
-    request, steps,
+    request, steps, websocket,
 };
 use crate::{
     document::{Key, Node, NodeKind, Scalar, ScalarKind},
@@ -63,6 +63,7 @@ fn home(key: &str) -> Option<String> {
     let homes = [
         ("config", config::KEYS.contains(&key) && !is_ignored),
         ("request", request::KEYS.contains(&key)),
+        ("websocket", websocket::KEYS.contains(&key) && !request::KEYS.contains(&key)),
         ("a step", steps::COMMON.contains(&key) || steps::KINDS.contains(&key)),
         ("the test case", case::KEYS.contains(&key)),
     ];

@@ -1,7 +1,7 @@
 //! From files to compiled cases.
 //!
 //! `files` finds them, `context` reads what they refer to, `project` is what lies around them. `case`, `config`, `parameters`,
-//! `setup`, `steps` (`request`, `upload`, `checks`, `api`, `testcase`, `marks`) compile what they hold into an `assembly`, each reporting to a
+//! `setup`, `steps` (`request`, `upload`, `websocket`, `checks`, `api`, `testcase`, `marks`) compile what they hold into an `assembly`, each reporting to a
 //! `Report` and going on, so that one run shows every mistake of a file. `fields` reads declared keys, `diagnostic` is what a
 //! person sees, `excerpt` the lines around it.
 
@@ -30,6 +30,7 @@ mod think;
 mod uncalled;
 mod upload;
 mod variables;
+mod websocket;
 
 pub(crate) use names::did_you_mean;
 pub(crate) use report::code;

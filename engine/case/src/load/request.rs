@@ -14,13 +14,14 @@ use super::{
     variables::{in_order, text_of, Definition},
 };
 use crate::{
+    check::Checks,
     document::{Key, Node, Place},
     expression::{compile_text, compile_value, sole_variable, Binding, Expr, Phase, Scan, Scope, StepWork, Variable},
     operation::Operation,
     request::{
         build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map, BodyProgram,
-        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, TargetProgram, TargetStyle, FORM_TYPE,
-        JSON_TYPE,
+        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, Schemes, TargetProgram, TargetStyle,
+        FORM_TYPE, JSON_TYPE,
     },
     step::Program,
     value::Value,
@@ -58,19 +59,12 @@ pub(crate) fn compile_request(
         Some(url) => text(url, "request.url", report)?,
         None => "",
     };
-    let template = name_template(step, builder, report);
-    let written_name = match template.as_ref().and_then(Expr::const_text) {
-        Some(name) => name,
-        None => step_name(step, builder, report)?,
-    };
-    let name_template = template.filter(|template| template.as_const().is_none());
-    let name: Arc<str> = match &method {
-        Some(method) if written_name.is_empty() => Arc::from(format!("{method} {url}")),
-        _ => Arc::from(written_name),
-    };
-    let (mut scope, mut operations) = step_variables(step, builder, report);
+    let default_name = method.as_ref().map(|method| format!("{method} {url}"));
+    let named = named(step, default_name, builder, report)?;
+    let (scope, mut operations) = step_variables(step, builder, report);
     let url_place = request.get("url").map_or(node.place, |url| url.place);
-    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style };
+    let schemes = Schemes::Http;
+    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style, schemes };
     let params = compiler.params_written(&request);
     let target = compiler.target(url, url_place, !params.is_empty());
     let params = compiler.params(params);
@@ -95,13 +89,7 @@ pub(crate) fn compile_request(
         None => (None, None),
     };
     operations.append(&mut scope.take_operations());
-    scope.work(|work| work.name_step(name_template.clone(), name.clone()));
-    scope.phase = Phase::Built;
-    let mut setup = compile_hooks(step, "setup_hooks", &scope, report);
-    scope.phase = Phase::Answered;
-    let checks = compile_checks(step, &scope, builder, report);
-    setup.append(&mut scope.work(StepWork::take_late_setup));
-    builder.step_slots = builder.step_slots.max(scope.work(|work| work.slots()));
+    let (setup, checks) = before_and_after(step, &named, scope, builder, report);
     let timeout = request.get("timeout").and_then(|node| timeout(node, "request.timeout", report));
     let mut flag = |name: &str| request.get(name).and_then(|node| boolean(node, &format!("request.{name}"), report));
     let (allow_redirects, verify, http2) = (flag("allow_redirects"), flag("verify"), flag("http2"));
@@ -118,7 +106,7 @@ pub(crate) fn compile_request(
     };
     let (method, checks) = (method?, checks?);
     Some(Step::Request(Box::new(RequestStep {
-        name,
+        name: named.name,
         label: Arc::from(format!("request-{method}")),
         method: Arc::from(method.to_ascii_uppercase()),
         timeout,
@@ -126,15 +114,59 @@ pub(crate) fn compile_request(
         verify,
         http2,
         needs: checks.needs(),
-        name_template,
+        name_template: named.template,
         setup: setup.into(),
         request: settle(program, node.place, report)?,
         checks,
     })))
 }
 
+/// What a step is called.
+pub(crate) struct Named {
+    pub(crate) name: Arc<str>,
+    /// Where values of the session are part of it.
+    pub(crate) template: Option<Expr>,
+}
+
+/// A step's name; `default` where it has none (hrp spec section 3).
+pub(crate) fn named(
+    step: &Fields<'_>,
+    default: Option<String>,
+    builder: &CaseBuilder<'_>,
+    report: &mut Report,
+) -> Option<Named> {
+    let template = name_template(step, builder, report);
+    let written = match template.as_ref().and_then(Expr::const_text) {
+        Some(name) => name,
+        None => step_name(step, builder, report)?,
+    };
+    let name = match default {
+        Some(default) if written.is_empty() => Arc::from(default),
+        _ => Arc::from(written),
+    };
+    Some(Named { name, template: template.filter(|template| template.as_const().is_none()) })
+}
+
+/// What is done once the request is built, and what is done with the response.
+pub(crate) fn before_and_after(
+    step: &Fields<'_>,
+    named: &Named,
+    mut scope: Scope,
+    builder: &mut CaseBuilder<'_>,
+    report: &mut Report,
+) -> (Vec<Operation>, Option<Checks>) {
+    scope.work(|work| work.name_step(named.template.clone(), named.name.clone()));
+    scope.phase = Phase::Built;
+    let mut setup = compile_hooks(step, "setup_hooks", &scope, report);
+    scope.phase = Phase::Answered;
+    let checks = compile_checks(step, &scope, builder, report);
+    setup.append(&mut scope.work(StepWork::take_late_setup));
+    builder.step_slots = builder.step_slots.max(scope.work(|work| work.slots()));
+    (setup, checks)
+}
+
 /// Renders the request now where nothing in it can change.
-fn settle(program: RequestProgram, place: Place, report: &mut Report) -> Option<Program> {
+pub(crate) fn settle(program: RequestProgram, place: Place, report: &mut Report) -> Option<Program> {
     if !program.is_constant() {
         return Some(Program::Rendered(Box::new(program)));
     }
@@ -205,10 +237,11 @@ pub(crate) fn step_variables(
 }
 
 /// Compiles the parts of one request; each is none where it reported an error.
-struct Compiler<'a> {
-    scope: &'a Scope,
-    report: &'a mut Report,
-    url_style: UrlStyle,
+pub(crate) struct Compiler<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) report: &'a mut Report,
+    pub(crate) url_style: UrlStyle,
+    pub(crate) schemes: Schemes,
 }
 
 impl Compiler<'_> {
@@ -222,7 +255,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn value(&mut self, node: &Node) -> Option<Expr> {
+    pub(crate) fn value(&mut self, node: &Node) -> Option<Expr> {
         match compile_value(node, self.scope) {
             Ok(expr) => Some(expr),
             Err(error) => {
@@ -232,11 +265,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn target(&mut self, url: &str, place: Place, has_params: bool) -> Option<TargetProgram> {
+    pub(crate) fn target(&mut self, url: &str, place: Place, has_params: bool) -> Option<TargetProgram> {
         let url = self.text(url, Scan::Verbatim, place)?;
-        let style = TargetStyle { style: self.url_style, has_params };
+        let style = TargetStyle { style: self.url_style, has_params, schemes: self.schemes };
         let base = self.scope.resolve("base_url").unwrap_or_else(|| Expr::constant(Value::text("")));
-        let known = TargetProgram::known_origin(&base, &url);
+        let known = TargetProgram::known_origin(&base, &url, self.schemes);
         let (Some(base_text), Some(url_text)) = (base.const_text(), url.const_text()) else {
             return Some(TargetProgram::Rendered { base, url, known, style });
         };
@@ -251,12 +284,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn params_written<'n>(&mut self, request: &Fields<'n>) -> &'n [(Key, Node)] {
+    pub(crate) fn params_written<'n>(&mut self, request: &Fields<'n>) -> &'n [(Key, Node)] {
         let params = request.get("params").and_then(|node| map(node, "request.params", self.report));
         params.unwrap_or_default()
     }
 
-    fn params(&mut self, written: &[(Key, Node)]) -> Option<Vec<ParamProgram>> {
+    pub(crate) fn params(&mut self, written: &[(Key, Node)]) -> Option<Vec<ParamProgram>> {
         let mut params = Vec::new();
         for (key, value) in written {
             params.push(ParamProgram {
@@ -269,7 +302,7 @@ impl Compiler<'_> {
     }
 
     /// The step's headers over the config's, names compared without regard to case (hrp spec 11.4).
-    fn headers(&mut self, config: &[(Key, Node)], request: &Fields<'_>) -> Option<Vec<HeaderProgram>> {
+    pub(crate) fn headers(&mut self, config: &[(Key, Node)], request: &Fields<'_>) -> Option<Vec<HeaderProgram>> {
         let own = match request.get("headers") {
             Some(node) => map(node, "request.headers", self.report)?,
             None => &[],

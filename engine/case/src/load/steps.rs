@@ -10,12 +10,13 @@ use super::{
     report::{code, Report},
     request::compile_request,
     testcase::compile_testcase,
+    websocket::compile_websocket,
 };
 use crate::{
     document::{Node, NodeKind},
     expression::{compile_text, tokens, Expr, Piece, Scan, Scope, Token},
     step::{BrokenStep, Repeat},
-    RequestStep, Step, StepError,
+    RequestStep, Step, StepError, WebSocketStep,
 };
 
 /// The kinds of a step, in the order in which the first one present decides (hrp spec section 3).
@@ -43,7 +44,8 @@ pub(crate) fn compile_steps(list: &Node, nodes: &[Node], builder: &mut CaseBuild
     let is_known = builder.scope.broken.is_empty() && !builder.scope.incomplete;
     if builder.assembly.steps.len() == steps_before && report.errors.len() == errors_before && is_known {
         let error = report.error(list.place, code::INVALID_CASE, "the case has no step that does anything");
-        error.help = Some("a step has a request, api, testcase, think_time, transaction or rendezvous".into());
+        error.help =
+            Some("a step has a request, api, testcase, think_time, transaction, rendezvous or websocket".into());
     }
 }
 
@@ -60,7 +62,7 @@ fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report)
     let Some((kind, body)) = kinds.next() else {
         report.warn(
             node.place,
-            "this step is skipped: it has no request, api, testcase, think_time, transaction or rendezvous",
+            "this step is skipped: it has no request, api, testcase, think_time, transaction, rendezvous or websocket",
         );
         return None;
     };
@@ -83,6 +85,10 @@ fn compile_step(node: &Node, builder: &mut CaseBuilder<'_>, report: &mut Report)
         "testcase" => {
             compile_testcase(&fields, node.place, body, builder, report);
             None
+        }
+        "websocket" => {
+            let step = compile_websocket(&fields, body, builder, report);
+            step.map(|step| Step::WebSocket(Box::new(place_websocket(step, builder))))
         }
         "transaction" => transaction(&fields, body, builder, report),
         "think_time" => think_time(&fields, body, builder, report),
@@ -154,14 +160,30 @@ fn repeat(fields: &Fields<'_>, first: usize, builder: &mut CaseBuilder<'_>, repo
 /// Gives a request step what its place in the nest of references makes of it (hrp spec 12.1, 12.2).
 fn place_in_level(step: Step, label: Option<&str>, builder: &CaseBuilder<'_>) -> Step {
     let Step::Request(mut step) = step else { return step };
+    inherit(&mut step, builder);
     let level = &builder.level;
-    step.timeout = step.timeout.or(level.timeout);
-    step.verify = step.verify.or(level.verify).or(builder.config.verify);
     if let Some(label) = label.or(level.prefix.as_ref().map(|_| "request")) {
         step.label = Arc::from(label);
     }
     put_prefix(&mut step, builder);
     Step::Request(step)
+}
+
+/// The same of a websocket step, which has its own time limit.
+fn place_websocket(mut step: WebSocketStep, builder: &CaseBuilder<'_>) -> WebSocketStep {
+    inherit(&mut step.request, builder);
+    if builder.level.prefix.is_some() {
+        step.request.label = Arc::from("websocket");
+    }
+    put_prefix(&mut step.request, builder);
+    step
+}
+
+/// What a step does not say itself, from the configs around it.
+fn inherit(step: &mut RequestStep, builder: &CaseBuilder<'_>) {
+    let level = &builder.level;
+    step.timeout = step.timeout.or(level.timeout);
+    step.verify = step.verify.or(level.verify).or(builder.config.verify);
 }
 
 /// The step's name, and its template, behind those of the references around it.
@@ -206,11 +228,13 @@ fn broken_step(
     };
     let label = match kind {
         "request" if builder.level.prefix.is_none() => format!("request-{}", part("method")),
+        "websocket" if builder.level.prefix.is_none() => format!("websocket-{}", part("type")),
         "think_time" => "thinktime".into(),
         kind => kind.to_owned(),
     };
     let name = match kind {
         "request" if written.is_empty() => format!("{} {}", part("method"), part("url")),
+        "websocket" if written.is_empty() => format!("{} {}", part("type"), part("url")),
         _ if written.is_empty() => default_name.to_owned(),
         _ => written.to_owned(),
     };

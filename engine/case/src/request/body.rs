@@ -28,6 +28,8 @@ pub(crate) enum BodyProgram {
     Form(Box<[MapEntry]>),
     /// What it is depends on values, or on a content type, that are known only when the step runs.
     ByValue(Expr),
+    /// A WebSocket message: text as it is, a list or map as JSON (hrp spec 12.6). No header speaks of it.
+    Message(Expr),
     /// An upload with variables in it.
     Multipart(Box<MultipartProgram>),
 }
@@ -55,6 +57,11 @@ impl BodyProgram {
                 Some(value) => render_value(value?, out)?,
                 None => render_value(expr.evaluate(session)?.operand(), out)?,
             },
+            BodyProgram::Message(expr) => match expr.borrowed(session) {
+                Some(value) => push_message(value?, &mut out.body),
+                None if matches!(expr, Expr::Text(_)) => expr.push_text(session, &mut out.body)?,
+                None => push_message(expr.evaluate(session)?.operand(), &mut out.body),
+            },
             BodyProgram::Multipart(program) => program.render(session, out)?,
         }
         Ok(())
@@ -81,6 +88,16 @@ fn render_value(value: Operand<'_>, out: &mut RenderedRequest) -> Result<(), Ste
         }
     }
     Ok(())
+}
+
+/// A message by its value; null is an empty one, and a number or boolean its text.
+fn push_message(value: Operand<'_>, out: &mut Vec<u8>) {
+    match value {
+        Operand::Null => {}
+        Operand::Bytes(bytes) => out.extend_from_slice(bytes),
+        Operand::List(_) | Operand::Map(_) | Operand::Tape(_) => value.push_json(out),
+        Operand::Text(_) | Operand::Bool(_) | Operand::Int(_) | Operand::Float(_) => value.push_text(out),
+    }
 }
 
 /// A constant map as a form.

@@ -29,7 +29,7 @@ pub(crate) use headers::{
 pub(crate) use multipart::{fixed_body, FieldError, FieldValue, FixedPart, MultipartProgram, Part, MAX_UPLOAD_BYTES};
 pub(crate) use object::request_value;
 pub use origin::Origin;
-pub(crate) use origin::OriginParts;
+pub(crate) use origin::{OriginParts, Schemes};
 pub(crate) use program::{ParamProgram, RequestProgram, TargetProgram};
 pub use rendered::RenderedRequest;
 pub(crate) use target::{build_target, TargetStyle};

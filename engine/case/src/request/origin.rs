@@ -54,6 +54,31 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Which schemes a URL may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Schemes {
+    /// `http` and `https`.
+    #[default]
+    Http,
+    /// `ws` and `wss` (RFC 6455 section 3). `http` and `https` mean the same, so that a case with one `base_url` may have steps
+    /// of both kinds.
+    WebSocket,
+}
+
+impl Schemes {
+    /// Whether a scheme means TLS; none where it is not among these.
+    fn https(self, scheme: &str) -> Option<bool> {
+        let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+        match self {
+            _ if is("http") => Some(false),
+            _ if is("https") => Some(true),
+            Schemes::WebSocket if is("ws") => Some(false),
+            Schemes::WebSocket if is("wss") => Some(true),
+            Schemes::Http | Schemes::WebSocket => None,
+        }
+    }
+}
+
 /// An origin still borrowed from the text of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OriginParts<'a> {
@@ -64,13 +89,12 @@ pub(crate) struct OriginParts<'a> {
 
 impl<'a> OriginParts<'a> {
     /// Reads scheme and authority of a URL (RFC 3986 section 3.2).
-    pub(crate) fn parse(scheme: &str, authority: &'a str) -> Result<Self, &'static str> {
-        let https = if scheme.eq_ignore_ascii_case("http") {
-            false
-        } else if scheme.eq_ignore_ascii_case("https") {
-            true
-        } else {
-            return Err("the scheme must be http or https");
+    pub(crate) fn parse(scheme: &str, authority: &'a str, schemes: Schemes) -> Result<Self, &'static str> {
+        let Some(https) = schemes.https(scheme) else {
+            return Err(match schemes {
+                Schemes::Http => "the scheme must be http or https",
+                Schemes::WebSocket => "the scheme must be ws, wss, http or https",
+            });
         };
         if authority.contains('@') {
             return Err("a user name in the URL is not built yet; send an Authorization header instead");
@@ -130,7 +154,7 @@ mod tests {
     use super::*;
 
     fn origin(scheme: &str, authority: &str) -> Result<Origin, &'static str> {
-        OriginParts::parse(scheme, authority)?.to_origin()
+        OriginParts::parse(scheme, authority, Schemes::Http)?.to_origin()
     }
 
     #[test]

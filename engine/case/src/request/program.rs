@@ -5,7 +5,7 @@ use super::{
     cookies::render_cookies,
     form::FormEncoded,
     headers::render_headers,
-    origin::OriginParts,
+    origin::{OriginParts, Schemes},
     rendered::RenderedRequest,
     target::{push_query_separator, TargetStyle, UrlParts},
     BodyProgram, CookieProgram, HeaderProgram, Origin,
@@ -48,7 +48,7 @@ pub(crate) enum TargetProgram {
 
 impl TargetProgram {
     /// The origin, where the constant beginning of the URL already settles it; a variable behind the host does not matter.
-    pub(crate) fn known_origin(base: &Expr, url: &Expr) -> Option<Origin> {
+    pub(crate) fn known_origin(base: &Expr, url: &Expr, schemes: Schemes) -> Option<Origin> {
         let (start, whole) = match url {
             Expr::Const(_) => (url.const_text()?, true),
             Expr::Text(pieces) => match pieces.first()? {
@@ -72,7 +72,7 @@ impl TargetProgram {
             }
             _ => return None,
         };
-        OriginParts::parse(scheme, authority).ok()?.to_origin().ok()
+        OriginParts::parse(scheme, authority, schemes).ok()?.to_origin().ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     escape::{push_url, UrlPart},
     hrp_path::push_hrp_path,
-    origin::OriginParts,
+    origin::{OriginParts, Schemes},
 };
 use crate::UrlStyle;
 
@@ -13,6 +13,7 @@ pub(crate) struct TargetStyle {
     pub(crate) style: UrlStyle,
     /// Parameters are added to the query afterwards, so that it is not empty.
     pub(crate) has_params: bool,
+    pub(crate) schemes: Schemes,
 }
 
 /// A URL cut at its own punctuation (RFC 3986 appendix B); the fragment is left out, it is never sent.
@@ -71,7 +72,7 @@ pub(crate) fn build_target<'a>(
             } else {
                 push_url(own.path, UrlPart::Path, target)?;
             }
-            OriginParts::parse(scheme, authority)?
+            OriginParts::parse(scheme, authority, style.schemes)?
         }
         (None, Some(_)) => return Err("the URL begins with // and has no scheme; write http:// before the host"),
         (Some(_), None) => {
@@ -91,7 +92,7 @@ pub(crate) fn build_target<'a>(
             } else {
                 push_joined(base.path, own.path, target)?;
             }
-            OriginParts::parse(scheme, authority)?
+            OriginParts::parse(scheme, authority, style.schemes)?
         }
     };
     if target.is_empty() {
@@ -191,11 +192,11 @@ mod tests {
             ("http://h", "/a!b?x=1", false, "/a!b?x=1"),
         ] {
             let mut out = String::new();
-            let style = TargetStyle { style: UrlStyle::Hrp436, has_params };
+            let style = TargetStyle { style: UrlStyle::Hrp436, has_params, schemes: Schemes::Http };
             build_target(base, url, style, &mut out).unwrap();
             assert_eq!(out, want, "{base} + {url}");
         }
-        let style = TargetStyle { style: UrlStyle::Hrp436, has_params: false };
+        let style = TargetStyle { style: UrlStyle::Hrp436, ..TargetStyle::default() };
         for url in ["/%zz", "/a\rb", "/%", "/%ff"] {
             assert!(build_target("http://h", url, style, &mut String::new()).is_err(), "{url}");
         }
@@ -230,6 +231,27 @@ mod tests {
         ] {
             assert!(target(base, url).is_err(), "{base} + {url}");
         }
+    }
+
+    #[test]
+    fn websocket_urls_have_schemes_of_their_own() {
+        let origin = |base: &str, url: &str, schemes| {
+            let style = TargetStyle { schemes, ..TargetStyle::default() };
+            let mut out = String::new();
+            let origin = build_target(base, url, style, &mut out).map(|origin| (origin.https, origin.port));
+            origin.map(|(https, port)| format!("{https} {port} {out}"))
+        };
+        for (base, url, want) in [
+            ("", "ws://h/a", "false 80 /a"),
+            ("", "WSS://h/a?b=1", "true 443 /a?b=1"),
+            ("ws://h:81/x", "a", "false 81 /x/a"),
+            ("http://h", "/", "false 80 /"),
+            ("https://h", "", "true 443 /"),
+        ] {
+            assert_eq!(origin(base, url, Schemes::WebSocket), Ok(want.into()), "{base} + {url}");
+        }
+        assert!(origin("", "ftp://h", Schemes::WebSocket).is_err());
+        assert!(origin("ws://h", "/a", Schemes::Http).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use simd_json::{Buffers, Node, StaticNode, Tape};
 
 use super::{Headers, ResponseView};
+use crate::value::Operand;
 
 /// Buffers above this size are given back after the response that needed them; below it they serve the next one. One set a
 /// thread, so a large body costs memory once and not per user.
@@ -22,6 +23,14 @@ pub(crate) struct ResponseParts<'a> {
 impl<'a> ResponseParts<'a> {
     pub(crate) fn new(response: &'a ResponseView<'_>, body: ParsedBody<'a>) -> Self {
         ResponseParts { status: response.status, version: response.version, headers: response.headers, body }
+    }
+
+    /// Its status; null where it has none.
+    pub(crate) fn status_operand(&self) -> Operand<'static> {
+        match self.status {
+            0 => Operand::Null,
+            status => Operand::Int(status.into()),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn response_value(response: &ResponseParts<'_>) -> Value {
     };
     Value::Map(Map::from([
         ("proto".into(), Value::text(response.version)),
-        ("status_code".into(), Value::Int(response.status.into())),
+        ("status_code".into(), response.status_operand().to_value()),
         ("headers".into(), Value::Map(headers)),
         ("cookies".into(), Value::Map(cookies)),
         ("body".into(), body),

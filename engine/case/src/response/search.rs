@@ -125,7 +125,7 @@ impl Search {
     /// give their own text.
     pub(crate) fn find<'a>(&'a self, response: &ResponseParts<'a>) -> Evaluated<'a> {
         match &self.kind {
-            Kind::Status => Evaluated::Ref(Operand::Int(response.status.into())),
+            Kind::Status => Evaluated::Ref(response.status_operand()),
             Kind::Proto => Evaluated::Ref(Operand::Text(response.version)),
             Kind::Header(name) => match response.headers.get(name).map(std::str::from_utf8) {
                 None => Evaluated::Ref(Operand::Null),

@@ -2,7 +2,8 @@
 
 /// A response's parts, borrowed for one check. Parts the step does not need (`RequestStep::needs`) may be left empty.
 pub struct ResponseView<'a> {
-    /// The status code, 100 to 999.
+    /// The status code, 100 to 999; that of the peer's close, 1000 to 4999, of a websocket; 0, shown as null, of what has
+    /// none (hrp spec 10.7).
     pub status: u16,
     /// The protocol as the status line has it: `HTTP/1.1`.
     pub version: &'a str,

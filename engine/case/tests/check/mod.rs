@@ -193,7 +193,7 @@ fn well_formed(steps: &[Step], case: &Case) {
             Step::Transaction(mark) => assert_eq!(*case.transaction_names()[mark.index], *mark.name),
             Step::Rendezvous(rendezvous) => assert!(rendezvous.index < case.rendezvous()),
             Step::Evaluate(_) => assert_eq!(at, 0, "an iteration begins with it"),
-            Step::Request(_) | Step::ThinkTime(_) => {}
+            Step::Request(_) | Step::WebSocket(_) | Step::ThinkTime(_) => {}
             Step::Broken(_) => panic!("nobody asked for broken steps"),
         }
     }
@@ -219,6 +219,7 @@ fn walk(steps: &[Step], session: &mut Session) -> Vec<String> {
     for step in steps {
         let step = match step {
             Step::Request(step) => step,
+            Step::WebSocket(step) => &step.request,
             Step::Evaluate(step) => {
                 seen.extend(complete(|progress| step.evaluate(session, progress)).err().map(|error| error.to_string()));
                 continue;

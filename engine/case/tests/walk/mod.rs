@@ -38,6 +38,7 @@ fn walk(case: &Case, steps: &[Step], session: &mut Session) -> Vec<String> {
                 let name = if rendered { &*name } else { &*step.name };
                 records.push(format!("{} {name}{error}", step.label));
             }
+            Step::WebSocket(step) => records.push(format!("{} {}", step.request.label, step.request.name)),
             Step::Transaction(mark) => {
                 assert_eq!(*mark.name, *case.transaction_names()[mark.index]);
                 let edge = if mark.edge == TransactionEdge::Start { "start" } else { "end" };

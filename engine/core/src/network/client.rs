@@ -13,6 +13,7 @@ use pummel_ring::now_ns;
 use crate::{
     network::origins::{OriginId, Origins},
     network::pool::IdleConnections,
+    network::websocket::OpenWebSockets,
     plan::Cookies,
 };
 
@@ -22,12 +23,19 @@ pub(crate) struct Client {
     pub(crate) cookies: UserCookies,
     /// The request a redirect asks for; made with the user's first redirect.
     pub(crate) redirected: Option<Box<RenderedRequest>>,
+    /// Its WebSocket connections, which last no longer than the iteration; made with its first.
+    pub(crate) websockets: Option<Box<OpenWebSockets>>,
 }
 
 impl Client {
     /// A client without a cookie. `shared` are the connections of all users of the core, where they are shared.
     pub(crate) fn new(shared: Option<Rc<RefCell<IdleConnections>>>, cookies: Cookies) -> Self {
-        Self { idle: shared.unwrap_or_default(), cookies: UserCookies::new(cookies), redirected: None }
+        Self {
+            idle: shared.unwrap_or_default(),
+            cookies: UserCookies::new(cookies),
+            redirected: None,
+            websockets: None,
+        }
     }
 
     /// A case of a functional run begins: cookies last no longer than one.

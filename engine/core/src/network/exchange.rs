@@ -367,7 +367,7 @@ impl Shard {
 
     /// Opens a connection for a request, in the place of a `stale` one or because there was none; gives since when there is
     /// one, too.
-    async fn fresh(
+    pub(super) async fn fresh(
         &self,
         hop: &Hop<'_>,
         permit: Option<Permit>,
@@ -621,7 +621,8 @@ fn at_end(http: &mut Http1, end: End) -> Reading {
     }
 }
 
-fn broken(error: ProtocolError) -> Unanswered {
+/// What is said of a response that breaks the protocol.
+pub(super) fn broken(error: ProtocolError) -> Unanswered {
     match error {
         ProtocolError::ClosedEarly { .. } => Kind::ClosedEarly.into(),
         error => Unanswered::Failed(Kind::Protocol, Cow::Owned(error.to_string())),

@@ -1,8 +1,8 @@
 //! The network as a user meets it: from a request to an answer, or to the reason why there is none.
 //!
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
-//! connection), `connection` (what a connection does with the bytes that arrive) with `http1`, `stream` and `http2`, `tls` (what may stand
-//! between the two), `client` (what stays with a user between its requests), `pool`, `usage` and `limit` (how long and by how many
+//! connection), `connection` (what a connection does with the bytes that arrive) with `http1`, `stream` and `http2`, `websocket` (messages on a
+//! stream), `tls` (what may stand between bytes and protocol), `client` (what stays with a user between its requests), `pool`, `usage` and `limit` (how long and by how many
 //! connections are used), `origins`, `proxy`, `dns`, `sources`, `phases` (where the time went), `trace` (what a functional run is
 //! told).
 
@@ -24,3 +24,4 @@ mod stream;
 pub(crate) mod tls;
 mod trace;
 mod usage;
+pub(crate) mod websocket;

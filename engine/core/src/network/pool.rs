@@ -1,8 +1,11 @@
 //! Idle keep-alive connections, the last used first.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll},
+};
 
-use pummel_ring::now_ns;
+use pummel_ring::{now_ns, Event};
 
 use super::{
     connection::{Connection, Wire},
@@ -96,6 +99,22 @@ impl Lingering {
             self.connections.pop_front();
         }
         self.connections.push_back((now + LINGER_NS, connection));
+    }
+
+    /// Waits until the server has closed every one of them.
+    pub(crate) fn poll_closed(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.connections.retain(|(_, connection)| loop {
+            match connection.poll_event(cx) {
+                Poll::Ready(Event::End(_)) => break false,
+                Poll::Ready(Event::Connected | Event::Data { .. } | Event::Timeout) => {}
+                Poll::Pending => break true,
+            }
+        });
+        if self.connections.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     pub(crate) fn clear(&mut self) {

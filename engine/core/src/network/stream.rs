@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_reader_that_lags_stops_the_receiving_and_starts_it_again() {
         let mut inbox = Inbox::default();
-        let piece = [7u8; 64 * 1024];
+        let piece = vec![7u8; 64 * 1024];
         let flows: Vec<Flow> = (0..5).map(|_| inbox.on_data(&piece)).collect();
         assert_eq!(flows, [Flow::Wake, Flow::Wake, Flow::Wake, Flow::Wake, Flow::Pause]);
         let mut out = vec![0; 64 * 1024];

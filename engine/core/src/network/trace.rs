@@ -23,6 +23,23 @@ impl ExchangeRecord {
         self.response = None;
     }
 
+    /// What is asked for goes over a WebSocket connection, or for one.
+    pub(crate) fn is_websocket(&mut self) {
+        if let Some(rest) = self.url.strip_prefix("http") {
+            self.url = format!("ws{rest}");
+        }
+    }
+
+    /// Something came on a WebSocket connection: a message, which has no status, or a close.
+    pub(crate) fn heard(&mut self, response: &Response) {
+        self.response = Some(ResponseRecord {
+            version: "websocket".to_owned(),
+            status: response.status,
+            headers: Vec::new(),
+            body: response.body.clone(),
+        });
+    }
+
     /// As they are sent: behind the request's own, or in a field of their own at its sorted place.
     fn add_cookies(&mut self, cookies: &str) {
         match self.request_headers.iter_mut().find(|(name, _)| name == COOKIE) {
