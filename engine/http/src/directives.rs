@@ -1,6 +1,8 @@
-//! What a response tells the client to do beside reading it: to keep a cookie, to ask elsewhere.
+//! What a response tells the client to do beside reading it: to keep a cookie, to ask elsewhere, to say who it is, to decode.
 
 use httparse::Header;
+
+use crate::decode::Codings;
 
 /// Which header fields of a response call for an act of the client. Known of every complete head, kept or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,6 +11,10 @@ pub struct Directives {
     pub cookies: bool,
     /// The status is 300 to 399 and there is a `Location` (RFC 9110 section 15.4).
     pub redirect: bool,
+    /// The status is 401 and there is a `WWW-Authenticate` (RFC 9110 section 11.6.1).
+    pub challenge: bool,
+    /// The codings of the body, to be taken off where it is looked at.
+    pub codings: Codings,
 }
 
 impl Directives {
@@ -20,17 +26,22 @@ impl Directives {
             match header.name.len() {
                 8 => directives.redirect |= header.name.eq_ignore_ascii_case("location"),
                 10 => directives.cookies |= header.name.eq_ignore_ascii_case("set-cookie"),
+                16 if header.name.eq_ignore_ascii_case("content-encoding") => {
+                    directives.codings.add_field(header.value)
+                }
+                16 => directives.challenge |= header.name.eq_ignore_ascii_case("www-authenticate"),
                 _ => {}
             }
         }
         directives.redirect &= (300..400).contains(&status);
+        directives.challenge &= status == 401;
         directives
     }
 
-    /// There is something to do.
+    /// There is something to do for which the head is needed.
     #[inline]
     pub fn any(self) -> bool {
-        self.cookies | self.redirect
+        self.cookies | self.redirect | self.challenge
     }
 }
 
@@ -43,6 +54,17 @@ mod tests {
         let directives = Directives::read(status, &headers);
         assert_eq!(directives.any(), directives.cookies || directives.redirect);
         (directives.cookies, directives.redirect)
+    }
+
+    #[test]
+    fn a_challenge_comes_with_its_status_and_codings_with_any() {
+        let of = |status| {
+            let header = |name, value: &'static str| Header { name, value: value.as_bytes() };
+            Directives::read(status, &[header("www-authenticate", "Digest"), header("Content-Encoding", "br")])
+        };
+        assert!(of(401).challenge && of(401).any());
+        assert!(!of(403).challenge && !of(200).any());
+        assert!(of(200).codings.any() && !Directives::read(200, &[]).codings.any());
     }
 
     #[test]
