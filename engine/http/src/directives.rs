@@ -27,7 +27,7 @@ impl Directives {
                 8 => directives.redirect |= header.name.eq_ignore_ascii_case("location"),
                 10 => directives.cookies |= header.name.eq_ignore_ascii_case("set-cookie"),
                 16 if header.name.eq_ignore_ascii_case("content-encoding") => {
-                    directives.codings.add_field(header.value)
+                    directives.codings.add_field(header.value);
                 }
                 16 => directives.challenge |= header.name.eq_ignore_ascii_case("www-authenticate"),
                 _ => {}

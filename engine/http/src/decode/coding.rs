@@ -101,7 +101,9 @@ mod tests {
 
     fn read(fields: &[&str]) -> Codings {
         let mut codings = Codings::default();
-        fields.iter().for_each(|field| codings.add_field(field.as_bytes()));
+        for field in fields {
+            codings.add_field(field.as_bytes());
+        }
         codings
     }
 
