@@ -234,6 +234,8 @@ fn plan_cases(
             },
             connections: connections(network_flags.connections),
             request_timeout: network_flags.request_timeout,
+            // The comparison case sends the same bytes as the tools it is held against.
+            ask_for_gzip: command != "demo" && !network_flags.transport.disable_compression,
             ..network(&network_flags.transport, Certificates::Accepted)?
         },
         stop_timeout: network_flags.transport.stop_timeout,

@@ -101,6 +101,7 @@ pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
             request_timeout: network.request_timeout,
             max_redirects: network.max_redirects,
             cookies: Cookies::PerUser,
+            ask_for_gzip: true,
             ..reach(&network.reach, Certificates::Accepted)?
         },
         stop_timeout: STOP_TIMEOUT,

@@ -36,6 +36,7 @@ const PROMISED: [(&str, &[&str]); 14] = [
             "rps",
             "bytes_received",
             "bytes_sent",
+            "bytes_decoded",
             "exchanges",
             "service_us",
             "response_us",

@@ -80,7 +80,7 @@ pub(crate) struct TransportFlags {
     )]
     pub(crate) disable_keepalive: bool,
 
-    /// Do not ask for compressed responses (nothing asks for them yet)
+    /// Do not ask for compressed responses; test cases ask for gzip unless a step says otherwise
     #[arg(
         long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,

@@ -88,11 +88,11 @@ impl Program {
         let mut compile = |kind, recorder: &mut Recorder, step: &Step| match step {
             Step::Request(step) => {
                 let manner = manner(step, &plan.network);
-                let constant = step.constant().filter(|_| !step.has_setup()).and_then(|rendered| {
+                let constant = step.constant().filter(|_| !step.has_setup() && !step.may_digest()).and_then(|rendered| {
                     let mut bytes = Vec::new();
                     // What cannot be encoded is left to the request path, which reports it as a failed request.
                     let authority = rendered.origin().authority();
-                    encode(&mut bytes, &step.method, rendered, &authority, b"", &plan.network).ok()?;
+                    encode(&mut bytes, &step.method, rendered, &authority, Extra::default(), &plan.network).ok()?;
                     bytes.shrink_to_fit();
                     Some((ring.keep(bytes), origins.intern(rendered.origin(), manner)?))
                 });
@@ -107,7 +107,9 @@ impl Program {
                     keep: Keep {
                         head: step.needs.head || plan.functional.is_some(),
                         body: step.needs.body || plan.functional.is_some(),
-                        directives: redirects_max(step, &plan.network) > 0 || plan.network.cookies != Cookies::Off,
+                        directives: redirects_max(step, &plan.network) > 0
+                            || plan.network.cookies != Cookies::Off
+                            || step.may_digest(),
                     },
                     checks: !step.checks_nothing(),
                     retry_stale: may_retry(&step.method, plan.network.retry_stale),
@@ -144,17 +146,40 @@ fn loops(steps: &[Step]) -> usize {
 const TESTCASE: &str = "testcase";
 const ACTION: &str = "Action";
 
-/// Appends a rendered request as HTTP/1.1. `cookies` stand behind its own.
+/// What a user adds to a request that was rendered.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Extra<'a> {
+    /// Stands behind the request's own cookies.
+    pub(crate) cookies: &'a [u8],
+    /// The value of `Authorization`, where the request has none.
+    pub(crate) authorization: &'a str,
+}
+
+/// Appends a rendered request as HTTP/1.1, of a body in pieces only the first.
 pub(crate) fn encode(
     out: &mut Vec<u8>,
     method: &str,
     rendered: &RenderedRequest,
     authority: &str,
-    cookies: &[u8],
+    extra: Extra<'_>,
     network: &Network,
 ) -> Result<(), EncodeError> {
-    let options = EncodeOptions { close: !network.keepalive, user_agent: &network.user_agent, cookies };
-    encode_request(out, method, rendered.target(), authority, rendered.headers(), rendered.body(), options)
+    let options = EncodeOptions {
+        close: !network.keepalive,
+        user_agent: &network.user_agent,
+        cookies: extra.cookies,
+        authorization: extra.authorization,
+        accept_gzip: network.ask_for_gzip,
+        body_bytes: rendered.body_bytes(),
+    };
+    encode_request(out, method, rendered.target(), authority, rendered.headers(), rendered.first_piece(), options)
+}
+
+/// Whether `Accept-Encoding: gzip` was added to a request, so that the user need not know of a gzip body (hrp spec 11.8). As
+/// [`encode_request`] decides it.
+pub(crate) fn asked_for_gzip(method: &str, rendered: &RenderedRequest, network: &Network) -> bool {
+    let says_itself = |name: &str| name.eq_ignore_ascii_case("accept-encoding") || name.eq_ignore_ascii_case("range");
+    network.ask_for_gzip && method != "HEAD" && !rendered.headers().any(|(name, _)| says_itself(name))
 }
 
 /// Whether a request may be sent again when its connection was dead.

@@ -12,7 +12,7 @@ use crate::{
     network::client::UserCookies,
     network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     plan::PacingUnit,
-    program::{Exchange, Row},
+    program::{asked_for_gzip, Exchange, Extra, Row},
     shard::Shard,
     user::User,
 };
@@ -76,10 +76,19 @@ impl User<'_> {
         let mut exit_code = GENERAL;
         let failed = match answered {
             Ok(answered) => {
-                let failed = if exchange.checks {
-                    self.check(case, step, &answered, watch.as_deref_mut(), &mut exit_code).await
+                let coded = exchange.keep.body && answered.with(|response| response.directives.codings.any());
+                let decoded = if coded {
+                    let by_itself = asked_for_gzip(&step.method, request, &shard.plan.network);
+                    shard.decode(&answered, by_itself, row, &mut tally)
                 } else {
-                    None
+                    Ok(())
+                };
+                let failed = match decoded {
+                    Ok(()) if exchange.checks => {
+                        self.check(case, step, &answered, watch.as_deref_mut(), &mut exit_code).await
+                    }
+                    Ok(()) => None,
+                    Err(failed) => Some(failed),
                 };
                 shard.release(&self.client.idle, answered);
                 failed
@@ -266,7 +275,7 @@ fn first_hop<'a>(
         method: &step.method,
         origin,
         encoded,
-        cookies: cookies.line(&shard.origins, origin, request.target(), due_ns),
+        extra: Extra { cookies: cookies.line(&shard.origins, origin, request.target(), due_ns), authorization: "" },
         head_request: exchange.head_request,
         keep: exchange.keep,
         retry_stale: exchange.retry_stale,

@@ -12,6 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
+use pummel_http::Decoder;
 use pummel_ring::{now_ns, Mailbox, MailboxSender, Ring};
 use pummel_stats::Recorder;
 
@@ -57,6 +58,8 @@ pub(crate) struct Shard {
     /// Idle connections of all users, where they are shared.
     pub(crate) shared_idle: Option<Rc<RefCell<IdleConnections>>>,
     pub(crate) lingering: RefCell<Lingering>,
+    /// Takes content codings off bodies.
+    pub(crate) decoder: RefCell<Decoder>,
     pub(crate) pacer: RefCell<Option<Pacer>>,
     /// Requests this core may still start, where the run has a bound.
     pub(crate) requests_left: Cell<Option<u64>>,
@@ -132,6 +135,7 @@ impl Shard {
             programs,
             shared_idle: connections_shared.then(Rc::default),
             lingering: RefCell::default(),
+            decoder: RefCell::default(),
             pacer: RefCell::new(pacer),
             requests_left: Cell::new(plan.load.total_requests.map(|total| share(total, core, plan.cpus.len()))),
             start_ns,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    auth::compile_auth,
     case::CaseBuilder,
     checks::compile_checks,
     config::timeout,
@@ -18,8 +19,8 @@ use crate::{
     expression::{compile_text, compile_value, sole_variable, Binding, Expr, Phase, Scan, Scope, StepWork, Variable},
     operation::Operation,
     request::{
-        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map, BodyProgram,
-        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, TargetProgram, TargetStyle, FORM_TYPE,
+        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map, writes_authorization, AuthProgram,
+        AuthPrograms, BodyProgram, CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, TargetProgram, TargetStyle, FORM_TYPE,
         JSON_TYPE,
     },
     step::Program,
@@ -27,7 +28,7 @@ use crate::{
     Progress, RenderedRequest, RequestStep, Session, Step, UrlStyle,
 };
 
-pub(crate) const KEYS: [&str; 13] = [
+pub(crate) const KEYS: [&str; 14] = [
     "method",
     "url",
     "http2",
@@ -41,6 +42,7 @@ pub(crate) const KEYS: [&str; 13] = [
     "allow_redirects",
     "verify",
     "upload",
+    "auth",
 ];
 
 /// Compiles a request step.
@@ -71,10 +73,19 @@ pub(crate) fn compile_request(
     };
     let (mut scope, mut operations) = step_variables(step, builder, report);
     let url_place = request.get("url").map_or(node.place, |url| url.place);
-    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style };
+    let mut auth = AuthPrograms {
+        own: request.get("auth").and_then(|node| compile_auth(node, "request.auth", &scope, report)),
+        of_url: None,
+        common: match builder.config.auth {
+            Some(node) => compile_auth(node, "config.auth", &scope, report),
+            None => builder.context.options.auth.clone().map(AuthProgram::Given),
+        },
+    };
+    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style, userinfo: None };
     let params = compiler.params_written(&request);
     let target = compiler.target(url, url_place, !params.is_empty());
     let params = compiler.params(params);
+    auth.of_url = compiler.userinfo.take();
     let headers = compiler.headers(builder.config.headers, &request);
     let cookies = compiler.cookies(&request);
     let (headers, body) = match headers {
@@ -109,8 +120,12 @@ pub(crate) fn compile_request(
     if report.errors.len() > errors_before {
         return None;
     }
+    if headers.as_deref().is_some_and(writes_authorization) {
+        auth = AuthPrograms::default();
+    }
     let program = RequestProgram {
         operations: operations.into(),
+        auth,
         target: target?,
         params: params?.into(),
         headers: headers?.into(),
@@ -218,6 +233,8 @@ struct Compiler<'a> {
     scope: &'a Scope,
     report: &'a mut Report,
     url_style: UrlStyle,
+    /// The user of a constant URL.
+    userinfo: Option<Box<str>>,
 }
 
 impl Compiler<'_> {
@@ -254,7 +271,9 @@ impl Compiler<'_> {
             return Some(TargetProgram::Rendered { base, url, known, style });
         };
         let mut target = String::new();
-        match build_target(&base_text, &url_text, style, &mut target).and_then(crate::request::OriginParts::to_origin) {
+        let parts = build_target(&base_text, &url_text, style, &mut target);
+        self.userinfo = parts.ok().and_then(|parts| parts.userinfo).map(Box::from);
+        match parts.and_then(crate::request::OriginParts::to_origin) {
             Ok(origin) => Some(TargetProgram::Fixed { origin, target: target.into() }),
             Err(reason) => {
                 let message = format!("request url: {reason}");

@@ -18,7 +18,7 @@ use crate::{
     network::http1::{Http1, Reading},
     network::origins::OriginId,
     network::pool::IdleConnections,
-    program::encode,
+    program::{encode, Extra},
     shard::Shard,
     ExchangeRecord,
 };
@@ -132,8 +132,8 @@ pub(crate) struct Hop<'a> {
     pub(crate) origin: OriginId,
     /// The same as bytes, to be sent where there are no cookies.
     pub(crate) encoded: Option<RunBytes>,
-    /// Cookies of the jar, for its `Cookie` field.
-    pub(crate) cookies: &'a [u8],
+    /// What the user adds: cookies of its jar, an answer to a challenge.
+    pub(crate) extra: Extra<'a>,
     pub(crate) head_request: bool,
     pub(crate) keep: Keep,
     /// It may be sent again on a fresh connection where an idle one was dead.
@@ -160,7 +160,7 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<Connection, Unanswered> {
         if let Some(record) = &mut tally.record {
-            record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
+            record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.extra);
         }
         let mut idle_one = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
         let (mut stale, mut from_ns) = (false, hop.begin_ns);
@@ -244,13 +244,13 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<(), Attempt> {
         let payload = match hop.encoded {
-            Some(bytes) if hop.cookies.is_empty() => Payload::Run(bytes),
+            Some(bytes) if hop.extra.cookies.is_empty() => Payload::Run(bytes),
             _ => {
                 let mut buffer = connection.take_buffer();
                 let origins = self.origins.borrow();
                 let authority = origins.authority(hop.origin);
                 let network = &self.plan.network;
-                if let Err(error) = encode(&mut buffer, hop.method, hop.request, authority, hop.cookies, network) {
+                if let Err(error) = encode(&mut buffer, hop.method, hop.request, authority, hop.extra, network) {
                     connection.return_buffer(buffer);
                     tally.never_sent();
                     let failed = Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()));

@@ -1,11 +1,12 @@
 //! The network as a user meets it: from a request to an answer, or to the reason why there is none.
 //!
 //! Reading order: `exchange` (one request on the wire), `redirect` (where an answer sends it on to), `open` (a new
-//! connection), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `client` (what stays with a user
+//! connection), `content` (its body without codings), `connection` (what a connection does with the bytes that arrive) with `http1` and `stream`, `client` (what stays with a user
 //! between its requests), `pool`, `origins`, `dns`, `trace` (what a functional run is told).
 
 pub(crate) mod client;
 pub(crate) mod connection;
+mod content;
 pub(crate) mod dns;
 pub(crate) mod exchange;
 mod http1;

@@ -9,7 +9,7 @@ use crate::{
     network::client::{Client, UserCookies},
     network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     network::origins::OriginId,
-    program::{may_retry, Exchange},
+    program::{may_retry, Exchange, Extra},
     shard::Shard,
 };
 
@@ -68,7 +68,10 @@ impl Shard {
                 method: &method,
                 origin: onward.origin,
                 encoded: None,
-                cookies: client.cookies.line(&self.origins, onward.origin, target, tally.done_ns),
+                extra: Extra {
+                    cookies: client.cookies.line(&self.origins, onward.origin, target, tally.done_ns),
+                    authorization: "",
+                },
                 head_request: &*method == "HEAD",
                 keep: exchange.keep,
                 retry_stale: may_retry(&method, self.plan.network.retry_stale),

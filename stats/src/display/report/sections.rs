@@ -101,7 +101,12 @@ pub(super) fn wire(text: &mut Text, summary: &Summary) {
         exchanges.stale_retries,
         exchanges.auth_rounds
     ));
-    text.line(&format!("  bytes        received {}, sent {}", bytes(totals.bytes_received), bytes(totals.bytes_sent)));
+    let decoded = match totals.bytes_decoded {
+        0 => String::new(),
+        decoded => format!(", bodies decoded to {}", bytes(decoded)),
+    };
+    let (received, sent) = (bytes(totals.bytes_received), bytes(totals.bytes_sent));
+    text.line(&format!("  bytes        received {received}, sent {sent}{decoded}"));
 }
 
 /// Whether the figures can be trusted, and why.
