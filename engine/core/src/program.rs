@@ -88,14 +88,15 @@ impl Program {
         let mut compile = |kind, recorder: &mut Recorder, step: &Step| match step {
             Step::Request(step) => {
                 let manner = manner(step, &plan.network);
-                let constant = step.constant().filter(|_| !step.has_setup() && !step.may_digest()).and_then(|rendered| {
-                    let mut bytes = Vec::new();
-                    // What cannot be encoded is left to the request path, which reports it as a failed request.
-                    let authority = rendered.origin().authority();
-                    encode(&mut bytes, &step.method, rendered, &authority, Extra::default(), &plan.network).ok()?;
-                    bytes.shrink_to_fit();
-                    Some((ring.keep(bytes), origins.intern(rendered.origin(), manner)?))
-                });
+                let constant =
+                    step.constant().filter(|_| !step.has_setup() && !step.may_digest()).and_then(|rendered| {
+                        let mut bytes = Vec::new();
+                        // What cannot be encoded is left to the request path, which reports it as a failed request.
+                        let authority = rendered.origin().authority();
+                        encode(&mut bytes, &step.method, rendered, &authority, Extra::default(), &plan.network).ok()?;
+                        bytes.shrink_to_fit();
+                        Some((ring.keep(bytes), origins.intern(rendered.origin(), manner)?))
+                    });
                 Compiled::Request(Exchange {
                     row: if step.has_rendered_name() {
                         Row::Named(RowNames::new(key(kind, &step.label, &step.name)))

@@ -59,7 +59,13 @@ impl User<'_> {
             shard.recorder.borrow_mut().started();
         }
         let mut tally = Tally { record: watch.is_some().then(Box::default), ..Tally::default() };
-        let answered = match shard.hop(&self.client.idle, &first, &mut tally).await {
+        let sent = if request.digest().is_none() {
+            shard.hop(&self.client.idle, &first, &mut tally).await
+        } else {
+            let (idle, challenges) = (&self.client.idle, &mut self.client.challenges);
+            Box::pin(shard.hop_with_digest(idle, challenges, &first, &mut tally)).await
+        };
+        let answered = match sent {
             Ok(connection) => {
                 let answered = Answered { connection, origin: first.origin };
                 let redirect = shard.take_in(&mut self.client.cookies, &answered, request.target(), &tally);
@@ -72,17 +78,17 @@ impl User<'_> {
             }
             Err(failed) => Err(failed),
         };
+        let decoded = match &answered {
+            Ok(answered) if exchange.keep.body && answered.with(|response| response.directives.codings.any()) => {
+                let by_itself = asked_for_gzip(&step.method, request, &shard.plan.network);
+                shard.decode(answered, by_itself, row, &mut tally)
+            }
+            _ => Ok(()),
+        };
         self.done(&tally, due_ns);
         let mut exit_code = GENERAL;
         let failed = match answered {
             Ok(answered) => {
-                let coded = exchange.keep.body && answered.with(|response| response.directives.codings.any());
-                let decoded = if coded {
-                    let by_itself = asked_for_gzip(&step.method, request, &shard.plan.network);
-                    shard.decode(&answered, by_itself, row, &mut tally)
-                } else {
-                    Ok(())
-                };
                 let failed = match decoded {
                     Ok(()) if exchange.checks => {
                         self.check(case, step, &answered, watch.as_deref_mut(), &mut exit_code).await

@@ -17,6 +17,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 
 use crate::{
     buffers::{self, Buffers},
+    file_read::ReadSlot,
     mailbox::Doorbell,
     probe::{Capabilities, Unavailable},
     slot::{Op, RunBytes, Sink, Slot, CONNECTING, RECEIVING, SENDING},
@@ -82,6 +83,8 @@ pub(crate) struct Inner<S> {
     pub(crate) timers: Timers,
     pub(crate) sleeps: Vec<SleepSlot>,
     pub(crate) free_sleeps: Vec<u32>,
+    pub(crate) reads: Vec<ReadSlot>,
+    pub(crate) free_reads: Vec<u32>,
     pub(crate) kept: Vec<Box<[u8]>>,
     pub(crate) listeners: Vec<Listening>,
     pub(crate) doorbell: Doorbell,
@@ -152,6 +155,8 @@ impl<S: Sink> Ring<S> {
             timers: Timers::default(),
             sleeps: Vec::new(),
             free_sleeps: Vec::new(),
+            reads: Vec::new(),
+            free_reads: Vec::new(),
             kept: Vec::new(),
             listeners: Vec::new(),
             doorbell,

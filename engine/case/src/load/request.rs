@@ -19,9 +19,9 @@ use crate::{
     expression::{compile_text, compile_value, sole_variable, Binding, Expr, Phase, Scan, Scope, StepWork, Variable},
     operation::Operation,
     request::{
-        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map, writes_authorization, AuthProgram,
-        AuthPrograms, BodyProgram, CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, TargetProgram, TargetStyle, FORM_TYPE,
-        JSON_TYPE,
+        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map,
+        writes_authorization, AuthProgram, AuthPrograms, BodyProgram, CookieProgram, HeaderName, HeaderProgram,
+        ParamProgram, RequestProgram, TargetProgram, TargetStyle, FORM_TYPE, JSON_TYPE,
     },
     step::Program,
     value::Value,

@@ -55,9 +55,17 @@ impl Credentials {
 pub(crate) enum AuthProgram {
     /// None, whatever the config and the command line say.
     Nothing,
-    Basic { user: Expr, password: Expr },
-    Bearer { token: Expr },
-    Digest { user: Expr, password: Expr },
+    Basic {
+        user: Expr,
+        password: Expr,
+    },
+    Bearer {
+        token: Expr,
+    },
+    Digest {
+        user: Expr,
+        password: Expr,
+    },
     Given(Credentials),
 }
 
@@ -165,8 +173,10 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let digits = bytes.get(at + 1..at + 3).filter(|digits| bytes[at] == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let byte = digits.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|d| u8::from_str_radix(d, 16).ok());
+        let digits =
+            bytes.get(at + 1..at + 3).filter(|digits| bytes[at] == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let byte =
+            digits.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|d| u8::from_str_radix(d, 16).ok());
         decoded.push(byte.unwrap_or(bytes[at]));
         at += if byte.is_some() { 3 } else { 1 };
     }

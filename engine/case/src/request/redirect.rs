@@ -265,8 +265,7 @@ mod tests {
 
     #[test]
     fn places_no_request_can_go_to_are_errors() {
-        for location in ["https://h/", "ftp://h/", "http://", "http://h:0/", "http://a b/", "mailto:x"]
-        {
+        for location in ["https://h/", "ftp://h/", "http://", "http://h:0/", "http://a b/", "mailto:x"] {
             let mut request = request("h", "/a");
             let error = request.redirect(302, location.as_bytes(), "GET").unwrap_err();
             assert!(error.message.starts_with("redirect: "), "{location}");

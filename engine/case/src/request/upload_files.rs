@@ -215,7 +215,9 @@ mod tests {
         for (name, bytes) in [("small", STREAMED_FILE_BYTES), ("large", STREAMED_FILE_BYTES + 1)] {
             fs::File::create(first.join(name)).unwrap().set_len(bytes).unwrap();
         }
-        assert!(matches!(files.read("small"), Ok(FileContents::Held(bytes)) if bytes.len() as u64 == STREAMED_FILE_BYTES));
+        assert!(
+            matches!(files.read("small"), Ok(FileContents::Held(bytes)) if bytes.len() as u64 == STREAMED_FILE_BYTES)
+        );
         for contents in [files.read("large"), files.read_cached("large")] {
             let Ok(FileContents::Streamed(file)) = contents else { panic!("{contents:?}") };
             assert_eq!((file.bytes(), file.name()), (STREAMED_FILE_BYTES + 1, "large"));

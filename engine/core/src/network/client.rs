@@ -1,4 +1,4 @@
-//! What of the network stays with a user between its requests: connections and cookies.
+//! What of the network stays with a user between its requests: connections, cookies, challenges.
 
 use std::{
     cell::RefCell,
@@ -11,6 +11,7 @@ use pummel_http::{CookieJar, Response};
 use pummel_ring::now_ns;
 
 use crate::{
+    network::auth::Challenges,
     network::origins::{OriginId, Origins},
     network::pool::IdleConnections,
     plan::Cookies,
@@ -20,6 +21,8 @@ use crate::{
 pub(crate) struct Client {
     pub(crate) idle: Rc<RefCell<IdleConnections>>,
     pub(crate) cookies: UserCookies,
+    /// Digest challenges it has met; made with the first.
+    pub(crate) challenges: Option<Box<Challenges>>,
     /// The request a redirect asks for; made with the user's first redirect.
     pub(crate) redirected: Option<Box<RenderedRequest>>,
 }
@@ -27,7 +30,12 @@ pub(crate) struct Client {
 impl Client {
     /// A client without a cookie. `shared` are the connections of all users of the core, where they are shared.
     pub(crate) fn new(shared: Option<Rc<RefCell<IdleConnections>>>, cookies: Cookies) -> Self {
-        Self { idle: shared.unwrap_or_default(), cookies: UserCookies::new(cookies), redirected: None }
+        Self {
+            idle: shared.unwrap_or_default(),
+            cookies: UserCookies::new(cookies),
+            challenges: None,
+            redirected: None,
+        }
     }
 
     /// A case of a functional run begins: cookies last no longer than one.

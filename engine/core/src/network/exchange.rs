@@ -8,7 +8,7 @@ use std::{
 };
 
 use pummel_case::{RenderedRequest, StepError};
-use pummel_http::{Keep, ProtocolError, Response};
+use pummel_http::{Keep, ProtocolError, Response, RETAINED_BUFFER_BYTES};
 use pummel_ring::{now_ns, End, Event, Payload, RunBytes};
 use pummel_stats::Exchanges;
 
@@ -18,6 +18,7 @@ use crate::{
     network::http1::{Http1, Reading},
     network::origins::OriginId,
     network::pool::IdleConnections,
+    network::upload::{first_sent, Early, Sent},
     program::{encode, Extra},
     shard::Shard,
     ExchangeRecord,
@@ -61,8 +62,7 @@ impl Tally {
 
     /// Enters what a connection did for this request.
     #[inline]
-    fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) {
-        let sent_ns = connection.sent_ns();
+    fn settle(&mut self, connection: &Connection, sent_ns: u64, sent_bytes: u64, done_ns: u64) {
         self.done_ns = done_ns;
         self.bytes_received += connection.with(|wire| wire.http().response.wire_bytes);
         if sent_ns == 0 {
@@ -126,6 +126,7 @@ impl Answered {
 }
 
 /// One request on its way to one origin.
+#[derive(Clone, Copy)]
 pub(crate) struct Hop<'a> {
     pub(crate) request: &'a RenderedRequest,
     pub(crate) method: &'a str,
@@ -265,9 +266,17 @@ impl Shard {
         };
         connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, tally.record.is_some()));
         connection.send(payload);
+        let (mut rest, mut early) = (Sent::default(), None);
+        if hop.request.has_files() {
+            early = Box::pin(self.send_rest(connection, hop, &mut rest)).await;
+        }
 
         let (done_ns, ended) = loop {
-            let event = self.event(connection).await;
+            let event = match early.take() {
+                None => self.event(connection).await,
+                Some(Early::Event(event)) => event,
+                Some(Early::Failed(failed)) => break (now_ns(), Err(Attempt::Ended(failed))),
+            };
             let failed = match event {
                 Some(Event::Connected) => continue,
                 Some(Event::Data { at_ns }) => match connection.with(|wire| wire.http().reading()) {
@@ -289,7 +298,8 @@ impl Shard {
                 },
                 Some(Event::Timeout) => {
                     let now = now_ns();
-                    let deadline_ns = deadline_of(connection.sent_ns(), now, hop.timeout_ns).min(hop.until_ns);
+                    let sent_ns = first_sent(connection, rest.first_ns);
+                    let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
                     if deadline_ns > now {
                         connection.set_deadline(deadline_ns);
                         continue;
@@ -300,10 +310,10 @@ impl Shard {
             };
             break (now_ns(), Err(Attempt::Ended(failed)));
         };
-        tally.settle(connection, sent_bytes, done_ns);
+        let sent_ns = first_sent(connection, rest.first_ns);
+        tally.settle(connection, sent_ns, sent_bytes + rest.bytes, done_ns);
         tally.exchanges.answered += u32::from(ended.is_ok());
         if let Some(record) = &mut tally.record {
-            let sent_ns = connection.sent_ns();
             connection.with(|wire| {
                 let peer = wire.peer;
                 let http = wire.http();
@@ -320,6 +330,7 @@ impl Shard {
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
         let Answered { connection, origin } = answered;
+        connection.trim_buffer(RETAINED_BUFFER_BYTES);
         let again = connection.with(|wire| {
             let http = wire.http();
             http.response.trim();
@@ -339,7 +350,7 @@ impl Shard {
 
 /// Until when a response may come. The limit counts from the first byte sent, which a busy core hands over later than the
 /// request was due; one that is still queued has all of it before it.
-fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
+pub(super) fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
     let from_ns = if sent_ns == 0 { now_ns } else { sent_ns };
     from_ns.saturating_add(timeout_ns)
 }

@@ -79,7 +79,12 @@ impl Shard {
                 begin_ns: tally.done_ns,
                 until_ns,
             };
-            let connection = match self.hop(&client.idle, &hop, tally).await {
+            let sent = if redirected.digest().is_none() {
+                self.hop(&client.idle, &hop, tally).await
+            } else {
+                Box::pin(self.hop_with_digest(&client.idle, &mut client.challenges, &hop, tally)).await
+            };
+            let connection = match sent {
                 Ok(connection) => connection,
                 Err(unanswered) => break Err(unanswered),
             };

@@ -8,6 +8,7 @@ mod cancel;
 mod core;
 mod early_answer;
 mod fallbacks;
+mod file;
 mod mailbox;
 mod peer;
 mod pressure;
