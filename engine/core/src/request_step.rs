@@ -12,7 +12,7 @@ use crate::{
     network::client::UserCookies,
     network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     plan::PacingUnit,
-    program::{asked_for_gzip, Exchange, Extra, Row},
+    program::{Exchange, Extra, Row},
     shard::Shard,
     user::User,
 };
@@ -78,23 +78,20 @@ impl User<'_> {
             }
             Err(failed) => Err(failed),
         };
-        let decoded = match &answered {
-            Ok(answered) if exchange.keep.body && answered.with(|response| response.directives.codings.any()) => {
-                let by_itself = asked_for_gzip(&step.method, request, &shard.plan.network);
-                shard.decode(answered, by_itself, row, &mut tally)
+        let answered = match answered {
+            Ok(answered) if exchange.keep.body => {
+                shard.as_meant(&self.client.idle, answered, (&step.method, request), row, &mut tally)
             }
-            _ => Ok(()),
+            other => other,
         };
         self.done(&tally, due_ns);
         let mut exit_code = GENERAL;
         let failed = match answered {
             Ok(answered) => {
-                let failed = match decoded {
-                    Ok(()) if exchange.checks => {
-                        self.check(case, step, &answered, watch.as_deref_mut(), &mut exit_code).await
-                    }
-                    Ok(()) => None,
-                    Err(failed) => Some(failed),
+                let failed = if exchange.checks {
+                    self.check(case, step, &answered, watch.as_deref_mut(), &mut exit_code).await
+                } else {
+                    None
                 };
                 shard.release(&self.client.idle, answered);
                 failed

@@ -4,7 +4,7 @@ use std::{
     borrow::Cow,
     cell::RefCell,
     future::{poll_fn, Future},
-    task::Poll,
+    task::{Context, Poll},
 };
 
 use pummel_case::{RenderedRequest, StepError};
@@ -18,7 +18,7 @@ use crate::{
     network::http1::{Http1, Reading},
     network::origins::OriginId,
     network::pool::IdleConnections,
-    network::upload::{first_sent, Early, Sent},
+    network::upload::{first_sent, Sent},
     program::{encode, Extra},
     shard::Shard,
     ExchangeRecord,
@@ -229,11 +229,24 @@ impl Shard {
 
     /// Waits for a connection's next event; none when the run is cut off.
     pub(super) fn event<'s>(&'s self, connection: &'s Connection) -> impl Future<Output = Option<Event>> + 's {
-        poll_fn(|cx| match connection.poll_event(cx) {
+        poll_fn(|cx| self.poll_event(connection, &mut None, cx))
+    }
+
+    /// What [`event`](Self::event) waits for; first what ended the sending of a body early.
+    fn poll_event(
+        &self,
+        connection: &Connection,
+        rest: &mut Option<Box<Sent>>,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Event>> {
+        if let Some(told) = rest.as_mut().and_then(|rest| rest.told.take()) {
+            return Poll::Ready(told);
+        }
+        match connection.poll_event(cx) {
             Poll::Ready(event) => Poll::Ready(Some(event)),
             Poll::Pending if self.aborted() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
-        })
+        }
     }
 
     /// Sends the request on a connection and waits for the whole response.
@@ -244,39 +257,40 @@ impl Shard {
         reused: bool,
         tally: &mut Tally,
     ) -> Result<(), Attempt> {
-        let payload = match hop.encoded {
-            Some(bytes) if hop.extra.cookies.is_empty() => Payload::Run(bytes),
-            _ => {
-                let mut buffer = connection.take_buffer();
-                let origins = self.origins.borrow();
-                let authority = origins.authority(hop.origin);
-                let network = &self.plan.network;
-                if let Err(error) = encode(&mut buffer, hop.method, hop.request, authority, hop.extra, network) {
-                    connection.return_buffer(buffer);
-                    tally.never_sent();
-                    let failed = Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()));
-                    return Err(Attempt::Unwritable(failed));
+        // In a block of its own: what is borrowed here would stay with the user until the answer comes.
+        let sent_bytes = {
+            let payload = match hop.encoded {
+                Some(bytes) if hop.extra.cookies.is_empty() => Payload::Run(bytes),
+                _ => {
+                    let mut buffer = connection.take_buffer();
+                    let origins = self.origins.borrow();
+                    let authority = origins.authority(hop.origin);
+                    let network = &self.plan.network;
+                    if let Err(error) = encode(&mut buffer, hop.method, hop.request, authority, hop.extra, network) {
+                        connection.return_buffer(buffer);
+                        tally.never_sent();
+                        let failed = Unanswered::Failed(Kind::Request, Cow::Owned(error.to_string()));
+                        return Err(Attempt::Unwritable(failed));
+                    }
+                    Payload::Owned(buffer)
                 }
-                Payload::Owned(buffer)
-            }
+            };
+            let sent_bytes = match &payload {
+                Payload::Run(bytes) => bytes.len() as u64,
+                Payload::Owned(bytes) => bytes.len() as u64,
+            };
+            connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, tally.record.is_some()));
+            connection.send(payload);
+            sent_bytes
         };
-        let sent_bytes = match &payload {
-            Payload::Run(bytes) => bytes.len() as u64,
-            Payload::Owned(bytes) => bytes.len() as u64,
-        };
-        connection.with(|wire| wire.http().begin(hop.head_request, hop.keep, tally.record.is_some()));
-        connection.send(payload);
-        let (mut rest, mut early) = (Sent::default(), None);
+        // Few requests have files, so what they need is boxed: a user's future is as large as its largest state.
+        let mut rest = None;
         if hop.request.has_files() {
-            early = Box::pin(self.send_rest(connection, hop, &mut rest)).await;
+            rest = Some(Box::pin(self.send_rest(connection, hop)).await);
         }
 
         let (done_ns, ended) = loop {
-            let event = match early.take() {
-                None => self.event(connection).await,
-                Some(Early::Event(event)) => event,
-                Some(Early::Failed(failed)) => break (now_ns(), Err(Attempt::Ended(failed))),
-            };
+            let event = poll_fn(|cx| self.poll_event(connection, &mut rest, cx)).await;
             let failed = match event {
                 Some(Event::Connected) => continue,
                 Some(Event::Data { at_ns }) => match connection.with(|wire| wire.http().reading()) {
@@ -298,7 +312,7 @@ impl Shard {
                 },
                 Some(Event::Timeout) => {
                     let now = now_ns();
-                    let sent_ns = first_sent(connection, rest.first_ns);
+                    let sent_ns = first_sent(connection, rest.as_deref());
                     let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
                     if deadline_ns > now {
                         connection.set_deadline(deadline_ns);
@@ -306,12 +320,12 @@ impl Shard {
                     }
                     Kind::RequestTimeout.into()
                 }
-                None => Unanswered::Abandoned,
+                None => rest.as_mut().and_then(|rest| rest.failed.take()).unwrap_or(Unanswered::Abandoned),
             };
             break (now_ns(), Err(Attempt::Ended(failed)));
         };
-        let sent_ns = first_sent(connection, rest.first_ns);
-        tally.settle(connection, sent_ns, sent_bytes + rest.bytes, done_ns);
+        let sent_ns = first_sent(connection, rest.as_deref());
+        tally.settle(connection, sent_ns, sent_bytes + rest.map_or(0, |rest| rest.bytes), done_ns);
         tally.exchanges.answered += u32::from(ended.is_ok());
         if let Some(record) = &mut tally.record {
             connection.with(|wire| {

@@ -56,13 +56,10 @@ pub(super) struct Sent {
     /// When the first payload was handed to the kernel; 0 where that is still the last one, or was not.
     pub(super) first_ns: u64,
     pub(super) bytes: u64,
-}
-
-/// Why the rest of a body was not sent.
-pub(super) enum Early {
-    /// What its connection told meanwhile; none where the run was cut off.
-    Event(Option<Event>),
-    Failed(Unanswered),
+    /// Why the rest of the body was not sent, where it was not: what its connection told meanwhile, and none where the run was cut
+    /// off or the sending `failed` by itself.
+    pub(super) told: Option<Option<Event>>,
+    pub(super) failed: Option<Unanswered>,
 }
 
 impl Shard {
@@ -107,25 +104,29 @@ impl Shard {
 
     /// Sends what stands behind the first piece of a body. An answer that is complete before ends it, and then the connection
     /// carries no other request.
-    pub(super) async fn send_rest(&self, connection: &Connection, hop: &Hop<'_>, sent: &mut Sent) -> Option<Early> {
+    pub(super) async fn send_rest(&self, connection: &Connection, hop: &Hop<'_>) -> Box<Sent> {
+        let mut sent = Box::<Sent>::default();
         let mut position = Position::BEHIND_FIRST;
-        let early = loop {
+        let told = loop {
             if !position.settle(hop.request) {
-                return None;
+                return sent;
             }
             // One send at a time, and its buffer is the next one's.
             let flushed = poll_fn(|cx| connection.poll_flushed(cx));
-            if let Err(event) = self.unless_told(connection, hop, sent.first_ns, flushed).await {
-                break Early::Event(event);
+            if let Err(event) = self.unless_told(connection, hop, &sent, flushed).await {
+                break event;
             }
             if sent.first_ns == 0 {
                 sent.first_ns = connection.sent_ns();
             }
             let next = self.next_piece(hop.request, &mut position, connection.take_buffer());
-            match self.unless_told(connection, hop, sent.first_ns, next).await {
-                Err(event) => break Early::Event(event),
-                Ok(Err(failed)) => break Early::Failed(failed),
-                Ok(Ok(None)) => return None,
+            match self.unless_told(connection, hop, &sent, next).await {
+                Err(event) => break event,
+                Ok(Err(failed)) => {
+                    sent.failed = Some(failed);
+                    break None;
+                }
+                Ok(Ok(None)) => return sent,
                 Ok(Ok(Some(piece))) => {
                     sent.bytes += piece.len() as u64;
                     Self::hand_over(connection, piece);
@@ -133,7 +134,8 @@ impl Shard {
             }
         };
         connection.with(|wire| wire.http().spoil());
-        Some(early)
+        sent.told = Some(told);
+        sent
     }
 
     /// Gives a further piece of a request to its connection.
@@ -146,7 +148,7 @@ impl Shard {
         &self,
         connection: &Connection,
         hop: &Hop<'_>,
-        first_ns: u64,
+        sent: &Sent,
         work: impl Future<Output = T>,
     ) -> Result<T, Option<Event>> {
         let mut work = pin!(work);
@@ -158,7 +160,7 @@ impl Shard {
                         continue
                     }
                     Event::Timeout => {
-                        let (now, sent_ns) = (now_ns(), first_sent(connection, first_ns));
+                        let (now, sent_ns) = (now_ns(), first_sent(connection, Some(sent)));
                         let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
                         if deadline_ns > now {
                             connection.set_deadline(deadline_ns);
@@ -179,12 +181,8 @@ impl Shard {
 }
 
 /// When the first byte of a request was handed to the kernel, of which the rest may have followed in sends of their own.
-pub(super) fn first_sent(connection: &Connection, first_ns: u64) -> u64 {
-    if first_ns == 0 {
-        connection.sent_ns()
-    } else {
-        first_ns
-    }
+pub(super) fn first_sent(connection: &Connection, sent: Option<&Sent>) -> u64 {
+    sent.map(|sent| sent.first_ns).filter(|first_ns| *first_ns != 0).unwrap_or_else(|| connection.sent_ns())
 }
 
 fn unreadable(error: &io::Error) -> Unanswered {
