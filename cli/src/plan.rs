@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use pummel_case::{Case, LoadOptions, UrlStyle};
+use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
 use pummel_engine::{Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
 
 use crate::{
@@ -84,7 +84,8 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     }
     refuse_what_is_not_built(&flags.later.given)?;
 
-    let cases = load_cases(&flags.paths, flags.pasted.as_ref(), flags.cases, BrokenSteps::Refused)?;
+    let auth = flags.run.network.transport.reach.auth.auth.clone();
+    let cases = load_cases(&flags.paths, flags.pasted.as_ref(), flags.cases, auth, BrokenSteps::Refused)?;
     let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
     plan_cases("boom", &flags.run, cases, cpus)
 }
@@ -106,6 +107,7 @@ pub(crate) fn load_cases(
     paths: &[PathBuf],
     pasted: Option<&PastedCommand>,
     flags: CaseFileFlags,
+    auth: Option<Credentials>,
     broken_steps: BrokenSteps,
 ) -> Result<Vec<Case>, Failure> {
     let mut variables = Vec::new();
@@ -131,6 +133,7 @@ pub(crate) fn load_cases(
             UrlCompat::Hrp436 => UrlStyle::Hrp436,
         },
         broken_steps: broken_steps == BrokenSteps::Fail,
+        auth,
     };
     let loaded = load_named_or_pasted(paths, pasted, &options)?;
     for warning in &loaded.warnings {
@@ -156,8 +159,12 @@ pub(crate) fn plan_demo(flags: &DemoFlags, cases: Vec<Case>, cpus: Vec<usize>) -
 /// Wrong usage, files that cannot be read included.
 pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
     let (name, requests) = hit_requests(flags)?;
-    let case = Case::from_requests(&name, requests)
+    let mut case = Case::from_requests(&name, requests)
         .map_err(|error| Failure::usage(error.to_string(), "see pummel hit --help"))?;
+    if let Some(credentials) = &flags.transport.reach.auth.auth {
+        case.authenticate(credentials)
+            .map_err(|error| Failure::usage(format!("--auth: {error}"), "see pummel hit --help"))?;
+    }
     let run_time = match (flags.duration, flags.requests) {
         (None, None) => Some(HIT_DURATION),
         (duration, _) => duration,
@@ -254,6 +261,8 @@ fn plan_cases(
             connections: network_flags.connections,
             request_timeout: network_flags.request_timeout,
             request_phases: output.http_stat,
+            // The comparison case sends the same bytes as the tools it is held against.
+            ask_for_gzip: command != "demo" && !network_flags.transport.disable_compression,
             ..network(&network_flags.transport, Certificates::Accepted)?
         },
         stop_timeout: network_flags.transport.stop_timeout,

@@ -79,7 +79,8 @@ pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
     if output.log_plugin {
         warn("--log-plugin is ignored: Python functions (debugtalk.py) are not built yet", None);
     }
-    let cases = load_cases(&paths, pasted.as_ref(), cases, BrokenSteps::Fail)?;
+    let auth = network.reach.auth.auth.clone();
+    let cases = load_cases(&paths, pasted.as_ref(), cases, auth, BrokenSteps::Fail)?;
     let (sender, events) = unbounded();
     let one_core = MachineFlags { cores: Some(1), cpus: None };
     let facts = cases.iter().map(CaseFacts::of).collect();
@@ -95,6 +96,7 @@ pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
             request_timeout: network.request_timeout,
             max_redirects: network.max_redirects,
             cookies: Cookies::PerUser,
+            ask_for_gzip: true,
             ..reach(&network.reach, Certificates::Accepted)?
         },
         stop_timeout: STOP_TIMEOUT,

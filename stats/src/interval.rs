@@ -15,6 +15,7 @@ pub(crate) struct RowCells {
     pub(crate) abandoned: u64,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
+    pub(crate) bytes_decoded: u64,
     pub(crate) exchanges: ExchangeCounts,
     pub(crate) service: Recorded<u32>,
     pub(crate) response: Recorded<u32>,
@@ -62,6 +63,7 @@ impl RowCells {
         self.abandoned = 0;
         self.bytes_received = 0;
         self.bytes_sent = 0;
+        self.bytes_decoded = 0;
         self.exchanges = ExchangeCounts::default();
     }
 

@@ -178,6 +178,13 @@ impl Recorder {
         }
     }
 
+    /// A response's body was decoded and became so long; once for each such response, before the request's end is recorded.
+    pub fn decoded(&mut self, row: RowId, bytes: u64) {
+        if let Some(cells) = self.current.rows.get_mut(row.0 as usize) {
+            cells.bytes_decoded += bytes;
+        }
+    }
+
     /// A once-per-user request succeeded. It belongs to a row of [`RowKind::Setup`](crate::RowKind) and is no part of the load:
     /// nothing was [`started`](Self::started) for it.
     pub fn setup_succeeded(&mut self, row: RowId, sample: Sample) {

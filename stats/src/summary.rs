@@ -113,6 +113,9 @@ pub struct Totals {
     pub bytes_received: u64,
     /// Bytes handed to sockets, before TLS.
     pub bytes_sent: u64,
+    /// Bytes of response bodies once their content codings were taken off, of those that were: coded ones that something looked at.
+    #[serde(default)]
+    pub bytes_decoded: u64,
     /// What went over the wire.
     pub exchanges: ExchangeCounts,
     /// Service time of the requests that succeeded.
@@ -146,6 +149,9 @@ pub struct Step {
     pub bytes_received: u64,
     /// Bytes handed to sockets, before TLS.
     pub bytes_sent: u64,
+    /// Bytes of response bodies once their content codings were taken off, of those that were: coded ones that something looked at.
+    #[serde(default)]
+    pub bytes_decoded: u64,
     /// What went over the wire.
     pub exchanges: ExchangeCounts,
     /// Service time of the requests that succeeded.

@@ -38,6 +38,7 @@ const PROMISED: [(&str, &[&str]); 16] = [
             "rps",
             "bytes_received",
             "bytes_sent",
+            "bytes_decoded",
             "exchanges",
             "service_us",
             "response_us",

@@ -31,7 +31,11 @@ pub(crate) fn demo(flags: &DemoFlags) -> Result<u8, Failure> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let target =
         Target::start(TargetOptions { listen, cpus: vec![server_cpu] }).map_err(|error| cannot_start(&error))?;
-    let options = LoadOptions { base_url: Some(format!("http://{}", target.local_addr())), ..LoadOptions::default() };
+    let options = LoadOptions {
+        base_url: Some(format!("http://{}", target.local_addr())),
+        auth: flags.run.network.transport.reach.auth.auth.clone(),
+        ..LoadOptions::default()
+    };
     let loaded = pummel_case::load_text("demo.yml", CASE, &options).map_err(|error| {
         let code = error.exit_code();
         Failure::from_diagnostic(error, code)

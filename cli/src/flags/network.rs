@@ -93,7 +93,7 @@ pub(crate) struct TransportFlags {
     #[arg(long, value_name = "TIME", value_parser = parse_positive_duration)]
     pub(crate) max_connection_age: Option<Duration>,
 
-    /// Do not ask for compressed responses (nothing asks for them yet)
+    /// Do not ask for compressed responses; test cases ask for gzip unless a step says otherwise
     #[arg(
         long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,

@@ -1,5 +1,5 @@
 //! The small languages people type on the command line: times, CPU lists, rates, headers, URLs,
-//! addresses.
+//! addresses, credentials.
 //!
 //! Each parser takes the text as typed and either returns the value or one sentence that says what is wrong and what
 //! is expected; clap puts the flag's name before it and exits with 2.
@@ -7,6 +7,7 @@
 mod address;
 mod connections;
 mod cpu_list;
+mod credentials;
 mod duration;
 mod http;
 mod number;
@@ -17,6 +18,7 @@ pub(crate) use address::{
 };
 pub(crate) use connections::parse_connections;
 pub(crate) use cpu_list::{format_cpu_list, parse_cpu_list, CpuList};
+pub(crate) use credentials::parse_credentials;
 pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};
 pub(crate) use number::{parse_rate, parse_rate_limit, parse_users, parse_whole_at_least_one};

@@ -63,7 +63,7 @@ pub use load::{load, load_text, parse_env_file, Diagnostic, EnvFileError, LoadEr
 pub use parameters::Parameters;
 pub use plain::{PlainRequest, PlainRequestError};
 pub use progress::{Prepared, Progress, Wait};
-pub use request::{Origin, RenderedRequest};
+pub use request::{BodyPiece, Credentials, Origin, RenderedRequest, UploadFile};
 pub use response::{Headers, ResponseView};
 pub use session::Session;
 pub use step::{

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use crate::{
     check::Checks,
-    request::{build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, TargetStyle},
+    request::{
+        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, set_userinfo, Credentials,
+        TargetStyle,
+    },
     step::{Needs, Program},
-    Case, RenderedRequest, RequestStep, Step,
+    Case, RenderedRequest, RequestStep, Step, StepError,
 };
 
 /// A request as given on a command line. Nothing in it is an expression: `$` is a dollar sign.
@@ -74,6 +77,20 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Gives credentials to the constant requests of a case that have none: those of a command line, for
+    /// [`from_requests`](Self::from_requests).
+    ///
+    /// # Errors
+    /// They hold a control character.
+    pub fn authenticate(&mut self, credentials: &Credentials) -> Result<(), StepError> {
+        self.steps.iter_mut().try_for_each(|step| match step {
+            Step::Request(step) => step.authenticate(credentials),
+            _ => Ok(()),
+        })
+    }
+}
+
 fn step(index: usize, request: PlainRequest) -> Result<RequestStep, PlainRequestError> {
     let error = |part, value: &str, reason| PlainRequestError { index, part, value: value.into(), reason };
     if !is_header_name(&request.method) {
@@ -96,6 +113,9 @@ fn step(index: usize, request: PlainRequest) -> Result<RequestStep, PlainRequest
         }
     }
     rendered.sort_headers();
+    if let (Some(userinfo), None) = (parts.userinfo, rendered.header("Authorization")) {
+        set_userinfo(userinfo, &mut rendered);
+    }
     rendered.has_body = request.body.is_some();
     rendered.body = request.body.unwrap_or_default();
     let label = format!("request-{}", request.method);

@@ -6,7 +6,7 @@ use crate::{
     check::Checks,
     expression::Expr,
     operation::{self, Operation, Surroundings},
-    request::{RequestProgram, TargetProgram},
+    request::{Credentials, RequestProgram, TargetProgram},
     value::Value,
     Journal, Origin, Prepared, Progress, RenderedRequest, ResponseView, Session, StepError, ThinkTime,
 };
@@ -273,6 +273,24 @@ impl RequestStep {
     /// True where the step has setup hooks, which run even before a constant request.
     pub fn has_setup(&self) -> bool {
         !self.setup.is_empty()
+    }
+
+    /// True where the request may have credentials for a digest challenge ([`RenderedRequest::digest`]).
+    pub fn may_digest(&self) -> bool {
+        match &self.request {
+            Program::Constant(request) => request.digest().is_some(),
+            Program::Rendered(program) => program.auth.may_digest(),
+        }
+    }
+
+    /// Gives credentials to a constant request that has none.
+    pub(crate) fn authenticate(&mut self, credentials: &Credentials) -> Result<(), StepError> {
+        match &mut self.request {
+            Program::Constant(request) if request.header("Authorization").is_none() && request.digest().is_none() => {
+                credentials.apply(request)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Renders the request with the user's variables into a buffer that is used again and again; once that has grown to fit,

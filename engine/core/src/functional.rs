@@ -61,7 +61,7 @@ pub struct StepRecord {
     pub started_at: SystemTime,
     /// How long it took, microseconds.
     pub elapsed_us: u64,
-    /// Bytes of the response's body.
+    /// Bytes of the response's body as it came, content codings still on (hrp spec 11.9).
     pub content_bytes: u64,
     /// Why it failed; none where it passed.
     pub failure: Option<StepFailure>,
@@ -114,8 +114,10 @@ pub struct ResponseRecord {
     pub status: u16,
     /// Header fields in the order received.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// The body, content codings taken off.
     pub body: Vec<u8>,
+    /// Bytes of the body as it came, content codings still on.
+    pub content_bytes: u64,
 }
 
 /// The phases of an exchange, microseconds; 0 for those that did not take place (a reused connection opens nothing).

@@ -262,7 +262,7 @@ impl<'a> CaseRun<'_, 'a> {
         let content = watch.exchange.as_ref().and_then(|exchange| exchange.response.as_ref());
         let record = StepRecord {
             elapsed_us: watch.exchange.as_ref().map_or_else(|| since_us(began_ns), |exchange| exchange.phases.total_us),
-            content_bytes: content.map_or(0, |response| response.body.len() as u64),
+            content_bytes: content.map_or(0, |response| response.content_bytes),
             failure: if ended == Ended::Cut { Some(self.cut_failure()) } else { watch.failure },
             extracted: watch.journal.extracted,
             validators: watch.journal.validators,

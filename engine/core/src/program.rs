@@ -123,28 +123,29 @@ impl Program {
         let mut compile = |kind, recorder: &mut Recorder, step: &Step| match step {
             Step::Request(step) => {
                 let manner = manner(step, &plan.network);
-                let constant = step.constant().filter(|_| !step.has_setup()).and_then(|rendered| {
-                    // What cannot be encoded is left to the request path, which reports it as a failed request.
-                    let authority = rendered.origin().authority();
-                    let origin = origins.intern(rendered.origin(), manner)?;
-                    let encoded = if manner.http2 {
-                        let agent = &plan.network.user_agent;
-                        let prepared =
-                            Prepared::new(&step.method, rendered, rendered.origin(), &authority, agent).ok()?;
-                        Encoded::Http2(Box::new(prepared))
-                    } else {
-                        let mut bytes = Vec::new();
-                        let besides = Besides { forward: origins.forward(origin), ..Besides::default() };
-                        encode(&mut bytes, &step.method, rendered, &authority, besides, &plan.network).ok()?;
-                        bytes.shrink_to_fit();
-                        if rendered.origin().https {
-                            Encoded::ToSeal(bytes.into_boxed_slice())
+                let constant =
+                    step.constant().filter(|_| !step.has_setup() && !step.may_digest()).and_then(|rendered| {
+                        // What cannot be encoded is left to the request path, which reports it as a failed request.
+                        let authority = rendered.origin().authority();
+                        let origin = origins.intern(rendered.origin(), manner)?;
+                        let encoded = if manner.http2 {
+                            let prepared =
+                                Prepared::new(&step.method, rendered, rendered.origin(), &authority, &plan.network)
+                                    .ok()?;
+                            Encoded::Http2(Box::new(prepared))
                         } else {
-                            Encoded::Plain(ring.keep(bytes))
-                        }
-                    };
-                    Some((encoded, origin))
-                });
+                            let mut bytes = Vec::new();
+                            let besides = Besides { forward: origins.forward(origin), ..Besides::default() };
+                            encode(&mut bytes, &step.method, rendered, &authority, besides, &plan.network).ok()?;
+                            bytes.shrink_to_fit();
+                            if rendered.origin().https {
+                                Encoded::ToSeal(bytes.into_boxed_slice())
+                            } else {
+                                Encoded::Plain(ring.keep(bytes))
+                            }
+                        };
+                        Some((encoded, origin))
+                    });
                 Compiled::Request(Exchange {
                     row: Row::of(step, key(kind, &step.label, &step.name), recorder),
                     constant,
@@ -152,7 +153,9 @@ impl Program {
                     keep: Keep {
                         head: step.needs.head || plan.functional.is_some(),
                         body: step.needs.body || plan.functional.is_some(),
-                        directives: redirects_max(step, &plan.network) > 0 || plan.network.cookies != Cookies::Off,
+                        directives: redirects_max(step, &plan.network) > 0
+                            || plan.network.cookies != Cookies::Off
+                            || step.may_digest(),
                     },
                     checks: !step.checks_nothing(),
                     retry_stale: may_retry(&step.method, plan.network.retry_stale),
@@ -198,18 +201,27 @@ fn loops(steps: &[Step]) -> usize {
 const TESTCASE: &str = "testcase";
 const ACTION: &str = "Action";
 
+/// What a user adds to a request that was rendered.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Extra<'a> {
+    /// Stands behind the request's own cookies.
+    pub(crate) cookies: &'a [u8],
+    /// The value of `Authorization`, where the request has none.
+    pub(crate) authorization: &'a str,
+}
+
 /// What a request has on the wire besides what its step says.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Besides<'a> {
-    /// Cookies of the jar, behind its own.
-    pub(crate) cookies: &'a [u8],
+    /// What its user adds.
+    pub(crate) extra: Extra<'a>,
     /// The proxy it is given to.
     pub(crate) forward: Option<&'a Forward>,
     /// No other request follows on its connection.
     pub(crate) last: bool,
 }
 
-/// Appends a rendered request as HTTP/1.1.
+/// Appends a rendered request as HTTP/1.1, of a body in pieces only the first.
 pub(crate) fn encode(
     out: &mut Vec<u8>,
     method: &str,
@@ -221,10 +233,20 @@ pub(crate) fn encode(
     let options = EncodeOptions {
         close: !network.keepalive || besides.last,
         user_agent: &network.user_agent,
-        cookies: besides.cookies,
+        cookies: besides.extra.cookies,
+        authorization: besides.extra.authorization,
+        accept_gzip: network.ask_for_gzip,
+        body_bytes: rendered.body_bytes(),
         proxy: besides.forward.map(Forward::words),
     };
-    encode_request(out, method, rendered.target(), authority, rendered.headers(), rendered.body(), options)
+    encode_request(out, method, rendered.target(), authority, rendered.headers(), rendered.first_piece(), options)
+}
+
+/// Whether `Accept-Encoding: gzip` was added to a request, so that the user need not know of a gzip body (hrp spec 11.8). As
+/// [`encode_request`] decides it.
+pub(crate) fn asked_for_gzip(method: &str, rendered: &RenderedRequest, network: &Network) -> bool {
+    let says_itself = |name: &str| name.eq_ignore_ascii_case("accept-encoding") || name.eq_ignore_ascii_case("range");
+    network.ask_for_gzip && method != "HEAD" && !rendered.headers().any(|(name, _)| says_itself(name))
 }
 
 /// Whether a request may be sent again when its connection was dead.

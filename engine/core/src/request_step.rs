@@ -12,7 +12,7 @@ use crate::{
     network::client::UserCookies,
     network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     plan::PacingUnit,
-    program::{Exchange, Row},
+    program::{Exchange, Extra, Row},
     shard::Shard,
     user::User,
 };
@@ -59,7 +59,13 @@ impl User<'_> {
             shard.recorder.borrow_mut().started();
         }
         let mut tally = Tally::new(watch.is_some(), shard.plan.network.request_phases);
-        let answered = match shard.hop(&self.client.idle, &first, &mut tally).await {
+        let sent = if request.digest().is_none() {
+            shard.hop(&self.client.idle, &first, &mut tally).await
+        } else {
+            let (idle, challenges) = (&self.client.idle, &mut self.client.challenges);
+            Box::pin(shard.hop_with_digest(idle, challenges, &first, &mut tally)).await
+        };
+        let answered = match sent {
             Ok(mut answered) => {
                 let redirect = shard.take_in(&mut self.client.cookies, &mut answered, request.target(), &tally);
                 if redirect && exchange.redirects_max > 0 {
@@ -70,6 +76,12 @@ impl User<'_> {
                 }
             }
             Err(failed) => Err(failed),
+        };
+        let answered = match answered {
+            Ok(answered) if exchange.keep.body => {
+                shard.as_meant(&self.client.idle, answered, (&step.method, request), row, &mut tally)
+            }
+            other => other,
         };
         self.done(&tally, due_ns);
         let mut exit_code = GENERAL;
@@ -276,7 +288,7 @@ fn first_hop<'a>(
         origin,
         http2: exchange.manner.http2,
         encoded,
-        cookies: cookies.line(&shard.origins, origin, request.target(), due_ns),
+        extra: Extra { cookies: cookies.line(&shard.origins, origin, request.target(), due_ns), authorization: "" },
         head_request: exchange.head_request,
         keep: exchange.keep,
         retry_stale: exchange.retry_stale,

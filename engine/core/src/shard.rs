@@ -12,6 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
+use pummel_http::Decoder;
 use pummel_ring::{now_ns, Address, Mailbox, MailboxSender, Ring};
 use pummel_stats::{EndpointId, Recorder};
 
@@ -68,6 +69,8 @@ pub(crate) struct Shard {
     pub(crate) lingering: Rc<RefCell<Lingering>>,
     /// Connections that speak HTTP/2.
     pub(crate) links: Rc<Links>,
+    /// Takes content codings off bodies.
+    pub(crate) decoder: RefCell<Decoder>,
     pub(crate) pacer: RefCell<Option<Pacer>>,
     /// Requests this core may still start, where the run has a bound.
     pub(crate) requests_left: Cell<Option<u64>>,
@@ -166,6 +169,7 @@ impl Shard {
             connection_limit,
             lingering,
             links,
+            decoder: RefCell::default(),
             pacer: RefCell::new(pacer),
             requests_left: Cell::new(requests_of(&plan, core)),
             start_ns,

@@ -1,7 +1,8 @@
-//! What a response tells the client to do beside reading it: to keep a cookie, to ask elsewhere.
+//! What a response tells the client to do beside reading it: to keep a cookie, to ask elsewhere, to say who it is, to decode.
 
 use httparse::Header;
 
+use crate::decode::Codings;
 use crate::keep_alive::KeepAlive;
 
 /// Which header fields of a response call for an act of the client. Known of every complete head, kept or not.
@@ -13,6 +14,10 @@ pub struct Directives {
     pub redirect: bool,
     /// How long the connection may be idle, and how much it still carries.
     pub keep_alive: KeepAlive,
+    /// The status is 401 and there is a `WWW-Authenticate` (RFC 9110 section 11.6.1).
+    pub challenge: bool,
+    /// The codings of the body, to be taken off where it is looked at.
+    pub codings: Codings,
 }
 
 impl Directives {
@@ -34,6 +39,8 @@ impl Directives {
             8 => self.redirect |= name.eq_ignore_ascii_case("location"),
             10 if name.eq_ignore_ascii_case("set-cookie") => self.cookies = true,
             10 if name.eq_ignore_ascii_case("keep-alive") => self.keep_alive.read(value),
+            16 if name.eq_ignore_ascii_case("content-encoding") => self.codings.add_field(value),
+            16 if name.eq_ignore_ascii_case("www-authenticate") => self.challenge = true,
             _ => {}
         }
     }
@@ -41,12 +48,13 @@ impl Directives {
     /// All fields are noted: a `Location` counts only with its statuses.
     pub(crate) fn settle(&mut self, status: u16) {
         self.redirect &= (300..400).contains(&status);
+        self.challenge &= status == 401;
     }
 
     /// There is something to do for which the head is needed.
     #[inline]
     pub fn any(self) -> bool {
-        self.cookies | self.redirect
+        self.cookies | self.redirect | self.challenge
     }
 }
 
@@ -59,6 +67,17 @@ mod tests {
         let directives = Directives::read(status, &headers);
         assert_eq!(directives.any(), directives.cookies || directives.redirect);
         (directives.cookies, directives.redirect)
+    }
+
+    #[test]
+    fn a_challenge_comes_with_its_status_and_codings_with_any() {
+        let of = |status| {
+            let header = |name, value: &'static str| Header { name, value: value.as_bytes() };
+            Directives::read(status, &[header("www-authenticate", "Digest"), header("Content-Encoding", "br")])
+        };
+        assert!(of(401).challenge && of(401).any());
+        assert!(!of(403).challenge && !of(200).any());
+        assert!(of(200).codings.any() && !Directives::read(200, &[]).codings.any());
     }
 
     #[test]

@@ -13,6 +13,12 @@ pub struct EncodeOptions<'a> {
     pub user_agent: &'a str,
     /// Cookies as they stand in a `Cookie` field, `a=1; b=2`, sent behind those of the headers; none if this is empty.
     pub cookies: &'a [u8],
+    /// The value of `Authorization`, used unless the headers have one; none is sent if this is empty.
+    pub authorization: &'a str,
+    /// `Accept-Encoding: gzip` as the last field, unless the headers have one or a `Range`, or the method is HEAD.
+    pub accept_gzip: bool,
+    /// How long the whole body is, where the one that is given is only its beginning and the caller sends the rest.
+    pub body_bytes: Option<u64>,
     /// The request goes to a proxy, which forwards it.
     pub proxy: Option<ThroughProxy<'a>>,
 }
@@ -44,6 +50,9 @@ pub enum EncodeError {
     /// [`EncodeOptions::cookies`] has a line end or another control character.
     #[error("a cookie has a line end or another control character; remove or encode it")]
     BadCookies,
+    /// [`EncodeOptions::authorization`] has a line end or another control character.
+    #[error("the credentials have a line end or another control character; remove it")]
+    BadAuthorization,
     /// [`ThroughProxy`] has a part with a space, a line end or another character it cannot have.
     #[error("what is said to the proxy has a character that it cannot have; check the proxy's URL")]
     BadProxy,
@@ -65,7 +74,8 @@ pub enum EncodeError {
 ///
 /// Order on the wire: request line, `Host`, `User-Agent`, `Proxy-Authorization`, `Content-Length`, `Connection: close` if asked for, then the
 /// headers in the order given (hrp spec 11.4; the caller sorts). Their `Host` and `User-Agent` take the place of `host`
-/// and of the option, the first of each counting. The option's cookies stand in the caller's `Cookie`, behind what it holds, or
+/// and of the option, the first of each counting. The option's authorization stands before the first header whose name sorts
+/// behind it, and `Accept-Encoding: gzip`, where it is asked for, behind all of them. The option's cookies stand in the caller's `Cookie`, behind what it holds, or
 /// else in one of their own before the first header whose name sorts behind it. `Content-Length`, `Transfer-Encoding` and `Trailer` among them are
 /// dropped: the length is always computed. It is sent with every body, and as 0 where POST, PUT or PATCH has none
 /// (RFC 9110 section 8.6).
@@ -88,6 +98,7 @@ pub fn encode_request<'a>(
     validate_target(target)?;
     let mut host_header = None;
     let mut user_agent = None;
+    let (mut authorization, mut accept_gzip) = (options.authorization, options.accept_gzip && method != "HEAD");
     let mut proxy = options.proxy.unwrap_or_default();
     for (index, (name, value)) in headers.clone().enumerate() {
         check_header(name, value, index)?;
@@ -97,6 +108,8 @@ pub fn encode_request<'a>(
                 host_header = host_header.or(Some(value));
             }
             Some(OwnHeader::UserAgent) => user_agent = user_agent.or(Some(value)),
+            Some(OwnHeader::Authorization) => authorization = "",
+            Some(OwnHeader::Encoding) => accept_gzip = false,
             None if name.eq_ignore_ascii_case(PROXY_AUTHORIZATION) => proxy.authorization = "",
             _ => {}
         }
@@ -114,6 +127,9 @@ pub fn encode_request<'a>(
     if !options.cookies.iter().copied().all(is_field) {
         return Err(EncodeError::BadCookies);
     }
+    if !authorization.bytes().all(is_field) {
+        return Err(EncodeError::BadAuthorization);
+    }
     if !proxy.origin.bytes().all(is_target) || !proxy.authorization.bytes().all(is_field) {
         return Err(EncodeError::BadProxy);
     }
@@ -130,7 +146,7 @@ pub fn encode_request<'a>(
         write_header(out, PROXY_AUTHORIZATION, proxy.authorization);
     }
     match body {
-        Some(body) => write_content_length(out, body.len()),
+        Some(body) => write_content_length(out, options.body_bytes.unwrap_or(body.len() as u64)),
         None if matches!(method, "POST" | "PUT" | "PATCH") => write_content_length(out, 0),
         None => {}
     }
@@ -140,23 +156,32 @@ pub fn encode_request<'a>(
     let mut cookies = options.cookies;
     let joins = !cookies.is_empty() && headers.clone().any(|(name, _)| is_cookie(name));
     for (name, value) in headers {
+        if !authorization.is_empty() && name > AUTHORIZATION && passes_on(name) {
+            write_header(out, AUTHORIZATION, std::mem::take(&mut authorization));
+        }
         if !cookies.is_empty() {
             if joins && is_cookie(name) {
                 write_cookies(out, value, std::mem::take(&mut cookies));
                 continue;
             }
-            if !joins && name > COOKIE && own_header(name).is_none() {
+            if !joins && name > COOKIE && passes_on(name) {
                 write_cookies(out, "", std::mem::take(&mut cookies));
             }
         }
         match own_header(name) {
-            None => write_header(out, name, value),
+            None | Some(OwnHeader::Authorization | OwnHeader::Encoding) => write_header(out, name, value),
             Some(OwnHeader::Connection) if !options.close => write_header(out, name, value),
             Some(_) => {}
         }
     }
+    if !authorization.is_empty() {
+        write_header(out, AUTHORIZATION, authorization);
+    }
     if !cookies.is_empty() {
         write_cookies(out, "", cookies);
+    }
+    if accept_gzip {
+        write_header(out, "Accept-Encoding", "gzip");
     }
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body.unwrap_or_default());
@@ -220,6 +245,7 @@ fn check_header(name: &str, value: &str, index: usize) -> Result<(), EncodeError
 const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
 
 const COOKIE: &str = "Cookie";
+const AUTHORIZATION: &str = "Authorization";
 
 fn is_cookie(name: &str) -> bool {
     name.len() == COOKIE.len() && name.eq_ignore_ascii_case(COOKIE)
@@ -239,6 +265,10 @@ enum OwnHeader {
     Host,
     UserAgent,
     Connection,
+    /// In the place of the option's.
+    Authorization,
+    /// The caller says itself which bytes it wants, and how.
+    Encoding,
     /// What delimits the body is ours to say.
     Framing,
 }
@@ -246,6 +276,9 @@ enum OwnHeader {
 fn own_header(name: &str) -> Option<OwnHeader> {
     match name.len() {
         4 if name.eq_ignore_ascii_case("host") => Some(OwnHeader::Host),
+        5 if name.eq_ignore_ascii_case("range") => Some(OwnHeader::Encoding),
+        13 if name.eq_ignore_ascii_case("authorization") => Some(OwnHeader::Authorization),
+        15 if name.eq_ignore_ascii_case("accept-encoding") => Some(OwnHeader::Encoding),
         7 if name.eq_ignore_ascii_case("trailer") => Some(OwnHeader::Framing),
         10 if name.eq_ignore_ascii_case("user-agent") => Some(OwnHeader::UserAgent),
         10 if name.eq_ignore_ascii_case("connection") => Some(OwnHeader::Connection),
@@ -255,6 +288,11 @@ fn own_header(name: &str) -> Option<OwnHeader> {
     }
 }
 
+/// Whether a header is written where it stands.
+fn passes_on(name: &str) -> bool {
+    matches!(own_header(name), None | Some(OwnHeader::Authorization | OwnHeader::Encoding))
+}
+
 fn write_header(out: &mut Vec<u8>, name: &str, value: &str) {
     for part in [name, ": ", value, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
@@ -262,7 +300,7 @@ fn write_header(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// Digits by hand: the formatting machinery costs more than the rest of a request line.
-fn write_content_length(out: &mut Vec<u8>, length: usize) {
+fn write_content_length(out: &mut Vec<u8>, length: u64) {
     // 2^64 has 20 digits.
     let mut digits = [0; 20];
     let mut first = digits.len();
@@ -284,8 +322,15 @@ fn write_content_length(out: &mut Vec<u8>, length: usize) {
 mod tests {
     use super::*;
 
-    const OPTIONS: EncodeOptions<'_> =
-        EncodeOptions { close: false, user_agent: "pummel/1", cookies: b"", proxy: None };
+    const OPTIONS: EncodeOptions<'_> = EncodeOptions {
+        close: false,
+        user_agent: "pummel/1",
+        cookies: b"",
+        authorization: "",
+        accept_gzip: false,
+        body_bytes: None,
+        proxy: None,
+    };
 
     fn encode(
         method: &str,
@@ -345,6 +390,39 @@ mod tests {
         );
         assert_eq!(with(&[("X-A", "z"), ("Cookie", "own=0; ")]), "X-A: z\r\nCookie: own=0; a=1; b=2\r\n\r\n");
         assert_eq!(with(&[("Cookie", "")]), "Cookie: a=1; b=2\r\n\r\n");
+    }
+
+    #[test]
+    fn gzip_is_asked_for_last_unless_the_caller_says_how_it_wants_the_body() {
+        let asking = EncodeOptions { accept_gzip: true, cookies: b"a=1", ..EncodeOptions::default() };
+        let with = |method: &str, headers: &[(&str, &str)]| encode(method, "/", headers, None, asking).unwrap();
+        assert!(with("GET", &[("X-A", "z")]).ends_with("\r\nX-A: z\r\nAccept-Encoding: gzip\r\n\r\n"));
+        assert!(with("GET", &[]).ends_with("\r\nCookie: a=1\r\nAccept-Encoding: gzip\r\n\r\n"));
+        assert!(!with("HEAD", &[]).contains("gzip"));
+        assert!(with("GET", &[("Accept-Encoding", "br")]).ends_with("\r\nAccept-Encoding: br\r\nCookie: a=1\r\n\r\n"));
+        let ranged = with("GET", &[("Range", "bytes=0-1")]);
+        assert!(ranged.contains("\r\nRange: bytes=0-1\r\n") && !ranged.contains("gzip"));
+    }
+
+    #[test]
+    fn an_authorization_stands_at_its_sorted_place_unless_there_is_one() {
+        let options = EncodeOptions { authorization: "Bearer t", ..EncodeOptions::default() };
+        let with = |headers: &[(&str, &str)]| {
+            let text = encode("GET", "/", headers, None, options).unwrap();
+            text.strip_prefix("GET / HTTP/1.1\r\nHost: example.com:8080\r\n").unwrap().to_owned()
+        };
+        assert_eq!(with(&[]), "Authorization: Bearer t\r\n\r\n");
+        assert_eq!(with(&[("A", "1"), ("X", "2")]), "A: 1\r\nAuthorization: Bearer t\r\nX: 2\r\n\r\n");
+        assert_eq!(with(&[("authorization", "own")]), "authorization: own\r\n\r\n");
+        let bad = EncodeOptions { authorization: "a\r\nB: c", ..EncodeOptions::default() };
+        assert_eq!(encode("GET", "/", &[], None, bad), Err(EncodeError::BadAuthorization));
+    }
+
+    #[test]
+    fn a_body_may_be_only_the_beginning() {
+        let options = EncodeOptions { body_bytes: Some(5_000_000_000), ..EncodeOptions::default() };
+        let text = encode("POST", "/", &[], Some(b"--x"), options).unwrap();
+        assert!(text.ends_with("\r\nContent-Length: 5000000000\r\n\r\n--x"), "{text}");
     }
 
     #[test]
@@ -439,7 +517,7 @@ mod tests {
 
     #[test]
     fn lengths_are_written_in_full() {
-        for length in [0, 9, 10, 12345, usize::MAX] {
+        for length in [0, 9, 10, 12345, u64::MAX] {
             let mut out = Vec::new();
             write_content_length(&mut out, length);
             assert_eq!(String::from_utf8(out).unwrap(), format!("Content-Length: {length}\r\n"));

@@ -1,4 +1,5 @@
-//! HTTP/1.1 as pure functions of bytes: request encoding, response parsing, request parsing for servers, and cookies.
+//! HTTP/1.1 as pure functions of bytes: request encoding, response parsing, request parsing for servers, content codings,
+//! digest authentication, and cookies.
 //!
 //! Nothing here reads or writes a socket. The caller hands over the bytes it received, in whatever pieces they came,
 //! and is told when a message is complete and how many of those bytes belonged to it.
@@ -13,10 +14,12 @@
 //! - A response that arrives in one piece is parsed in place, in one pass, without allocating; a piece of it is copied
 //!   only where [`Keep`] asks for that.
 //! - What [`encode_request`] writes is one request: no method, target, header or cookie can carry a second one.
+//! - A [`Decoder`] never makes more of a body than it is allowed to.
 //! - A [`CookieJar`] sends a cookie only where RFC 6265 lets it, and holds a bounded number of bounded cookies.
 //!
 //! Reading order: [`ResponseParser`] (the client's path), the head, its memo and its framing fields, the body and its chunks,
-//! [`RequestParser`] (the server's path, on the same parts), [`encode_request`], [`CookieJar`] and its dates.
+//! [`RequestParser`] (the server's path, on the same parts), [`encode_request`], [`Decoder`], [`DigestChallenge`],
+//! [`CookieJar`] and its dates.
 
 #![forbid(unsafe_code)]
 
@@ -24,6 +27,8 @@ mod body;
 mod chunked;
 mod cookies;
 mod date;
+mod decode;
+mod digest;
 mod directives;
 mod encode;
 mod error;
@@ -38,6 +43,8 @@ mod response_parser;
 mod syntax;
 
 pub use cookies::{CookieJar, COOKIES_MAX, COOKIES_PER_DOMAIN_MAX, COOKIE_BYTES_MAX};
+pub use decode::{Coding, Codings, DecodeError, Decoder, CODINGS_MAX, DECODED_BODY_BYTES_MAX};
+pub use digest::{Algorithm, DigestChallenge, DigestUse, CHALLENGE_BYTES_MAX};
 pub use directives::Directives;
 pub use encode::{
     encode_request, validate_header, validate_host, validate_method, validate_target, EncodeError, EncodeOptions,

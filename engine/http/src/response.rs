@@ -74,6 +74,9 @@ pub struct Response {
     pub body: Vec<u8>,
     /// The body was to be kept and went beyond the limit; `body` holds what fitted.
     pub body_truncated: bool,
+    /// The body was decoded as if it had never been coded: `Content-Encoding` and `Content-Length`, which speak of another
+    /// body, are not among the headers any more. `raw_head` still has them.
+    pub coding_hidden: bool,
     /// The raw final head, if it was to be kept.
     pub(crate) head: Vec<u8>,
 }
@@ -81,12 +84,20 @@ pub struct Response {
 impl Response {
     /// The headers in the order received, values without surrounding white space. None if the head was not kept.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        HeaderLines::new(&self.head)
+        HeaderLines::new(&self.head).filter(|(name, _)| !self.hides(name))
     }
 
     /// The first value of a header, whatever the case of its name (RFC 9110 section 5.1).
     pub fn header(&self, name: &str) -> Option<&[u8]> {
+        if self.hides(name) {
+            return None;
+        }
         HeaderLines::new(&self.head).first(name)
+    }
+
+    fn hides(&self, name: &str) -> bool {
+        self.coding_hidden
+            && (name.eq_ignore_ascii_case("content-encoding") || name.eq_ignore_ascii_case("content-length"))
     }
 
     /// The status line and headers as received, with their line ends; empty if the head was not kept.
@@ -221,6 +232,16 @@ mod tests {
         assert_eq!((&response.body[..], response.body_bytes, response.body_truncated), (&b"abcd"[..], 6, true));
         assert_eq!(response.push_body(b"gh", false, 4), Ok(()));
         assert_eq!((response.body.len(), response.body_bytes), (4, 8));
+    }
+
+    #[test]
+    fn a_hidden_coding_is_not_among_the_headers() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\ncontent-length: 9\r\nA: b\r\n\r\n".to_vec();
+        let mut response = Response { head, ..Response::default() };
+        assert_eq!((response.headers().count(), response.header("Content-Length")), (3, Some(&b"9"[..])));
+        response.coding_hidden = true;
+        assert_eq!(response.headers().map(|(name, _)| name).collect::<Vec<_>>(), ["A"]);
+        assert_eq!((response.header("content-encoding"), response.header("a")), (None, Some(&b"b"[..])));
     }
 
     #[test]

@@ -31,3 +31,13 @@ fn requests() {
 fn cookies() {
     replay("cookies", check::cookies::cookies);
 }
+
+#[test]
+fn bodies() {
+    replay("decode", check::decode::decode);
+}
+
+#[test]
+fn challenges() {
+    replay("digest", check::digest::digest);
+}

@@ -116,8 +116,9 @@ impl<S: Sink> Inner<S> {
         let mut queue = self.ring.submission();
         while pushed < OPERATIONS_PER_ENTER {
             let Some(operation) = self.operations.front() else { break };
-            // SAFETY: the memory an operation names (an address in its slot, a buffer ring, the doorbell's count) stays in
-            // place until its completion is walked: slots are freed only when nothing is pending on them.
+            // SAFETY: the memory an operation names (an address in its slot, a buffer ring, the doorbell's count, the buffer of
+            // a read) stays in place until its completion is walked: slots are freed only when nothing is pending on them,
+            // and a read's place keeps its buffer, whose bytes do not move, and its file until its own completion.
             if unsafe { queue.push(operation) }.is_err() {
                 break;
             }
@@ -303,6 +304,7 @@ impl<S: Sink> Inner<S> {
             Op::Connect => self.connected(slot, result),
             Op::Cancel => {}
             Op::Accept => self.accepted(slot, result, last),
+            Op::Read => self.read_done(slot, generation, result),
             Op::Doorbell => {
                 self.doorbell.armed = false;
                 self.doorbell.ring_out();
@@ -498,5 +500,6 @@ impl<S> Inner<S> {
         self.doorbell.leak();
         self.kept.drain(..).for_each(std::mem::forget);
         self.slots.drain(..).for_each(std::mem::forget);
+        self.reads.drain(..).for_each(std::mem::forget);
     }
 }

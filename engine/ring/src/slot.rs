@@ -239,6 +239,8 @@ pub(crate) enum Op {
     Cancel = 4,
     Accept = 5,
     Doorbell = 6,
+    /// Of a file; its number stands in the place of a slot.
+    Read = 7,
 }
 
 impl Op {
@@ -255,6 +257,7 @@ impl Op {
             4 => Self::Cancel,
             5 => Self::Accept,
             6 => Self::Doorbell,
+            7 => Self::Read,
             _ => return None,
         };
         Some((op, user_data as u32, (user_data >> 32) as u32 & GENERATION_MASK))

@@ -109,6 +109,16 @@ impl<S: Sink> Socket<S> {
         self.shared.inner.borrow_mut().slots[self.slot as usize].spare = buffer;
     }
 
+    /// Gives the memory of the buffer of an earlier send back where it is larger than that.
+    #[inline]
+    pub fn trim_buffer(&self, most_bytes: usize) {
+        let mut inner = self.shared.inner.borrow_mut();
+        let spare = &mut inner.slots[self.slot as usize].spare;
+        if spare.capacity() > most_bytes {
+            *spare = Vec::new();
+        }
+    }
+
     /// Sets the time at which [`Event::Timeout`] comes, in nanoseconds of [`now_ns`](crate::now_ns); 0 for never. Costs
     /// nothing while deadlines only move later, as they do from request to request.
     #[inline]

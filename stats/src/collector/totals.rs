@@ -23,6 +23,7 @@ pub(super) struct RowSum {
     pub(super) in_window: u64,
     pub(super) bytes_received: u64,
     pub(super) bytes_sent: u64,
+    pub(super) bytes_decoded: u64,
     pub(super) exchanges: ExchangeCounts,
     pub(super) service: Recorded<u64>,
     pub(super) response: Recorded<u64>,
@@ -44,6 +45,7 @@ impl RowSum {
             in_window: 0,
             bytes_received: 0,
             bytes_sent: 0,
+            bytes_decoded: 0,
             exchanges: ExchangeCounts::default(),
             service: Recorded::default(),
             response: Recorded::default(),
@@ -170,6 +172,7 @@ impl Totals {
         row.in_window += if in_window { cells.succeeded + cells.failed } else { 0 };
         row.bytes_received += cells.bytes_received;
         row.bytes_sent += cells.bytes_sent;
+        row.bytes_decoded += cells.bytes_decoded;
         row.exchanges.merge(&cells.exchanges);
         if cells.succeeded + cells.failed == 0 {
             return None;

@@ -34,7 +34,7 @@ pub(super) type Field = (&'static str, Shape);
 /// A case file.
 pub(super) static CASE: [Field; 2] = [("config", Shape::Map(&CONFIG)), ("teststeps", Shape::Steps)];
 
-static CONFIG: [Field; 20] = [
+static CONFIG: [Field; 21] = [
     ("name", Shape::Text),
     ("verify", Shape::Switch),
     ("base_url", Shape::Text),
@@ -55,7 +55,11 @@ static CONFIG: [Field; 20] = [
     ("plugin", Shape::Any),
     ("ios", Shape::Any),
     ("android", Shape::Any),
+    ("auth", Shape::Map(&AUTH)),
 ];
+
+static AUTH: [Field; 4] =
+    [("type", Shape::Text), ("username", Shape::Text), ("password", Shape::Text), ("token", Shape::Text)];
 
 static PARAMETERS_SETTING: [Field; 3] =
     [("pick_order", Shape::Text), ("strategies", Shape::Any), ("limit", Shape::Any)];
@@ -106,7 +110,7 @@ static WEBSOCKET: [Field; 9] = [
 ];
 
 /// `request` of a step.
-pub(super) static REQUEST: [Field; 13] = [
+pub(super) static REQUEST: [Field; 14] = [
     ("method", Shape::Text),
     ("url", Shape::Text),
     ("http2", Shape::Switch),
@@ -120,4 +124,5 @@ pub(super) static REQUEST: [Field; 13] = [
     ("allow_redirects", Shape::Switch),
     ("verify", Shape::Switch),
     ("upload", Shape::Any),
+    ("auth", Shape::Map(&AUTH)),
 ];

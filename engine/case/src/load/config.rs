@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Keys that mean something here or to another engine that reads the same files.
-pub(crate) const KEYS: [&str; 25] = [
+pub(crate) const KEYS: [&str; 26] = [
     "name",
     "verify",
     "base_url",
@@ -47,6 +47,7 @@ pub(crate) const KEYS: [&str; 25] = [
     "ai",
     "llm_service",
     "timeout",
+    "auth",
 ];
 
 /// Keys without effect, in hrp or here, with the reason and what to do instead.
@@ -78,6 +79,8 @@ pub(crate) struct Config<'a> {
     pub(crate) case_timeout: Option<Duration>,
     pub(crate) verify: Option<bool>,
     pub(crate) headers: &'a [(Key, Node)],
+    /// Credentials of the steps that give none themselves.
+    pub(crate) auth: Option<&'a Node>,
     pub(crate) think: ThinkSettings,
     /// Names of `export`, as written.
     pub(crate) exports: Vec<&'a str>,
@@ -191,6 +194,7 @@ impl<'a> Config<'a> {
         if let Some(node) = fields.get("headers") {
             self.headers = map(node, "config.headers", report).unwrap_or_default();
         }
+        self.auth = fields.get("auth").filter(|node| !asks_nothing(node, 0));
         if let Some(node) = fields.get("weight") {
             match integer(node, "config.weight", report).map(u32::try_from) {
                 Some(Ok(weight)) => self.weight = weight,

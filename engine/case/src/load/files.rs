@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     document::{self, FileId, Node, NodeKind},
-    Case,
+    Case, Credentials,
 };
 
 /// How deep folders are searched.
@@ -40,6 +40,8 @@ pub struct LoadOptions {
     /// For a functional run: what is wrong with one step only (an unknown function or assert, an undefined variable) is a warning,
     /// and that step a [`Step::Broken`](crate::Step::Broken).
     pub broken_steps: bool,
+    /// Credentials of requests for which neither the case nor the URL gives any.
+    pub auth: Option<Credentials>,
 }
 
 /// How a request's URL is put together from `base_url` and `url` (hrp spec 11.3).

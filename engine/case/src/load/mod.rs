@@ -7,6 +7,7 @@
 
 mod api;
 mod assembly;
+mod auth;
 mod case;
 mod checks;
 mod config;

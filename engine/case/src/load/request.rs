@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    auth::compile_auth,
     case::CaseBuilder,
     checks::compile_checks,
     config::timeout,
@@ -19,16 +20,16 @@ use crate::{
     expression::{compile_text, compile_value, sole_variable, Binding, Expr, Phase, Scan, Scope, StepWork, Variable},
     operation::Operation,
     request::{
-        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map, BodyProgram,
-        CookieProgram, HeaderName, HeaderProgram, ParamProgram, RequestProgram, Schemes, TargetProgram, TargetStyle,
-        FORM_TYPE, JSON_TYPE,
+        build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, push_form_map,
+        writes_authorization, AuthProgram, AuthPrograms, BodyProgram, CookieProgram, HeaderName, HeaderProgram,
+        ParamProgram, RequestProgram, Schemes, TargetProgram, TargetStyle, FORM_TYPE, JSON_TYPE,
     },
     step::Program,
     value::Value,
     Progress, RenderedRequest, RequestStep, Session, Step, UrlStyle,
 };
 
-pub(crate) const KEYS: [&str; 13] = [
+pub(crate) const KEYS: [&str; 14] = [
     "method",
     "url",
     "http2",
@@ -42,6 +43,7 @@ pub(crate) const KEYS: [&str; 13] = [
     "allow_redirects",
     "verify",
     "upload",
+    "auth",
 ];
 
 /// Compiles a request step.
@@ -63,11 +65,17 @@ pub(crate) fn compile_request(
     let named = named(step, default_name, builder, report)?;
     let (scope, mut operations) = step_variables(step, builder, report);
     let url_place = request.get("url").map_or(node.place, |url| url.place);
+    let mut auth = AuthPrograms {
+        own: request.get("auth").and_then(|node| compile_auth(node, "request.auth", &scope, report)),
+        of_url: None,
+        common: common_auth(&scope, builder, report),
+    };
     let schemes = Schemes::Http;
-    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style, schemes };
+    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style, schemes, userinfo: None };
     let params = compiler.params_written(&request);
     let target = compiler.target(url, url_place, !params.is_empty());
     let params = compiler.params(params);
+    auth.of_url = compiler.userinfo.take();
     let headers = compiler.headers(builder.config.headers, &request);
     let cookies = compiler.cookies(&request);
     let (headers, body) = match headers {
@@ -96,8 +104,12 @@ pub(crate) fn compile_request(
     if report.errors.len() > errors_before {
         return None;
     }
+    if headers.as_deref().is_some_and(writes_authorization) {
+        auth = AuthPrograms::default();
+    }
     let program = RequestProgram {
         operations: operations.into(),
+        auth,
         target: target?,
         params: params?.into(),
         headers: headers?.into(),
@@ -236,12 +248,22 @@ pub(crate) fn step_variables(
     (scope, operations)
 }
 
+/// The credentials of every request that gives none: the config's, else the run's.
+pub(crate) fn common_auth(scope: &Scope, builder: &CaseBuilder<'_>, report: &mut Report) -> Option<AuthProgram> {
+    match builder.config.auth {
+        Some(node) => compile_auth(node, "config.auth", scope, report),
+        None => builder.context.options.auth.clone().map(AuthProgram::Given),
+    }
+}
+
 /// Compiles the parts of one request; each is none where it reported an error.
 pub(crate) struct Compiler<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) report: &'a mut Report,
     pub(crate) url_style: UrlStyle,
     pub(crate) schemes: Schemes,
+    /// The user of a constant URL.
+    pub(crate) userinfo: Option<Box<str>>,
 }
 
 impl Compiler<'_> {
@@ -274,7 +296,9 @@ impl Compiler<'_> {
             return Some(TargetProgram::Rendered { base, url, known, style });
         };
         let mut target = String::new();
-        match build_target(&base_text, &url_text, style, &mut target).and_then(crate::request::OriginParts::to_origin) {
+        let parts = build_target(&base_text, &url_text, style, &mut target);
+        self.userinfo = parts.ok().and_then(|parts| parts.userinfo).map(Box::from);
+        match parts.and_then(crate::request::OriginParts::to_origin) {
             Ok(origin) => Some(TargetProgram::Fixed { origin, target: target.into() }),
             Err(reason) => {
                 let message = format!("request url: {reason}");

@@ -100,6 +100,7 @@ pub(crate) fn compile_upload(
     let fixed: Option<Vec<FixedPart>> = parts
         .iter()
         .map(|part| match part {
+            Part::Fixed(part) if part.is_streamed() => None,
             Part::Fixed(part) => Some(part.clone()),
             Part::Rendered { .. } => None,
         })

@@ -6,12 +6,12 @@ use super::{
     case::CaseBuilder,
     fields::{asks_nothing, boolean, integer, text, Fields},
     report::{code, Report},
-    request::{before_and_after, named, settle, step_variables, Compiler},
+    request::{before_and_after, common_auth, named, settle, step_variables, Compiler},
 };
 use crate::{
     document::{Node, Place},
     expression::Expr,
-    request::{BodyProgram, RequestProgram, Schemes},
+    request::{writes_authorization, AuthPrograms, BodyProgram, RequestProgram, Schemes},
     RequestStep, WebSocketAction, WebSocketStep,
 };
 
@@ -52,10 +52,11 @@ pub(crate) fn compile_websocket(
     let (scope, mut operations) = step_variables(step, builder, report);
     let url_place = fields.get("url").map_or(node.place, |url| url.place);
     let schemes = Schemes::WebSocket;
-    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style, schemes };
+    let mut compiler = Compiler { scope: &scope, report, url_style: builder.url_style, schemes, userinfo: None };
     let params = compiler.params_written(&fields);
     let target = compiler.target(url, url_place, !params.is_empty());
     let params = compiler.params(params);
+    let of_url = compiler.userinfo.take();
     // Only a handshake has headers.
     let headers = match action {
         WebSocketAction::Open => compiler.headers(builder.config.headers, &fields),
@@ -63,6 +64,12 @@ pub(crate) fn compile_websocket(
     };
     let message = message(&fields, &mut compiler);
     warn_unused(&fields, action, report);
+    let auth = match action {
+        WebSocketAction::Open if !headers.as_deref().is_some_and(writes_authorization) => {
+            AuthPrograms { own: None, of_url, common: common_auth(&scope, builder, report) }
+        }
+        _ => AuthPrograms::default(),
+    };
     operations.append(&mut scope.take_operations());
     let (setup, checks) = before_and_after(step, &named, scope, builder, report);
     let timeout = timeout(&fields, report);
@@ -73,6 +80,7 @@ pub(crate) fn compile_websocket(
     let (text, message) = message?;
     let program = RequestProgram {
         operations: operations.into(),
+        auth,
         target: target?,
         params: params?.into(),
         headers: headers?.into(),

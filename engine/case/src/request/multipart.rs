@@ -6,11 +6,11 @@ use super::{
     headers::is_header_value,
     media_type::media_type,
     rendered::RenderedRequest,
-    upload_files::{FileError, UploadFiles},
+    upload_files::{FileContents, FileError, UploadFiles},
 };
 use crate::{error::StepError, expression::Expr, session::Session};
 
-/// The largest body an upload makes.
+/// The largest body an upload makes, files that are read while they are sent aside: every connection that sends it holds a copy.
 pub(crate) const MAX_UPLOAD_BYTES: usize = 256 * 1024 * 1024;
 
 /// What the content type is but for the boundary behind it.
@@ -51,7 +51,7 @@ pub(crate) struct FixedPart {
 #[derive(Debug, Clone)]
 enum Contents {
     Text(Box<[u8]>),
-    File(Arc<[u8]>),
+    File(FileContents),
 }
 
 /// Why a field cannot be sent.
@@ -76,7 +76,7 @@ impl FixedPart {
     pub(crate) fn new(
         name: &str,
         value: &FieldValue<'_>,
-        read: impl FnOnce(&str) -> Result<Arc<[u8]>, FileError>,
+        read: impl FnOnce(&str) -> Result<FileContents, FileError>,
     ) -> Result<Self, FieldError> {
         let text = value.contents();
         let mut head = Vec::new();
@@ -89,31 +89,42 @@ impl FixedPart {
         Ok(FixedPart { head, contents })
     }
 
-    /// How long it is, without the boundary before it.
+    /// How much memory it takes, without the boundary before it.
     pub(crate) fn len(&self) -> usize {
-        self.head.len() + self.contents().len()
+        self.head.len() + self.held().unwrap_or_default().len()
     }
 
-    fn contents(&self) -> &[u8] {
+    /// Whether its file is read while it is sent.
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.held().is_none()
+    }
+
+    /// The contents, where they are in memory.
+    fn held(&self) -> Option<&[u8]> {
         match &self.contents {
-            Contents::Text(text) => text,
-            Contents::File(bytes) => bytes,
+            Contents::Text(text) => Some(text),
+            Contents::File(FileContents::Held(bytes)) => Some(bytes),
+            Contents::File(FileContents::Streamed(_)) => None,
         }
     }
 
-    fn push(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head);
-        out.extend_from_slice(self.contents());
+    fn push(&self, out: &mut RenderedRequest) {
+        out.body.extend_from_slice(&self.head);
+        match &self.contents {
+            Contents::Text(text) => out.body.extend_from_slice(text),
+            Contents::File(file) => out.push_file(file),
+        }
     }
 }
 
-/// A body of fields that never change, and the content type that goes with it.
+/// A body of fields that never change and are all in memory, and the content type that goes with it.
 pub(crate) fn fixed_body(parts: &[FixedPart]) -> (String, Box<[u8]>) {
     let boundary = Boundary::random();
     let mut out = Vec::with_capacity(parts.iter().map(|part| part.len() + BOUNDARY_BYTES + 8).sum());
     for (n, part) in parts.iter().enumerate() {
         boundary.push_delimiter(n, &mut out);
-        part.push(&mut out);
+        out.extend_from_slice(&part.head);
+        out.extend_from_slice(part.held().unwrap_or_default());
     }
     boundary.push_end(&mut out);
     (boundary.content_type().as_str().to_owned(), out.into())
@@ -127,11 +138,11 @@ impl MultipartProgram {
         for (n, part) in self.parts.iter().enumerate() {
             boundary.push_delimiter(n, &mut out.body);
             match part {
-                Part::Fixed(part) => part.push(&mut out.body),
+                Part::Fixed(part) => part.push(out),
                 Part::Rendered { name, value, may_be_file, written } => {
                     let mut text = std::mem::take(&mut out.scratch);
                     text.clear();
-                    let rendered = self.push_field(name, value, *may_be_file, session, &mut text, &mut out.body);
+                    let rendered = self.push_field(name, value, *may_be_file, session, &mut text, out);
                     out.scratch = text;
                     match rendered? {
                         Ok(()) => {}
@@ -141,6 +152,7 @@ impl MultipartProgram {
             }
             if out.body.len() > MAX_UPLOAD_BYTES {
                 out.has_body = false;
+                out.files.clear();
                 let reason = format!("the body is larger than {} MiB", MAX_UPLOAD_BYTES >> 20);
                 return Err(StepError::request("request upload", &reason));
             }
@@ -157,7 +169,7 @@ impl MultipartProgram {
         may_be_file: bool,
         session: &Session,
         text: &mut String,
-        out: &mut Vec<u8>,
+        out: &mut RenderedRequest,
     ) -> Result<Result<(), FieldError>, StepError> {
         name.push_text(session, text)?;
         let name_len = text.len();
@@ -165,16 +177,16 @@ impl MultipartProgram {
         let (name, value) = text.split_at(name_len);
         let value = FieldValue::parse(value, may_be_file);
         let contents = value.contents();
-        if let Err(error) = value.push_head(name, &contents, out) {
+        if let Err(error) = value.push_head(name, &contents, &mut out.body) {
             return Ok(Err(error));
         }
         if value.is_file {
             match self.files.read_cached(&contents) {
-                Ok(bytes) => out.extend_from_slice(&bytes),
+                Ok(file) => out.push_file(&file),
                 Err(error) => return Ok(Err(FieldError::File(error))),
             }
         } else {
-            out.extend_from_slice(contents.as_bytes());
+            out.body.extend_from_slice(contents.as_bytes());
         }
         Ok(Ok(()))
     }

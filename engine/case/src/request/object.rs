@@ -22,7 +22,7 @@ pub(crate) fn request_value(method: &str, request: &RenderedRequest) -> Value {
             ParsedBody::Json(nodes) => TapeRef::root(nodes).operand().to_value(),
             ParsedBody::Text(_) => text(bytes),
         }),
-        Some(bytes) => text(bytes),
+        Some(_) => text(&request.body_shown()),
     };
     let scheme = if request.origin().https { "https" } else { "http" };
     let url = format!("{scheme}://{}{}", request.origin().authority(), request.target());

@@ -85,6 +85,8 @@ pub(crate) struct OriginParts<'a> {
     pub(crate) https: bool,
     pub(crate) host: &'a str,
     pub(crate) port: u16,
+    /// `user:password` before an `@`, percent-encoded: no part of the origin.
+    pub(crate) userinfo: Option<&'a str>,
 }
 
 impl<'a> OriginParts<'a> {
@@ -96,9 +98,10 @@ impl<'a> OriginParts<'a> {
                 Schemes::WebSocket => "the scheme must be ws, wss, http or https",
             });
         };
-        if authority.contains('@') {
-            return Err("a user name in the URL is not built yet; send an Authorization header instead");
-        }
+        let (userinfo, authority) = match authority.rsplit_once('@') {
+            Some((userinfo, host)) => (Some(userinfo), host),
+            None => (None, authority),
+        };
         let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
             let (host, after) = rest.split_once(']').ok_or("the IPv6 address has no closing ]")?;
             host.parse::<Ipv6Addr>().map_err(|_| "the host in brackets is not an IPv6 address")?;
@@ -124,7 +127,7 @@ impl<'a> OriginParts<'a> {
                 _ => return Err("the port must be a number from 1 to 65535"),
             }
         };
-        Ok(OriginParts { https, host, port })
+        Ok(OriginParts { https, host, port, userinfo })
     }
 
     /// An origin of its own: the host in lower case, an international name in its ASCII form (RFC 5891).
@@ -179,6 +182,14 @@ mod tests {
     }
 
     #[test]
+    fn a_user_is_no_part_of_the_origin() {
+        for (authority, userinfo) in [("u@h:81", "u"), ("u:p@h:81", "u:p"), ("u:a@b@h:81", "u:a@b"), ("@h:81", "")] {
+            let parts = OriginParts::parse("http", authority).unwrap();
+            assert_eq!((parts.userinfo, parts.host, parts.port), (Some(userinfo), "h", 81));
+        }
+    }
+
+    #[test]
     fn what_is_no_origin_is_refused() {
         for (scheme, authority) in [
             ("ftp", "a"),
@@ -186,7 +197,7 @@ mod tests {
             ("http", "a:0"),
             ("http", "a:x"),
             ("http", "[::1"),
-            ("http", "u@h"),
+            ("http", "u@"),
             ("http", "a b"),
         ] {
             assert!(origin(scheme, authority).is_err(), "{scheme}://{authority}");

@@ -8,7 +8,7 @@ use super::{
     origin::{OriginParts, Schemes},
     rendered::RenderedRequest,
     target::{push_query_separator, TargetStyle, UrlParts},
-    BodyProgram, CookieProgram, HeaderProgram, Origin,
+    AuthPrograms, BodyProgram, CookieProgram, HeaderProgram, Origin,
 };
 use crate::{
     error::StepError,
@@ -29,6 +29,7 @@ pub(crate) struct RequestProgram {
     /// Sorted by name where all names are known.
     pub(crate) headers: Box<[HeaderProgram]>,
     pub(crate) cookies: Box<[CookieProgram]>,
+    pub(crate) auth: AuthPrograms,
     pub(crate) body: BodyProgram,
 }
 
@@ -92,6 +93,7 @@ impl RequestProgram {
             && self.params.iter().all(|param| constant(&param.key) && constant(&param.value))
             && self.headers.iter().all(|header| header.name.is_known() && constant(&header.value))
             && self.cookies.iter().all(|cookie| constant(&cookie.name) && constant(&cookie.value))
+            && self.auth.is_constant()
             && matches!(self.body, BodyProgram::None | BodyProgram::Fixed(_))
     }
 
@@ -107,9 +109,10 @@ impl RequestProgram {
         }
         out.clear();
         let session = &*session;
-        self.render_target(session, out)?;
+        let userinfo = self.render_target(session, out)?;
         render_params(&self.params, session, &mut out.target)?;
         render_headers(&self.headers, session, out)?;
+        self.auth.render(userinfo.as_deref(), session, out)?;
         render_cookies(&self.cookies, session, out)?;
         self.body.render(session, out)?;
         Ok(Prepared::Done)
@@ -123,14 +126,15 @@ impl RequestProgram {
         operation::run(&self.operations, 0, session, progress)
     }
 
-    fn render_target(&self, session: &Session, out: &mut RenderedRequest) -> Result<(), StepError> {
+    /// Gives the user a rendered URL holds.
+    fn render_target(&self, session: &Session, out: &mut RenderedRequest) -> Result<Option<String>, StepError> {
         match &self.target {
             TargetProgram::Fixed { origin, target } => {
                 if out.origin != *origin {
                     out.origin = origin.clone();
                 }
                 out.target.push_str(target);
-                Ok(())
+                Ok(None)
             }
             TargetProgram::Rendered { base, url, known, style } => {
                 let mut text = std::mem::take(&mut out.scratch);
@@ -154,7 +158,7 @@ fn set_target(
     known: Option<&Origin>,
     style: TargetStyle,
     out: &mut RenderedRequest,
-) -> Result<(), StepError> {
+) -> Result<Option<String>, StepError> {
     let error = |reason| StepError::request("request url", reason);
     let parts = build_target(base, url, style, &mut out.target).map_err(error)?;
     if !out.origin.matches(&parts) {
@@ -163,7 +167,7 @@ fn set_target(
             _ => parts.to_origin().map_err(error)?,
         };
     }
-    Ok(())
+    Ok(parts.userinfo.map(str::to_owned))
 }
 
 /// Appends parameters to the query: sorted by key, form-encoded, a list as its key repeated (hrp spec 11.1).

@@ -4,7 +4,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use url::{Position, Url};
 
-use super::{Origin, RenderedRequest};
+use super::{
+    auth::{set_userinfo, AUTHORIZATION},
+    Origin, RenderedRequest,
+};
 use crate::{value::Sink, StepError};
 
 /// Header fields that say something of a body, and go when it goes (the fetch standard, "request-body-header name").
@@ -29,7 +32,7 @@ impl RenderedRequest {
     /// `location` is the field's value, resolved against the present URL (RFC 3986 section 5.2). 301, 302 and 303 make any method
     /// but `HEAD` a `GET` and drop the body; 307 and 308 keep both. `Referer` is added as Go adds it; `Authorization`, `Cookie` and
     /// `Www-Authenticate` go to the first request's host and its sub-domains only. A `Host` of the case stays where the location
-    /// has no host of its own.
+    /// has no host of its own. A user in the location is sent as Basic credentials where no others are left.
     ///
     /// # Errors
     /// The location is no URL that a request can go to. The request is then unchanged.
@@ -60,6 +63,7 @@ impl RenderedRequest {
                 self.remove_headers(&BODY_HEADERS);
             }
             self.body.clear();
+            self.files.clear();
             self.has_body = false;
         }
         if has_own_host || Url::parse(&location).is_ok() {
@@ -67,12 +71,17 @@ impl RenderedRequest {
         }
         if !is_domain_or_below(&origin.host, &state.first_host) {
             self.remove_headers(&SECRET_HEADERS);
+            self.digest = None;
         }
         if !state.has_own_referer {
             self.remove_headers(&["Referer"]);
             if !self.origin.https || origin.https {
                 self.insert_header("Referer", &from[..Position::AfterQuery]);
             }
+        }
+        if let (Some(userinfo), None) = (userinfo(&to), self.header(AUTHORIZATION)) {
+            set_userinfo(&userinfo, self);
+            self.digest = None;
         }
         self.redirected = Some(state);
         self.origin = origin;
@@ -88,9 +97,6 @@ impl RenderedRequest {
             "https" => true,
             _ => return Err("the Location's scheme is not http or https"),
         };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("the Location holds a user name, which is not built yet");
-        }
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the Location has no host")?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = url.port_or_known_default().filter(|port| *port > 0).ok_or("the Location has no valid port")?;
@@ -104,6 +110,13 @@ impl RenderedRequest {
         let head = &self.head;
         self.headers.retain(|span| !names.contains(&&head[span.name.start as usize..span.name.end as usize]));
     }
+}
+
+/// User and password of a URL, percent-encoded.
+fn userinfo(url: &Url) -> Option<String> {
+    let password = url.password();
+    let has = !url.username().is_empty() || password.is_some();
+    has.then(|| format!("{}:{}", url.username(), password.unwrap_or_default()))
 }
 
 /// The field as text: servers send UTF-8 in it, though they should not; any other byte is percent-encoded.
@@ -222,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    fn a_location_may_say_who_asks_where_nobody_else_does() {
+        let authorization = |from: &str| {
+            let mut request = request(from, "/");
+            request.set_digest("u", "p");
+            request.redirect(302, b"http://Aladdin:open%20sesame@h/", "GET").unwrap();
+            (request.header("Authorization").map(str::to_owned), request.digest().is_some())
+        };
+        assert_eq!(authorization("h"), (Some("s".into()), true));
+        assert_eq!(authorization("other"), (Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==".into()), false));
+    }
+
+    #[test]
     fn a_host_of_the_case_stays_for_relative_locations() {
         let mut relative = request("h", "/");
         relative.redirect(302, b"/b", "GET").unwrap();
@@ -242,7 +267,7 @@ mod tests {
 
     #[test]
     fn places_no_request_can_go_to_are_errors() {
-        for location in ["ftp://h/", "http://", "http://h:0/", "http://u:p@h/", "http://a b/", "mailto:x"] {
+        for location in ["ftp://h/", "http://", "http://h:0/", "http://a b/", "mailto:x"] {
             let mut request = request("h", "/a");
             let error = request.redirect(302, location.as_bytes(), "GET").unwrap_err();
             assert!(error.message.starts_with("redirect: "), "{location}");

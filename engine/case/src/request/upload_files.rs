@@ -2,7 +2,7 @@
 //!
 //! A file whose path is constant is read once, at load. One whose path has variables in it is read when a step first sends it:
 //! that read blocks the core it happens on, once per file and process. Afterwards it comes from memory, so a file that is changed
-//! while a load runs goes on being sent as it was.
+//! while a load runs goes on being sent as it was. Large files are only opened; see [`UploadFile`].
 
 use std::{
     cell::RefCell,
@@ -15,10 +15,8 @@ use std::{
     },
 };
 
+use super::upload_file::{UploadFile, MAX_FILE_BYTES, STREAMED_FILE_BYTES};
 use crate::project::Project;
-
-/// The largest file of an upload: every connection that sends it holds a copy.
-pub(crate) const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 
 /// How much memory files with variables in their paths may take in all. When more are used than fit, all are forgotten and read
 /// anew.
@@ -26,6 +24,26 @@ const MAX_CACHED_BYTES: usize = 256 * 1024 * 1024;
 
 /// What a file weighs besides its contents, so that empty files are not free.
 const ENTRY_BYTES: usize = 1024;
+
+/// What an open file weighs: of those with variables in their paths, 256 stay open at most, for descriptors are few.
+const OPEN_FILE_BYTES: usize = 1024 * 1024;
+
+/// What an upload sends of a file.
+#[derive(Debug, Clone)]
+pub(crate) enum FileContents {
+    Held(Arc<[u8]>),
+    Streamed(Arc<UploadFile>),
+}
+
+impl FileContents {
+    /// How much memory it takes, or stands for.
+    fn weight(&self) -> usize {
+        match self {
+            FileContents::Held(bytes) => bytes.len(),
+            FileContents::Streamed(_) => OPEN_FILE_BYTES,
+        }
+    }
+}
 
 /// How many paths a thread remembers; many spellings of one path should not fill the memory.
 const MAX_SEEN: usize = 100_000;
@@ -45,7 +63,7 @@ thread_local! {
 }
 
 struct Shared {
-    files: BTreeMap<PathBuf, Arc<[u8]>>,
+    files: BTreeMap<PathBuf, FileContents>,
     bytes: usize,
 }
 
@@ -53,7 +71,7 @@ struct Seen {
     /// What [`EMPTIED`] was.
     emptied: u64,
     /// By the number of the [`UploadFiles`] and the path as the case has it.
-    paths: BTreeMap<u64, BTreeMap<Box<str>, Arc<[u8]>>>,
+    paths: BTreeMap<u64, BTreeMap<Box<str>, FileContents>>,
     count: usize,
 }
 
@@ -70,7 +88,7 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FileError::Missing => f.write_str("there is no such file"),
-            FileError::TooLarge => write!(f, "the file is larger than {} MiB", MAX_FILE_BYTES >> 20),
+            FileError::TooLarge => write!(f, "the file is larger than {} GiB", MAX_FILE_BYTES >> 30),
             FileError::Unreadable(kind) => write!(f, "the file cannot be read: {kind}"),
         }
     }
@@ -93,12 +111,12 @@ impl UploadFiles {
     }
 
     /// Reads a file.
-    pub(crate) fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
+    pub(crate) fn read(&self, path: &str) -> Result<FileContents, FileError> {
         read(&self.find(path)?)
     }
 
     /// The same, from memory where any user of the process has sent it before.
-    pub(crate) fn read_cached(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
+    pub(crate) fn read_cached(&self, path: &str) -> Result<FileContents, FileError> {
         let emptied = EMPTIED.load(Ordering::Acquire);
         SEEN.with_borrow_mut(|seen| {
             if seen.emptied != emptied || seen.count >= MAX_SEEN {
@@ -121,13 +139,13 @@ impl UploadFiles {
 }
 
 /// The lock is not held while a file is read: two cores may read the same one, none waits for another's disk.
-fn read_shared(path: PathBuf) -> Result<Arc<[u8]>, FileError> {
+fn read_shared(path: PathBuf) -> Result<FileContents, FileError> {
     let lock = || SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(bytes) = lock().files.get(&path) {
         return Ok(bytes.clone());
     }
     let bytes = read(&path)?;
-    let weight = bytes.len() + path.as_os_str().len() + ENTRY_BYTES;
+    let weight = bytes.weight() + path.as_os_str().len() + ENTRY_BYTES;
     let mut shared = lock();
     if shared.bytes + weight > MAX_CACHED_BYTES {
         *shared = Shared { files: BTreeMap::new(), bytes: 0 };
@@ -140,18 +158,24 @@ fn read_shared(path: PathBuf) -> Result<Arc<[u8]>, FileError> {
 }
 
 /// The path is that of a regular file: opening a pipe could wait for ever.
-fn read(path: &Path) -> Result<Arc<[u8]>, FileError> {
+fn read(path: &Path) -> Result<FileContents, FileError> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => FileError::Missing,
         kind => FileError::Unreadable(kind),
     };
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(unreadable)?;
-    io::Read::read_to_end(&mut io::Read::take(file, MAX_FILE_BYTES as u64 + 1), &mut bytes).map_err(unreadable)?;
-    if bytes.len() > MAX_FILE_BYTES {
+    let len = file.metadata().map_err(unreadable)?.len();
+    if len > MAX_FILE_BYTES {
         return Err(FileError::TooLarge);
     }
-    Ok(bytes.into())
+    if len > STREAMED_FILE_BYTES {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        return Ok(FileContents::Streamed(Arc::new(UploadFile::new(file, len, &name))));
+    }
+    // One that grows meanwhile is sent as long as it was.
+    io::Read::read_to_end(&mut io::Read::take(file, len), &mut bytes).map_err(unreadable)?;
+    Ok(FileContents::Held(bytes.into()))
 }
 
 #[cfg(test)]
@@ -171,21 +195,35 @@ mod tests {
             UploadFiles::new(Arc::new(Project { root: root.into(), folder: folder.into(), ..Project::default() }))
         };
         let (files, others) = (project(&first, &second), project(&second, &first));
-        assert_eq!(&*files.read("a").unwrap(), b"first a");
-        assert_eq!(&*files.read("b").unwrap(), b"second b");
-        assert_eq!(&*files.read_cached("a").unwrap(), b"first a");
-        assert_eq!(&*others.read_cached("a").unwrap(), b"second a");
+        let held = |contents: Result<FileContents, FileError>| match contents.unwrap() {
+            FileContents::Held(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            FileContents::Streamed(file) => panic!("{file:?}"),
+        };
+        assert_eq!(held(files.read("a")), "first a");
+        assert_eq!(held(files.read("b")), "second b");
+        assert_eq!(held(files.read_cached("a")), "first a");
+        assert_eq!(held(others.read_cached("a")), "second a");
         fs::write(first.join("a"), "changed").unwrap();
-        assert_eq!(&*files.read_cached("a").unwrap(), b"first a", "sent as it was");
-        assert_eq!(&*files.read("a").unwrap(), b"changed");
+        assert_eq!(held(files.read_cached("a")), "first a", "sent as it was");
+        assert_eq!(held(files.read("a")), "changed");
         let absolute = second.join("b");
-        assert_eq!(&*files.read(absolute.to_str().unwrap()).unwrap(), b"second b");
+        assert_eq!(held(files.read(absolute.to_str().unwrap())), "second b");
         for path in ["", ".", "none", "a\0b", "/dev/zero"] {
             assert_eq!(files.read(path).unwrap_err(), FileError::Missing, "{path:?}");
             assert_eq!(files.read_cached(path).unwrap_err(), FileError::Missing, "{path:?}");
         }
-        fs::File::create(first.join("large")).unwrap().set_len(MAX_FILE_BYTES as u64 + 1).unwrap();
-        assert_eq!(files.read("large").unwrap_err(), FileError::TooLarge);
+        for (name, bytes) in [("small", STREAMED_FILE_BYTES), ("large", STREAMED_FILE_BYTES + 1)] {
+            fs::File::create(first.join(name)).unwrap().set_len(bytes).unwrap();
+        }
+        assert!(
+            matches!(files.read("small"), Ok(FileContents::Held(bytes)) if bytes.len() as u64 == STREAMED_FILE_BYTES)
+        );
+        for contents in [files.read("large"), files.read_cached("large")] {
+            let Ok(FileContents::Streamed(file)) = contents else { panic!("{contents:?}") };
+            assert_eq!((file.bytes(), file.name()), (STREAMED_FILE_BYTES + 1, "large"));
+        }
+        fs::File::create(first.join("huge")).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
+        assert_eq!(files.read("huge").unwrap_err(), FileError::TooLarge);
         fs::remove_dir_all(&root).unwrap();
     }
 }

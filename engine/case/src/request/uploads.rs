@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
-use super::upload_files::{FileError, UploadFiles};
+use super::upload_files::{FileContents, FileError, UploadFiles};
 use crate::project::Project;
 
 /// How many bytes the constant uploads of a case may take together: each core holds a copy of them.
@@ -23,7 +23,7 @@ struct State {
 #[derive(Debug)]
 struct Loaded {
     files: Arc<UploadFiles>,
-    contents: HashMap<Box<str>, Arc<[u8]>>,
+    contents: HashMap<Box<str>, FileContents>,
 }
 
 impl Uploads {
@@ -33,7 +33,7 @@ impl Uploads {
     }
 
     /// The contents of a file, which is read once for all steps.
-    pub(crate) fn read(&self, project: &Arc<Project>, path: &str) -> Result<Arc<[u8]>, FileError> {
+    pub(crate) fn read(&self, project: &Arc<Project>, path: &str) -> Result<FileContents, FileError> {
         self.with(project, |loaded| {
             if let Some(contents) = loaded.contents.get(path) {
                 return Ok(contents.clone());

@@ -1,4 +1,4 @@
-//! What of the network stays with a user between its requests: connections and cookies.
+//! What of the network stays with a user between its requests: connections, cookies, challenges.
 
 use std::{
     cell::RefCell,
@@ -11,6 +11,7 @@ use pummel_http::{CookieJar, Response};
 use pummel_ring::now_ns;
 
 use crate::{
+    network::auth::Challenges,
     network::origins::{OriginId, Origins},
     network::pool::IdleConnections,
     network::websocket::OpenWebSockets,
@@ -21,6 +22,8 @@ use crate::{
 pub(crate) struct Client {
     pub(crate) idle: Rc<RefCell<IdleConnections>>,
     pub(crate) cookies: UserCookies,
+    /// Digest challenges it has met; made with the first.
+    pub(crate) challenges: Option<Box<Challenges>>,
     /// The request a redirect asks for; made with the user's first redirect.
     pub(crate) redirected: Option<Box<RenderedRequest>>,
     /// Its WebSocket connections, which last no longer than the iteration; made with its first.
@@ -33,6 +36,7 @@ impl Client {
         Self {
             idle: shared.unwrap_or_default(),
             cookies: UserCookies::new(cookies),
+            challenges: None,
             redirected: None,
             websockets: None,
         }

@@ -6,11 +6,11 @@ use std::{
     future::{poll_fn, Future},
     pin::pin,
     rc::Rc,
-    task::Poll,
+    task::{Context, Poll},
 };
 
 use pummel_case::{RenderedRequest, StepError};
-use pummel_http::{Keep, ProtocolError, Response};
+use pummel_http::{Keep, ProtocolError, Response, RETAINED_BUFFER_BYTES};
 use pummel_ring::{now_ns, End, Event, Payload};
 use pummel_stats::{Exchanges, RequestPhases};
 
@@ -24,9 +24,10 @@ use crate::{
     network::phases::{Phases, Stamps},
     network::pool::IdleConnections,
     network::proxy::refused,
+    network::upload::{first_sent, Sent},
     network::usage::Usage,
     plan::Close,
-    program::{encode, Besides, Encoded},
+    program::{encode, Besides, Encoded, Extra},
     shard::Shard,
     ExchangeRecord,
 };
@@ -94,8 +95,7 @@ impl Tally {
 
     /// Enters what a connection did for this request; gives where it counts by address, unless nothing was sent.
     #[inline]
-    fn settle(&mut self, connection: &Connection, sent_bytes: u64, done_ns: u64) -> Option<Counted> {
-        let sent_ns = connection.sent_ns();
+    fn settle(&mut self, connection: &Connection, sent_ns: u64, sent_bytes: u64, done_ns: u64) -> Option<Counted> {
         self.done_ns = done_ns;
         let (wire_bytes, counted) = connection.with(|wire| {
             let response = &wire.http().response;
@@ -188,6 +188,7 @@ impl Answered {
 const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
 
 /// One request on its way to one origin.
+#[derive(Clone, Copy)]
 pub(crate) struct Hop<'a> {
     pub(crate) request: &'a RenderedRequest,
     pub(crate) method: &'a str,
@@ -196,8 +197,8 @@ pub(crate) struct Hop<'a> {
     pub(crate) http2: bool,
     /// The same in the words of the protocol, where it is always the same; for HTTP/1.1 it is sent where there are no cookies.
     pub(crate) encoded: Option<&'a Encoded>,
-    /// Cookies of the jar, for its `Cookie` field.
-    pub(crate) cookies: &'a [u8],
+    /// What the user adds: cookies of its jar, an answer to a challenge.
+    pub(crate) extra: Extra<'a>,
     pub(crate) head_request: bool,
     pub(crate) keep: Keep,
     /// It may be sent again on a fresh connection where an idle one was dead.
@@ -224,7 +225,7 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<Answered, Unanswered> {
         if let Some(record) = &mut tally.record {
-            record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
+            record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.extra);
         }
         let by = if hop.http2 {
             // A box keeps the future of a user that speaks HTTP/1.1 small.
@@ -398,11 +399,24 @@ impl Shard {
 
     /// Waits for a connection's next event; none when the run is cut off.
     pub(super) fn event<'s>(&'s self, connection: &'s Connection) -> impl Future<Output = Option<Event>> + 's {
-        poll_fn(|cx| match connection.poll_event(cx) {
+        poll_fn(|cx| self.poll_event(connection, &mut None, cx))
+    }
+
+    /// What [`event`](Self::event) waits for; first what ended the sending of a body early.
+    fn poll_event(
+        &self,
+        connection: &Connection,
+        rest: &mut Option<Box<Sent>>,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Event>> {
+        if let Some(told) = rest.as_mut().and_then(|rest| rest.told.take()) {
+            return Poll::Ready(told);
+        }
+        match connection.poll_event(cx) {
             Poll::Ready(event) => Poll::Ready(Some(event)),
             Poll::Pending if self.aborted() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
-        })
+        }
     }
 
     /// Sends the request on a connection and waits for the whole response.
@@ -430,9 +444,14 @@ impl Shard {
             wire.http().begin(hop.head_request, hop.keep, timed);
         });
         connection.send(payload);
+        // Few requests have files, so what they need is boxed: a user's future is as large as its largest state.
+        let mut rest = None;
+        if hop.request.has_files() {
+            rest = Some(Box::pin(self.send_rest(connection, hop)).await);
+        }
 
         let (done_ns, ended) = loop {
-            let event = self.event(connection).await;
+            let event = poll_fn(|cx| self.poll_event(connection, &mut rest, cx)).await;
             let failed = match event {
                 Some(Event::Connected) => continue,
                 Some(Event::Data { at_ns }) => match connection.with(|wire| wire.http().reading()) {
@@ -456,18 +475,21 @@ impl Shard {
                 },
                 Some(Event::Timeout) => {
                     let now = now_ns();
-                    let deadline_ns = deadline_of(connection.sent_ns(), now, hop.timeout_ns).min(hop.until_ns);
+                    let sent_ns = first_sent(connection, rest.as_deref());
+                    let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
                     if deadline_ns > now {
                         connection.set_deadline(deadline_ns);
                         continue;
                     }
                     Kind::RequestTimeout.into()
                 }
-                None => Unanswered::Abandoned,
+                None => rest.as_mut().and_then(|rest| rest.failed.take()).unwrap_or(Unanswered::Abandoned),
             };
             break (now_ns(), Err(Attempt::Ended(failed)));
         };
-        if let Some(counted) = tally.settle(connection, sent_bytes, done_ns) {
+        let sent_ns = first_sent(connection, rest.as_deref());
+        let sent_bytes = sent_bytes + rest.map_or(0, |rest| rest.bytes);
+        if let Some(counted) = tally.settle(connection, sent_ns, sent_bytes, done_ns) {
             let failed = matches!(ended, Err(Attempt::Ended(Unanswered::Failed(..))));
             let mut recorder = self.recorder.borrow_mut();
             counted.each(|id| recorder.endpoint_request(id, failed));
@@ -493,7 +515,7 @@ impl Shard {
     #[inline]
     fn payload(&self, connection: &Connection, hop: &Hop<'_>, last: bool) -> Result<(Payload, u64), Attempt> {
         let secured = connection.with(|wire| wire.tls().is_some());
-        let plain = match hop.encoded.filter(|_| hop.cookies.is_empty() && !last) {
+        let plain = match hop.encoded.filter(|_| hop.extra.cookies.is_empty() && !last) {
             Some(Encoded::Plain(bytes)) if !secured => return Ok((Payload::Run(*bytes), bytes.len() as u64)),
             Some(Encoded::ToSeal(plain)) if secured => Some(&**plain),
             _ => None,
@@ -506,7 +528,7 @@ impl Shard {
         let scratch = &mut *self.plaintext.borrow_mut();
         let out = if secured { &mut *scratch } else { &mut buffer };
         let authority = origins.authority(hop.origin);
-        let besides = Besides { cookies: hop.cookies, forward: origins.forward(hop.origin), last };
+        let besides = Besides { extra: hop.extra, forward: origins.forward(hop.origin), last };
         if let Err(error) = encode(out, hop.method, hop.request, authority, besides, &self.plan.network) {
             scratch.clear();
             connection.return_buffer(buffer);
@@ -530,6 +552,7 @@ impl Shard {
             Answer::Http1(connection) => connection,
             Answer::Http2(seat) => return release_seat(idle, seat),
         };
+        connection.trim_buffer(RETAINED_BUFFER_BYTES);
         let (reusable, usage) = connection.with(|wire| {
             wire.http().response.trim();
             (wire.reusable() && self.plan.network.keepalive, wire.usage)
@@ -607,7 +630,7 @@ fn ended_by(connection: &Connection, end: End, reused: bool, retry_stale: bool) 
 
 /// Until when a response may come. The limit counts from the first byte sent, which a busy core hands over later than the
 /// request was due; one that is still queued has all of it before it.
-fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
+pub(super) fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
     let from_ns = if sent_ns == 0 { now_ns } else { sent_ns };
     from_ns.saturating_add(timeout_ns)
 }

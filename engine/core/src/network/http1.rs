@@ -9,7 +9,7 @@ pub(crate) struct Http1 {
     /// The response being read, or the last one.
     pub(crate) response: Response,
     state: State,
-    /// Bytes came that no request asked for: the connection must not be used again.
+    /// Bytes came that no request asked for, or a request was not sent whole: the connection must not be used again.
     surplus: bool,
     /// A byte of the present response has arrived.
     pub(crate) answered: bool,
@@ -93,6 +93,11 @@ impl Http1 {
     #[inline]
     pub(crate) fn reusable(&self) -> bool {
         !self.surplus && self.response.keep_alive && self.state == State::Complete
+    }
+
+    /// The request was not sent to its end, so no other may follow it.
+    pub(crate) fn spoil(&mut self) {
+        self.surplus = true;
     }
 
     /// True while nothing has arrived on the idle connection.

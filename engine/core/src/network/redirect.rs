@@ -9,7 +9,7 @@ use crate::{
     network::client::{Client, UserCookies},
     network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     network::origins::OriginId,
-    program::{may_retry, Exchange},
+    program::{may_retry, Exchange, Extra},
     shard::Shard,
 };
 
@@ -76,7 +76,10 @@ impl Shard {
                 origin: onward.origin,
                 http2: exchange.manner.http2,
                 encoded: None,
-                cookies: client.cookies.line(&self.origins, onward.origin, target, tally.done_ns),
+                extra: Extra {
+                    cookies: client.cookies.line(&self.origins, onward.origin, target, tally.done_ns),
+                    authorization: "",
+                },
                 head_request: &*method == "HEAD",
                 keep: exchange.keep,
                 retry_stale: may_retry(&method, self.plan.network.retry_stale),
@@ -84,7 +87,12 @@ impl Shard {
                 begin_ns: tally.done_ns,
                 until_ns,
             };
-            answered = match self.hop(&client.idle, &hop, tally).await {
+            let sent = if redirected.digest().is_none() {
+                self.hop(&client.idle, &hop, tally).await
+            } else {
+                Box::pin(self.hop_with_digest(&client.idle, &mut client.challenges, &hop, tally)).await
+            };
+            answered = match sent {
                 Ok(answered) => answered,
                 Err(unanswered) => break Err(unanswered),
             };

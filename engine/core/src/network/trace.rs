@@ -3,22 +3,29 @@
 use pummel_case::{Origin, RenderedRequest};
 use pummel_http::Response;
 
-use crate::{functional::ResponseRecord, ExchangeRecord};
+use crate::{functional::ResponseRecord, program::Extra, ExchangeRecord};
 
 /// The name of the field cookies stand in, as requests have it.
 const COOKIE: &str = "Cookie";
 
+/// That of an answer to a challenge.
+const AUTHORIZATION: &str = "Authorization";
+
 impl ExchangeRecord {
     /// A request is about to be sent; after a redirect it takes the place of the one before.
-    pub(crate) fn asks(&mut self, method: &str, origin: &Origin, request: &RenderedRequest, cookies: &[u8]) {
+    pub(crate) fn asks(&mut self, method: &str, origin: &Origin, request: &RenderedRequest, extra: Extra<'_>) {
         let scheme = if origin.https { "https" } else { "http" };
         method.clone_into(&mut self.method);
         self.url = format!("{scheme}://{}{}", origin.authority(), request.target());
         self.request_headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        if !cookies.is_empty() {
-            self.add_cookies(&String::from_utf8_lossy(cookies));
+        if !extra.cookies.is_empty() {
+            self.add_cookies(&String::from_utf8_lossy(extra.cookies));
         }
-        self.request_body = request.body().unwrap_or_default().to_vec();
+        if !extra.authorization.is_empty() {
+            let at = self.request_headers.partition_point(|(name, _)| name.as_str() < AUTHORIZATION);
+            self.request_headers.insert(at, (AUTHORIZATION.to_owned(), extra.authorization.to_owned()));
+        }
+        self.request_body = request.body_shown().into_owned();
         self.address = None;
         self.response = None;
     }
@@ -37,6 +44,7 @@ impl ExchangeRecord {
             status: response.status,
             headers: Vec::new(),
             body: response.body.clone(),
+            content_bytes: response.body.len() as u64,
         });
     }
 
@@ -71,6 +79,7 @@ impl ExchangeRecord {
             status: response.status,
             headers: response.headers().map(|(name, value)| (name.to_owned(), text(value))).collect(),
             body: response.body.clone(),
+            content_bytes: response.body_bytes,
         });
     }
 }

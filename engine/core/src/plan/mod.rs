@@ -10,8 +10,8 @@ use serde_json::{json, Value};
 use crate::Functional;
 
 pub use network::{
-    Addresses, Auth, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Network, Override, Proxies,
-    Proxy, RetryStale, Tcp, Tls, TlsVersion, Via,
+    Addresses, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Network, Override, Proxies, Proxy,
+    RetryStale, Tcp, Tls, TlsVersion, Via,
 };
 
 /// A run, resolved: what to send, how much of it, from where, and with which limits.
@@ -102,6 +102,7 @@ impl Plan {
                 RetryStale::All => "all",
             },
             "max_redirects": self.network.max_redirects,
+            "ask_for_gzip": self.network.ask_for_gzip,
             "cookies": match self.network.cookies {
                 Cookies::Off => "off",
                 Cookies::PerIteration => "per-iteration",

@@ -34,8 +34,6 @@ pub struct Network {
     pub max_redirects: u32,
     /// How long a user's cookies stay.
     pub cookies: Cookies,
-    /// Who the requests that do not say so themselves come from.
-    pub auth: Option<Auth>,
     /// TLS of `https` and `wss`.
     pub tls: Tls,
     /// HTTP/2.
@@ -65,7 +63,6 @@ impl Default for Network {
             ask_for_gzip: false,
             max_redirects: 0,
             cookies: Cookies::Off,
-            auth: None,
             tls: Tls::default(),
             http2: Http2::default(),
             addresses: Addresses::default(),
@@ -109,30 +106,6 @@ pub enum RetryStale {
     Idempotent,
     /// Every method, POST and PATCH too (`--retry-stale all`).
     All,
-}
-
-/// Credentials for requests without an `Authorization` of their own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// RFC 7617.
-    Basic {
-        /// The user's name.
-        user: String,
-        /// Its password.
-        password: String,
-    },
-    /// RFC 6750.
-    Bearer {
-        /// The token as it is sent.
-        token: String,
-    },
-    /// RFC 7616, MD5 and SHA-256.
-    Digest {
-        /// The user's name.
-        user: String,
-        /// Its password.
-        password: String,
-    },
 }
 
 /// TLS of a run.

@@ -1,6 +1,8 @@
 //! What must hold for any bytes whatever, shared by the property tests, the corpus replay and the fuzz targets.
 
 pub(crate) mod cookies;
+pub(crate) mod decode;
+pub(crate) mod digest;
 
 use pummel_http::{Keep, Limits, ProtocolError, RequestParser, RequestProgress, Response, ResponseParser};
 

@@ -9,6 +9,7 @@ mod connect;
 mod core;
 mod early_answer;
 mod fallbacks;
+mod file;
 mod mailbox;
 mod peer;
 mod pressure;

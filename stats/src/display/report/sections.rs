@@ -111,7 +111,12 @@ pub(super) fn wire(text: &mut Text, summary: &Summary) {
             rate(tls.handshakes_per_s)
         ));
     }
-    text.line(&format!("  bytes        received {}, sent {}", bytes(totals.bytes_received), bytes(totals.bytes_sent)));
+    let decoded = match totals.bytes_decoded {
+        0 => String::new(),
+        decoded => format!(", bodies decoded to {}", bytes(decoded)),
+    };
+    let (received, sent) = (bytes(totals.bytes_received), bytes(totals.bytes_sent));
+    text.line(&format!("  bytes        received {received}, sent {sent}{decoded}"));
     if summary.tls.as_ref().is_some_and(|tls| tls.unverified) {
         // `hit` verifies unless it is told not to; the commands that run cases do as hrp does.
         let notice = match summary.run.command.as_str() {

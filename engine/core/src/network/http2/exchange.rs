@@ -61,6 +61,8 @@ enum Read {
     TooLong(pummel_http::ProtocolError),
     Late,
     CutOff,
+    /// Part of the request's own body could not be read.
+    Unreadable(Unanswered),
 }
 
 /// Puts a seat back for the user's next request, or gives it up where its connection is not to be used again.
@@ -95,8 +97,7 @@ impl Shard {
         } else {
             let origins = self.origins.borrow();
             let (origin, authority) = (origins.origin(hop.origin), origins.authority(hop.origin));
-            let agent = &self.plan.network.user_agent;
-            rendered = Prepared::new(hop.method, hop.request, origin, authority, agent)
+            rendered = Prepared::new(hop.method, hop.request, origin, authority, &self.plan.network)
                 .map_err(|reason| unsendable(reason, tally))?;
             &rendered
         };
@@ -213,7 +214,7 @@ impl Shard {
         retried: bool,
         tally: &mut Tally,
     ) -> Result<(), Attempt> {
-        let request = prepared.request(hop.cookies).map_err(|reason| Attempt::Ended(unsendable(reason, tally)))?;
+        let request = prepared.request(hop.extra).map_err(|reason| Attempt::Ended(unsendable(reason, tally)))?;
         let link = Rc::clone(&seat.link);
         let place = seat.place;
         if !link.enter(place) {
@@ -221,7 +222,8 @@ impl Shard {
         }
         // From here on there is a stream to give back.
         let sent_ns = now_ns();
-        let end_of_stream = prepared.body.as_ref().is_none_or(bytes::Bytes::is_empty);
+        let has_files = hop.request.has_files();
+        let end_of_stream = !has_files && prepared.body.as_ref().is_none_or(bytes::Bytes::is_empty);
         let begun = link.sender().and_then(|mut send| send.send_request(request, end_of_stream).ok());
         let Some((response, mut body)) = begun else {
             link.retire();
@@ -239,12 +241,22 @@ impl Shard {
             body_bytes = bytes.len() as u64;
             // h2 keeps the bytes, which are shared, and sends them as the server opens its windows. A stream that is over
             // already says so where the response is awaited.
-            let _ = body.send_data(bytes, true);
+            let _ = body.send_data(bytes, !has_files);
+        }
+        let mut unreadable = None;
+        if has_files {
+            match Box::pin(self.send_files(&mut body, hop, &link, place)).await {
+                Ok(sent_bytes) => body_bytes += sent_bytes,
+                Err(failed) => unreadable = Some(failed),
+            }
         }
         seat.response.reset();
         let mut reading = Reading::Head(response);
         let mut first_byte_ns = 0;
         let read = poll_fn(|cx| {
+            if let Some(failed) = unreadable.take() {
+                return Poll::Ready(Read::Unreadable(failed));
+            }
             link.note_waker(place, cx);
             let read = poll_response(&mut reading, &mut seat.response, &link, hop, &mut first_byte_ns, cx);
             match read {
@@ -272,6 +284,7 @@ impl Shard {
             Read::TooLong(error) => Some(Unanswered::Failed(Kind::Protocol, Cow::Owned(error.to_string()))),
             Read::Late => Some(Kind::RequestTimeout.into()),
             Read::CutOff => Some(Unanswered::Abandoned),
+            Read::Unreadable(failed) => Some(failed),
         };
         let received = link.received.borrow_mut().take() + seat.response.body_bytes;
         seat.response.wire_bytes = received;

@@ -7,7 +7,8 @@
 //! withholds; a link ends with its last seat, or when it is broken; nothing of it waits for the server then.
 //!
 //! Reading order: `exchange` (one request), `link` (a connection and who sits on it), `drive` (its task), `pool` (the links of a
-//! core), `prepared` (the request as h2 takes it), `fault` (what h2's errors mean), `io` and `meter` (the bytes).
+//! core), `prepared` (the request as h2 takes it), `fault` (what h2's errors mean), `upload` (files), `io` and
+//! `meter` (the bytes).
 
 mod drive;
 mod exchange;
@@ -17,6 +18,7 @@ mod link;
 mod meter;
 mod pool;
 mod prepared;
+mod upload;
 
 pub(super) use exchange::release_seat;
 pub(crate) use link::Seat;

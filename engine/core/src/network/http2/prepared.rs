@@ -10,6 +10,11 @@ use http::{
 };
 use pummel_case::{Origin, RenderedRequest};
 
+use crate::{
+    plan::Network,
+    program::{asked_for_gzip, Extra},
+};
+
 /// Fields that speak of one HTTP/1.1 connection, which HTTP/2 forbids (RFC 9113 section 8.2.2), with those that are computed.
 /// `Host` becomes the authority.
 const LEFT_OUT: [&str; 8] = [
@@ -29,7 +34,8 @@ pub(crate) struct Prepared {
     method: Method,
     uri: Uri,
     fields: HeaderMap,
-    /// None where the request has none, which is not the same as an empty one.
+    /// None where the request has none, which is not the same as an empty one. Where files are part of it: what stands before
+    /// the first.
     pub(crate) body: Option<Bytes>,
 }
 
@@ -47,10 +53,11 @@ impl Prepared {
         request: &RenderedRequest,
         origin: &Origin,
         authority: &str,
-        user_agent: &str,
+        network: &Network,
     ) -> Result<Self, Unsendable> {
         let unsendable = |part: &str, value: &str| format!("HTTP/2 cannot carry the {part} {value:?}");
         let mut fields = HeaderMap::with_capacity(request.headers().size_hint().0 + 2);
+        let user_agent = &*network.user_agent;
         let mut host = None;
         for (name, value) in request.headers() {
             let known = HeaderName::from_str(name).map_err(|_| unsendable("header name", name))?;
@@ -67,10 +74,14 @@ impl Prepared {
             let value = HeaderValue::from_str(user_agent).map_err(|_| unsendable("user agent", user_agent))?;
             fields.insert(header::USER_AGENT, value);
         }
-        let body = request.body().map(Bytes::copy_from_slice);
-        let length = match &body {
-            Some(body) => Some(body.len()),
-            None => matches!(method, "POST" | "PUT" | "PATCH").then_some(0),
+        if asked_for_gzip(method, request, network) {
+            fields.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let body = request.first_piece().map(Bytes::copy_from_slice);
+        let length = match (&body, request.body_bytes()) {
+            (_, Some(bytes)) => Some(bytes),
+            (Some(body), None) => Some(body.len() as u64),
+            (None, None) => matches!(method, "POST" | "PUT" | "PATCH").then_some(0),
         };
         if let Some(length) = length {
             fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -89,11 +100,12 @@ impl Prepared {
         })
     }
 
-    /// The request to be sent, `cookies` behind its own (RFC 6265 section 5.4: one field for all).
+    /// The request to be sent, with the user's cookies behind its own (RFC 6265 section 5.4: one field for all).
     ///
     /// # Errors
-    /// A cookie with a control character.
-    pub(crate) fn request(&self, cookies: &[u8]) -> Result<Request<()>, Unsendable> {
+    /// A cookie or credentials with a control character.
+    pub(crate) fn request(&self, extra: Extra<'_>) -> Result<Request<()>, Unsendable> {
+        let Extra { cookies, authorization } = extra;
         let mut request = Request::new(());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
@@ -108,6 +120,11 @@ impl Prepared {
             let all = HeaderValue::from_maybe_shared(Bytes::from(all))
                 .map_err(|_| "a cookie holds a control character; remove or encode it".to_owned())?;
             fields.insert(header::COOKIE, all);
+        }
+        if !authorization.is_empty() && !fields.contains_key(header::AUTHORIZATION) {
+            let value = HeaderValue::from_str(authorization)
+                .map_err(|_| "the credentials hold a control character; remove it".to_owned())?;
+            fields.insert(header::AUTHORIZATION, value);
         }
         Ok(request)
     }

@@ -22,6 +22,7 @@ use crate::{
     network::exchange::{broken, Hop, Tally, Unanswered},
     network::origins::OriginId,
     network::stream::RingStream,
+    program::Extra,
     shard::Shard,
 };
 
@@ -63,7 +64,12 @@ impl Shard {
             return self.open_websocket(client, call, until_ns, tally).await.map(Some);
         }
         if let Some(record) = &mut tally.record {
-            record.asks(call.step.action.name(), self.origins.borrow().origin(call.origin), call.request, b"");
+            record.asks(
+                call.step.action.name(),
+                self.origins.borrow().origin(call.origin),
+                call.request,
+                Extra::default(),
+            );
             record.is_websocket();
         }
         let open = client.websockets.as_mut();
@@ -196,7 +202,7 @@ impl Shard {
             method: "GET",
             origin: call.origin,
             encoded: None,
-            cookies,
+            extra: Extra { cookies, authorization: "" },
             http2: false,
             head_request: false,
             keep: Keep::ALL,
@@ -208,10 +214,10 @@ impl Shard {
         let handshake = {
             let origins = self.origins.borrow();
             if let Some(record) = &mut tally.record {
-                record.asks(hop.method, origins.origin(hop.origin), hop.request, hop.cookies);
+                record.asks(hop.method, origins.origin(hop.origin), hop.request, hop.extra);
                 record.is_websocket();
             }
-            Handshake::new(hop.request, origins.authority(hop.origin), hop.cookies, &self.plan.network.user_agent)
+            Handshake::new(hop.request, origins.authority(hop.origin), hop.extra.cookies, &self.plan.network.user_agent)
         };
         let handshake = handshake.map_err(|error| {
             tally.never_sent();

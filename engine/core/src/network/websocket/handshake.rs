@@ -42,7 +42,7 @@ impl Handshake {
         ];
         let is_own = |name: &str| OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
         let headers = request.headers().filter(|(name, _)| !is_own(name)).chain(own);
-        let options = EncodeOptions { close: false, user_agent, cookies, proxy: None };
+        let options = EncodeOptions { user_agent, cookies, ..EncodeOptions::default() };
         let mut bytes = Vec::new();
         encode_request(&mut bytes, "GET", request.target(), authority, headers, None, options)?;
         let protocols = request.headers().find(|(name, _)| name.eq_ignore_ascii_case("Sec-WebSocket-Protocol"));
