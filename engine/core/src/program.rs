@@ -153,7 +153,7 @@ pub(crate) struct Extra<'a> {
     /// Stands behind the request's own cookies.
     pub(crate) cookies: &'a [u8],
     /// The value of `Authorization`, where the request has none.
-    pub(crate) authorization: &'a str,
+    pub(crate) authorization: Option<&'a String>,
 }
 
 /// Appends a rendered request as HTTP/1.1, of a body in pieces only the first.
@@ -169,7 +169,7 @@ pub(crate) fn encode(
         close: !network.keepalive,
         user_agent: &network.user_agent,
         cookies: extra.cookies,
-        authorization: extra.authorization,
+        authorization: extra.authorization.map_or("", String::as_str),
         accept_gzip: network.ask_for_gzip,
         body_bytes: rendered.body_bytes(),
     };

@@ -71,8 +71,8 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<Connection, Unanswered> {
         let challenges = challenges.get_or_insert_default();
-        let known = challenges.answer(hop).unwrap_or_default();
-        let first = Hop { extra: Extra { authorization: &known, ..hop.extra }, ..*hop };
+        let known = challenges.answer(hop);
+        let first = Hop { extra: Extra { authorization: known.as_ref(), ..hop.extra }, ..*hop };
         let connection = self.hop(idle, &first, tally).await?;
         let Some(challenge) = challenge_of(&connection) else { return Ok(connection) };
         challenges.learn(hop.origin, challenge);
@@ -80,7 +80,7 @@ impl Shard {
         self.release(idle, Answered { connection, origin: hop.origin });
         tally.exchanges.auth_rounds += 1;
         let second = Hop {
-            extra: Extra { authorization: &answer, ..hop.extra },
+            extra: Extra { authorization: Some(&answer), ..hop.extra },
             begin_ns: tally.done_ns,
             until_ns: hop.until_ns.min(tally.sent_ns.saturating_add(hop.timeout_ns)),
             ..*hop

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     cell::RefCell,
     future::{poll_fn, Future},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -129,7 +130,7 @@ impl Answered {
 #[derive(Clone, Copy)]
 pub(crate) struct Hop<'a> {
     pub(crate) request: &'a RenderedRequest,
-    pub(crate) method: &'a str,
+    pub(crate) method: &'a Arc<str>,
     pub(crate) origin: OriginId,
     /// The same as bytes, to be sent where there are no cookies.
     pub(crate) encoded: Option<RunBytes>,
