@@ -18,6 +18,8 @@ pub(crate) struct Wire {
 }
 
 /// What is spoken on a connection.
+// The large one is the one nearly every connection has, and a box would be a step more for each response.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Protocol {
     /// Responses are read where the bytes arrive.
     Http1(Http1),
