@@ -58,6 +58,7 @@ pub(super) fn exchange() -> ExchangeRecord {
         request_body: br#"{"user":"anna","n":[1,2.5]}"#.to_vec(),
         address: Some(pummel_engine::Address::Inet(([127, 0, 0, 1], 80).into())),
         response: Some(ResponseRecord {
+            content_bytes: 46,
             version: "HTTP/1.1".into(),
             status: 200,
             headers: vec![

@@ -207,7 +207,7 @@ pub(crate) struct Extra<'a> {
     /// Stands behind the request's own cookies.
     pub(crate) cookies: &'a [u8],
     /// The value of `Authorization`, where the request has none.
-    pub(crate) authorization: &'a str,
+    pub(crate) authorization: Option<&'a String>,
 }
 
 /// What a request has on the wire besides what its step says.
@@ -234,7 +234,7 @@ pub(crate) fn encode(
         close: !network.keepalive || besides.last,
         user_agent: &network.user_agent,
         cookies: besides.extra.cookies,
-        authorization: besides.extra.authorization,
+        authorization: besides.extra.authorization.map_or("", String::as_str),
         accept_gzip: network.ask_for_gzip,
         body_bytes: rendered.body_bytes(),
         proxy: besides.forward.map(Forward::words),

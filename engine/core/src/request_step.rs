@@ -288,7 +288,7 @@ fn first_hop<'a>(
         origin,
         http2: exchange.manner.http2,
         encoded,
-        extra: Extra { cookies: cookies.line(&shard.origins, origin, request.target(), due_ns), authorization: "" },
+        extra: Extra { cookies: cookies.line(&shard.origins, origin, request.target(), due_ns), authorization: None },
         head_request: exchange.head_request,
         keep: exchange.keep,
         retry_stale: exchange.retry_stale,

@@ -70,8 +70,8 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<Answered, Unanswered> {
         let challenges = challenges.get_or_insert_default();
-        let known = challenges.answer(hop).unwrap_or_default();
-        let first = Hop { extra: Extra { authorization: &known, ..hop.extra }, ..*hop };
+        let known = challenges.answer(hop);
+        let first = Hop { extra: Extra { authorization: known.as_ref(), ..hop.extra }, ..*hop };
         let mut answered = self.hop(idle, &first, tally).await?;
         let Some(challenge) = challenge_of(&mut answered) else { return Ok(answered) };
         challenges.learn(hop.origin, challenge);
@@ -79,7 +79,7 @@ impl Shard {
         self.release(idle, answered);
         tally.exchanges.auth_rounds += 1;
         let second = Hop {
-            extra: Extra { authorization: &answer, ..hop.extra },
+            extra: Extra { authorization: Some(&answer), ..hop.extra },
             begin_ns: tally.done_ns,
             until_ns: hop.until_ns.min(tally.sent_ns.saturating_add(hop.timeout_ns)),
             ..*hop

@@ -6,6 +6,7 @@ use std::{
     future::{poll_fn, Future},
     pin::pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -191,7 +192,7 @@ const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
 #[derive(Clone, Copy)]
 pub(crate) struct Hop<'a> {
     pub(crate) request: &'a RenderedRequest,
-    pub(crate) method: &'a str,
+    pub(crate) method: &'a Arc<str>,
     pub(crate) origin: OriginId,
     /// Over HTTP/2.
     pub(crate) http2: bool,

@@ -78,7 +78,7 @@ impl Shard {
                 encoded: None,
                 extra: Extra {
                     cookies: client.cookies.line(&self.origins, onward.origin, target, tally.done_ns),
-                    authorization: "",
+                    authorization: None,
                 },
                 head_request: &*method == "HEAD",
                 keep: exchange.keep,

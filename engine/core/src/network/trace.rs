@@ -21,9 +21,9 @@ impl ExchangeRecord {
         if !extra.cookies.is_empty() {
             self.add_cookies(&String::from_utf8_lossy(extra.cookies));
         }
-        if !extra.authorization.is_empty() {
+        if let Some(authorization) = extra.authorization {
             let at = self.request_headers.partition_point(|(name, _)| name.as_str() < AUTHORIZATION);
-            self.request_headers.insert(at, (AUTHORIZATION.to_owned(), extra.authorization.to_owned()));
+            self.request_headers.insert(at, (AUTHORIZATION.to_owned(), authorization.clone()));
         }
         self.request_body = request.body_shown().into_owned();
         self.address = None;

@@ -58,6 +58,7 @@ pub(super) struct Sent {
     pub(super) bytes: u64,
     /// Why the rest of the body was not sent, where it was not: what its connection told meanwhile, and none where the run was cut
     /// off or the sending `failed` by itself.
+    #[allow(clippy::option_option)] // The inner one is what waiting for an event gives.
     pub(super) told: Option<Option<Event>>,
     pub(super) failed: Option<Unanswered>,
 }

@@ -121,7 +121,7 @@ impl Prepared {
                 .map_err(|_| "a cookie holds a control character; remove or encode it".to_owned())?;
             fields.insert(header::COOKIE, all);
         }
-        if !authorization.is_empty() && !fields.contains_key(header::AUTHORIZATION) {
+        if let Some(authorization) = authorization.filter(|_| !fields.contains_key(header::AUTHORIZATION)) {
             let value = HeaderValue::from_str(authorization)
                 .map_err(|_| "the credentials hold a control character; remove it".to_owned())?;
             fields.insert(header::AUTHORIZATION, value);

@@ -199,10 +199,10 @@ impl Shard {
         let cookies = client.cookies.line(&self.origins, call.origin, target, call.due_ns);
         let hop = Hop {
             request: call.request,
-            method: "GET",
+            method: &call.step.request.method,
             origin: call.origin,
             encoded: None,
-            extra: Extra { cookies, authorization: "" },
+            extra: Extra { cookies, authorization: None },
             http2: false,
             head_request: false,
             keep: Keep::ALL,
