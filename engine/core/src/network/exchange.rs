@@ -184,22 +184,11 @@ impl Shard {
         if let Some(record) = &mut tally.record {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.cookies);
         }
-        let by = if hop.http2 {
+        if hop.http2 {
             // A box keeps the future of a user that speaks HTTP/1.1 small.
-            Answer::Http2(Box::pin(self.hop_http2(idle, hop, tally)).await?)
-        } else {
-            Answer::Http1(self.hop_http1(idle, hop, tally).await?)
-        };
-        Ok(Answered { by, origin: hop.origin })
-    }
-
-    /// The same over HTTP/1.1; the response stands in the connection's sink.
-    async fn hop_http1(
-        &self,
-        idle: &RefCell<IdleConnections>,
-        hop: &Hop<'_>,
-        tally: &mut Tally,
-    ) -> Result<Connection, Unanswered> {
+            let seat = Box::pin(self.hop_http2(idle, hop, tally)).await?;
+            return Ok(Answered { by: Answer::Http2(seat), origin: hop.origin });
+        }
         let mut idle_one = idle.borrow_mut().take(hop.origin, || self.recorder.borrow_mut().connection_closed());
         let (mut stale, mut from_ns) = (false, hop.begin_ns);
         loop {
@@ -215,7 +204,7 @@ impl Shard {
             };
             connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
             match self.attempt(&connection, hop, reused, tally).await {
-                Ok(()) => return Ok(connection),
+                Ok(()) => return Ok(Answered { by: Answer::Http1(connection), origin: hop.origin }),
                 Err(Attempt::Ended(unanswered)) => {
                     self.recorder.borrow_mut().connection_closed();
                     return Err(unanswered);
