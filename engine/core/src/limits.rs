@@ -23,7 +23,9 @@ impl PortBudget {
     /// Reads the range and compares it with the plan; none where it cannot be read.
     pub fn of(plan: &Plan) -> Option<Self> {
         let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
-        Some(Self { needed: u64::from(plan.load.users), available: ports_in(&range)? })
+        let http2 = plan.network.http2;
+        let on_one = if http2.all { http2.streams.max(1) } else { 1 };
+        Some(Self { needed: u64::from(plan.load.users.div_ceil(on_one)), available: ports_in(&range)? })
     }
 }
 

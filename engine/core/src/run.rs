@@ -118,7 +118,7 @@ fn for_one_user(mut plan: Plan) -> Plan {
 
 /// A core without a user would only measure idleness.
 fn on_as_many_cores_as_users(mut plan: Plan) -> Plan {
-    plan.cpus.truncate(plan.load.users as usize);
+    plan.cpus.truncate(plan.load.users.div_ceil(plan.network.http2.streams.max(1)) as usize);
     plan
 }
 
