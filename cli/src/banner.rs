@@ -23,7 +23,13 @@ pub(crate) fn banner(plan: &Plan, ports: Option<PortBudget>) -> String {
 fn load_line(plan: &Plan) -> String {
     let load = &plan.load;
     let what = if plan.record_action { "user" } else { "connection" };
-    let mut parts = vec![counted(load.users.into(), what)];
+    let streams = plan.network.http2.streams;
+    let mut parts = if plan.network.http2.all && streams > 1 && !plan.record_action {
+        let connections = load.users.div_ceil(streams);
+        vec![format!("{} of {streams} streams each", counted(connections.into(), what))]
+    } else {
+        vec![counted(load.users.into(), what)]
+    };
     if load.spawn_rate.is_finite() && load.users > 1 {
         parts.push(format!("{} started a second", load.spawn_rate));
     }

@@ -149,7 +149,7 @@ fn a_server_that_is_killed_under_load_loses_no_count() {
     folder.write("a", "hello");
     let server = Nghttpd::start(folder.path(), &[]);
     let running = start(&["hit", &server.url("/a"), "--http2", "-c", "2", "--streams", "10", "-d", "2s"]);
-    thread::sleep(Duration::from_millis(1_000));
+    thread::sleep(Duration::from_secs(1));
     drop(server);
     let run = running.finish();
     assert_eq!(run.code, 0, "{}", run.stderr);

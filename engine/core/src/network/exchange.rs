@@ -228,22 +228,11 @@ impl Shard {
         if let Some(record) = &mut tally.record {
             record.asks(hop.method, self.origins.borrow().origin(hop.origin), hop.request, hop.extra);
         }
-        let by = if hop.http2 {
+        if hop.http2 {
             // A box keeps the future of a user that speaks HTTP/1.1 small.
-            Answer::Http2(Box::pin(self.hop_http2(idle, hop, tally)).await?)
-        } else {
-            Answer::Http1(self.hop_http1(idle, hop, tally).await?)
-        };
-        Ok(Answered { by, origin: hop.origin })
-    }
-
-    /// The same over HTTP/1.1; the response stands in the connection's sink.
-    async fn hop_http1(
-        &self,
-        idle: &RefCell<IdleConnections>,
-        hop: &Hop<'_>,
-        tally: &mut Tally,
-    ) -> Result<Connection, Unanswered> {
+            let seat = Box::pin(self.hop_http2(idle, hop, tally)).await?;
+            return Ok(Answered { by: Answer::Http2(seat), origin: hop.origin });
+        }
         // What is not done for most requests is boxed: that keeps the user's future small.
         let (permit, from_ns) = match &self.connection_limit {
             None => (None, hop.begin_ns),
@@ -266,7 +255,7 @@ impl Shard {
                     self.release(idle, Answered { by: Answer::Http1(connection), origin: hop.origin });
                     return Err(refused(PROXY_AUTHENTICATION_REQUIRED));
                 }
-                Ok(()) => return Ok(connection),
+                Ok(()) => return Ok(Answered { by: Answer::Http1(connection), origin: hop.origin }),
                 Err(Attempt::Ended(unanswered)) => {
                     self.recorder.borrow_mut().connection_closed();
                     return Err(unanswered);

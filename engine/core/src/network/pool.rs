@@ -18,6 +18,7 @@ use super::{
 pub(crate) struct IdleConnections {
     by_origin: Vec<Vec<Connection>>,
     /// Seats on connections that speak HTTP/2.
+    #[allow(clippy::vec_box)] // A seat goes out in its box, and back.
     seats: Vec<Vec<Box<Seat>>>,
 }
 

@@ -50,14 +50,21 @@ impl Plan {
 
     /// How many of the CPUs are used: none without a user of its own, nor without a connection where those are bounded.
     pub fn cores_used(&self) -> usize {
-        self.cpus.len().min(self.connections_per_origin() as usize)
+        let blocks = self.load.users.div_ceil(self.network.http2.streams.max(1));
+        self.cpus.len().min(self.bounded(blocks) as usize)
     }
 
     /// Connections the plan keeps open to one origin at most.
     pub fn connections_per_origin(&self) -> u32 {
+        let http2 = self.network.http2;
+        let on_one = if http2.all { http2.streams.max(1) } else { 1 };
+        self.bounded(self.load.users.div_ceil(on_one))
+    }
+
+    fn bounded(&self, connections: u32) -> u32 {
         match self.network.connections {
-            Connections::Shared { most: Some(most) } => self.load.users.min(most),
-            Connections::Shared { most: None } | Connections::PerUser | Connections::PerIteration => self.load.users,
+            Connections::Shared { most: Some(most) } => connections.min(most),
+            Connections::Shared { most: None } | Connections::PerUser | Connections::PerIteration => connections,
         }
     }
 

@@ -134,3 +134,67 @@ impl Prepared {
 fn is_left_out(name: &HeaderName, value: &str) -> bool {
     LEFT_OUT.contains(&name.as_str()) || (name == header::TE && !value.eq_ignore_ascii_case("trailers"))
 }
+
+#[cfg(test)]
+mod tests {
+    use pummel_case::{Case, PlainRequest, Step};
+
+    use super::*;
+
+    fn prepared(method: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Prepared {
+        let request = PlainRequest {
+            name: "n".into(),
+            method: method.into(),
+            url: "http://h:81/p?q=1".into(),
+            headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            body: body.map(<[u8]>::to_vec),
+        };
+        let case = Case::from_requests("c", vec![request]).unwrap();
+        let Step::Request(step) = &case.steps[0] else { panic!("a request") };
+        let request = step.constant().unwrap();
+        Prepared::new(method, request, request.origin(), "h:81", "pummel/1").unwrap()
+    }
+
+    #[test]
+    fn what_speaks_of_one_connection_is_left_out_and_the_host_is_the_authority() {
+        let headers = [
+            ("Connection", "close"),
+            ("Keep-Alive", "timeout=5"),
+            ("Upgrade", "x"),
+            ("Proxy-Connection", "close"),
+            ("Te", "gzip"),
+            ("Host", "other"),
+            ("X-A", "b"),
+        ];
+        let request = prepared("GET", &headers, None).request(b"").unwrap();
+        assert_eq!(request.uri(), "http://other/p?q=1");
+        let mut fields: Vec<_> = request.headers().iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, [("user-agent", "pummel/1"), ("x-a", "b")]);
+        assert_eq!(prepared("GET", &[("Te", "trailers")], None).fields["te"], "trailers");
+        assert_eq!(prepared("GET", &[("User-Agent", "own")], None).fields["user-agent"], "own");
+    }
+
+    #[test]
+    fn lengths_stand_where_http_1_has_them() {
+        let length = |method, body| {
+            let prepared = prepared(method, &[], body);
+            prepared.fields.get("content-length").map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(length("GET", None), None);
+        assert_eq!(length("POST", None).as_deref(), Some("0"));
+        assert_eq!(length("DELETE", Some(b"abc")).as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn cookies_stand_behind_the_requests_own() {
+        let cookie = |own: &[(&str, &str)], jar: &[u8]| {
+            let request = prepared("GET", own, None).request(jar).unwrap();
+            request.headers().get("cookie").map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(cookie(&[], b""), None);
+        assert_eq!(cookie(&[], b"a=1").as_deref(), Some("a=1"));
+        assert_eq!(cookie(&[("Cookie", "own=0; ")], b"a=1; b=2").as_deref(), Some("own=0; a=1; b=2"));
+        assert!(prepared("GET", &[], None).request(b"a=\n").is_err());
+    }
+}
