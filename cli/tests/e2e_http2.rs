@@ -1,5 +1,7 @@
 //! HTTP/2 against servers nobody here wrote (nginx, nghttpd), and against one that breaks every rule.
 
+#[path = "common/certificates.rs"]
+mod certificates;
 #[path = "common/frames.rs"]
 mod frames;
 #[path = "common/load.rs"]
@@ -14,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use certificates::Authority;
 use frames::{
     frame, go_away, ok, reset, Answer, FrameServer, CONTINUATION, DATA, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE,
     MAX_CONCURRENT_STREAMS, PING, STATUS_200,
@@ -372,4 +375,37 @@ fn a_connection_that_breaks_mid_body_fails_its_requests() {
     });
     let run = hit(&whole.url(), &["-c", "1", "-n", "5"]);
     assert_eq!(run.number("/totals/failures"), 0, "{:#}", run.summary["errors"]);
+}
+
+#[test]
+fn with_tls_http2_is_what_both_agree_on() {
+    let authority = Authority::new();
+    let signed = authority.sign("localhost", "DNS:localhost,IP:127.0.0.1", 1);
+    let (both, only_1) = (closed_port(), closed_port());
+    let server = |port: u16, http2: &str| {
+        format!(
+            "server {{ listen 127.0.0.1:{port} ssl {http2}; ssl_certificate {}; ssl_certificate_key {};\n\
+             location / {{ return 200 x; }} }}\n",
+            signed.certificate.display(),
+            signed.key.display()
+        )
+    };
+    let nginx = Nginx::start_with(&[server(both, "http2"), server(only_1, "")].concat());
+    let before = nginx.requests(0);
+    let roots = authority.certificate().display().to_string();
+    let run =
+        hit(&format!("https://127.0.0.1:{both}/"), &["--cacert", &roots, "-c", "2", "--streams", "5", "-n", "1000"]);
+    assert_eq!(
+        (run.number("/totals/requests"), run.number("/totals/failures")),
+        (1_000, 0),
+        "{:#}",
+        run.summary["errors"]
+    );
+    assert_eq!(run.number("/client/connections/opened"), 2);
+    assert_eq!(nginx.requests(before + 1), run.number("/totals/exchanges/sent"));
+    let run =
+        hit(&format!("https://127.0.0.1:{only_1}/"), &["--cacert", &roots, "-c", "2", "--streams", "5", "-n", "20"]);
+    assert_eq!(run.number("/totals/failures"), 20);
+    let tls: u64 = ["protocol", "tls"].iter().map(|kind| run.errors(kind)).sum();
+    assert_eq!(tls, 20, "{:#}", run.summary["errors"]);
 }

@@ -1,5 +1,7 @@
 //! Certificates for the tests' servers and clients, made by OpenSSL: an authority and what it has signed.
 
+#![allow(dead_code)] // Each test file uses a part of it.
+
 use std::{path::PathBuf, process::Command};
 
 use crate::load::Folder;

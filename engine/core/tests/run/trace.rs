@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, thread, time::Duration};
 
 use crossbeam_channel::unbounded;
-use pummel_engine::{Cookies, ExchangeRecord, Functional, FunctionalEvent};
+use pummel_engine::{Address, Cookies, ExchangeRecord, Functional, FunctionalEvent};
 
 use crate::{
     plan::{plan, summary_of, yaml, NEVER},
@@ -40,7 +40,7 @@ fn the_last_request_of_a_chain_and_its_response_are_told_whole() {
     assert_eq!((&*first.method, &first.url), ("GET", &format!("http://{address}/home")));
     let referer = format!("http://{address}/login?n=7");
     assert_eq!(first.request_headers, texts(&[("Accept", "y"), ("Cookie", "sid=1"), ("Referer", &referer)]));
-    assert_eq!((&*first.request_body, first.redirects, first.address), (&b""[..], 1, Some(address)));
+    assert_eq!((&*first.request_body, first.redirects, first.address), (&b""[..], 1, Some(Address::Inet(address))));
     let answer = first.response.as_ref().unwrap();
     assert_eq!((&*answer.version, answer.status, &*answer.body), ("HTTP/1.1", 200, &b"ok"[..]));
     assert_eq!(answer.headers, texts(&[("Content-Length", "2"), ("X-A", "b")]));
@@ -48,7 +48,7 @@ fn the_last_request_of_a_chain_and_its_response_are_told_whole() {
     let second = told[1].as_ref().unwrap();
     assert_eq!((&*second.method, &*second.request_body, second.redirects), ("PUT", &b"z"[..], 0));
     assert_eq!(second.request_headers, texts(&[("Cookie", "own=0; sid=1")]));
-    assert_eq!(second.address, Some(address), "known of a reused connection too");
+    assert_eq!(second.address, Some(Address::Inet(address)), "known of a reused connection too");
     assert_eq!((second.phases.dns_us, second.phases.connect_us), (0, 0), "nothing was opened");
 }
 
@@ -83,6 +83,6 @@ fn a_request_without_an_answer_is_told_as_far_as_it_came() {
     let (first, second) = (told[0].as_ref().unwrap(), told[1].as_ref().unwrap());
     assert_eq!((&first.url, first.address), (&format!("http://{refused}/"), None));
     assert_eq!((first.phases.send_us, first.phases.wait_us, first.phases.receive_us), (0, 0, 0));
-    assert_eq!(second.address, Some(dropping));
+    assert_eq!(second.address, Some(Address::Inet(dropping)));
     assert!(first.response.is_none() && second.response.is_none());
 }

@@ -152,7 +152,8 @@ mod tests {
         let case = Case::from_requests("c", vec![request]).unwrap();
         let Step::Request(step) = &case.steps[0] else { panic!("a request") };
         let request = step.constant().unwrap();
-        Prepared::new(method, request, request.origin(), "h:81", "pummel/1").unwrap()
+        let network = Network { user_agent: "pummel/1".into(), ..Network::default() };
+        Prepared::new(method, request, request.origin(), "h:81", &network).unwrap()
     }
 
     #[test]
@@ -166,7 +167,7 @@ mod tests {
             ("Host", "other"),
             ("X-A", "b"),
         ];
-        let request = prepared("GET", &headers, None).request(b"").unwrap();
+        let request = prepared("GET", &headers, None).request(Extra::default()).unwrap();
         assert_eq!(request.uri(), "http://other/p?q=1");
         let mut fields: Vec<_> = request.headers().iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
         fields.sort_unstable();
@@ -189,12 +190,23 @@ mod tests {
     #[test]
     fn cookies_stand_behind_the_requests_own() {
         let cookie = |own: &[(&str, &str)], jar: &[u8]| {
-            let request = prepared("GET", own, None).request(jar).unwrap();
+            let request = prepared("GET", own, None).request(Extra { cookies: jar, ..Extra::default() }).unwrap();
             request.headers().get("cookie").map(|value| value.to_str().unwrap().to_owned())
         };
         assert_eq!(cookie(&[], b""), None);
         assert_eq!(cookie(&[], b"a=1").as_deref(), Some("a=1"));
         assert_eq!(cookie(&[("Cookie", "own=0; ")], b"a=1; b=2").as_deref(), Some("own=0; a=1; b=2"));
-        assert!(prepared("GET", &[], None).request(b"a=\n").is_err());
+        assert!(prepared("GET", &[], None).request(Extra { cookies: b"a=\n", ..Extra::default() }).is_err());
+    }
+
+    #[test]
+    fn an_answer_to_a_challenge_stands_where_the_request_says_nothing_itself() {
+        let answer = "Digest x".to_owned();
+        let extra = Extra { authorization: Some(&answer), ..Extra::default() };
+        let sent = |own: &[(&str, &str)]| {
+            let request = prepared("GET", own, None).request(extra).unwrap();
+            request.headers()["authorization"].to_str().unwrap().to_owned()
+        };
+        assert_eq!([sent(&[]), sent(&[("Authorization", "own")])], ["Digest x", "own"]);
     }
 }
