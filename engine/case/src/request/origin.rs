@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_user_is_no_part_of_the_origin() {
         for (authority, userinfo) in [("u@h:81", "u"), ("u:p@h:81", "u:p"), ("u:a@b@h:81", "u:a@b"), ("@h:81", "")] {
-            let parts = OriginParts::parse("http", authority).unwrap();
+            let parts = OriginParts::parse("http", authority, Schemes::Http).unwrap();
             assert_eq!((parts.userinfo, parts.host, parts.port), (Some(userinfo), "h", 81));
         }
     }
