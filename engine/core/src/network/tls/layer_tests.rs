@@ -81,16 +81,16 @@ impl Pair {
         while *self.client.state() == Layer::Handshaking {
             let mut out = Vec::new();
             self.client.take_outgoing(&mut out);
-            self.to_server(&out).unwrap();
-            self.to_client(piece);
+            self.server_reads(&out).unwrap();
+            self.client_reads(piece);
         }
         assert_eq!(*self.client.state(), Layer::Open);
         self.request(b"hello");
         // Tickets.
-        self.to_client(piece);
+        self.client_reads(piece);
     }
 
-    fn to_server(&mut self, mut bytes: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+    fn server_reads(&mut self, mut bytes: &[u8]) -> Result<Vec<u8>, rustls::Error> {
         while !bytes.is_empty() {
             self.server.read_tls(&mut bytes).unwrap();
             self.server.process_new_packets()?;
@@ -104,11 +104,11 @@ impl Pair {
     fn request(&mut self, plain: &[u8]) {
         let mut sealed = Vec::new();
         self.client.seal(plain, &mut sealed).unwrap();
-        assert_eq!(self.to_server(&sealed).unwrap(), plain);
+        assert_eq!(self.server_reads(&sealed).unwrap(), plain);
     }
 
     /// Gives the client what the server has to say, in pieces of so many bytes.
-    fn to_client(&mut self, piece: usize) {
+    fn client_reads(&mut self, piece: usize) {
         let mut bytes = Vec::new();
         while self.server.wants_write() {
             self.server.write_tls(&mut bytes).unwrap();
@@ -150,9 +150,9 @@ fn records_may_come_in_pieces_of_any_size() {
             assert_eq!(pair.client.alpn(), Some(&b"http/1.1"[..]));
             let body: Vec<u8> = (0..40_000u32).map(|n| n as u8).collect();
             pair.answer(&body);
-            pair.to_client(piece);
+            pair.client_reads(piece);
             pair.answer(b"end");
-            pair.to_client(piece);
+            pair.client_reads(piece);
             assert_eq!(pair.read[..40_000], body);
             assert_eq!(&pair.read[40_000..], b"end");
             assert_eq!((pair.client.partial.capacity(), pair.client.outgoing.capacity()), (0, 0), "nothing is held");
@@ -183,7 +183,7 @@ fn keys_change_under_way_and_the_answer_goes_before_the_next_request() {
     for round in 0..3u8 {
         pair.server.refresh_traffic_keys().unwrap();
         pair.answer(&[round]);
-        pair.to_client(usize::MAX);
+        pair.client_reads(usize::MAX);
         assert_eq!(pair.read.last(), Some(&round));
         assert_eq!(pair.flows.pop(), Some(Flow::Wake), "nothing has to be sent at once");
         pair.request(b"under a new key");
@@ -196,8 +196,8 @@ fn an_alert_in_the_middle_is_a_failure_that_names_it() {
         let mut pair = Pair::open(version);
         pair.answer(b"half of");
         // A record that no key has sealed.
-        assert!(pair.to_server(&[23, 3, 3, 0, 32].into_iter().chain([0; 32]).collect::<Vec<_>>()).is_err());
-        pair.to_client(usize::MAX);
+        assert!(pair.server_reads(&[23, 3, 3, 0, 32].into_iter().chain([0; 32]).collect::<Vec<_>>()).is_err());
+        pair.client_reads(usize::MAX);
         assert_eq!(pair.read, b"half of");
         assert_eq!(pair.failure(), "the server sent the TLS alert bad_record_mac");
         assert_eq!(pair.flows, [Flow::Wake]);
@@ -215,7 +215,7 @@ fn a_record_that_is_no_record_is_a_failure_the_server_is_told_of() {
     assert_eq!(pair.flows, [Flow::ReplyAndWake]);
     let mut alert = Vec::new();
     pair.client.take_outgoing(&mut alert);
-    assert_eq!(pair.to_server(&alert).unwrap_err().to_string(), "received fatal alert: BadRecordMac");
+    assert_eq!(pair.server_reads(&alert).unwrap_err().to_string(), "received fatal alert: BadRecordMac");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn an_orderly_close_ends_the_stream_once() {
         let mut pair = Pair::open(version);
         pair.answer(b"all");
         pair.server.send_close_notify();
-        pair.to_client(1);
+        pair.client_reads(1);
         assert_eq!((pair.read.as_slice(), pair.client.state()), (&b"all"[..], &Layer::Closed));
         assert_eq!(pair.flows, [Flow::Wake, Flow::Wake], "the bytes, then their end");
         pair.feed(b"anything".to_vec().as_mut_slice(), 1);
@@ -238,7 +238,7 @@ fn our_own_close_is_orderly() {
     let mut pair = Pair::open(&TLS13);
     let mut out = Vec::new();
     pair.client.close(&mut out);
-    pair.to_server(&out).unwrap();
+    pair.server_reads(&out).unwrap();
     assert!(pair.server.process_new_packets().unwrap().peer_has_closed());
 }
 
@@ -250,16 +250,11 @@ fn the_servers_close_is_answered_once_no_request_follows() {
             pair.client.answer_close();
         }
         pair.server.send_close_notify();
-        pair.to_client(usize::MAX);
+        pair.client_reads(usize::MAX);
         let mut out = Vec::new();
         pair.client.take_outgoing(&mut out);
-        assert_eq!(
-            (pair.flows.as_slice(), out.is_empty()),
-            match told_before {
-                true => (&[Flow::ReplyAndWake][..], false),
-                false => (&[Flow::Wake][..], true),
-            }
-        );
+        let expected = if told_before { (Flow::ReplyAndWake, false) } else { (Flow::Wake, true) };
+        assert_eq!((pair.flows.as_slice(), out.is_empty()), (&[expected.0][..], expected.1));
     }
 }
 
@@ -279,7 +274,7 @@ fn no_flight_of_the_server_however_wrong_is_more_than_a_failure() {
         let mut first = Pair::new(&client_config(version, None), &server_config());
         let mut hello = Vec::new();
         first.client.take_outgoing(&mut hello);
-        first.to_server(&hello).unwrap();
+        first.server_reads(&hello).unwrap();
         let mut flight = Vec::new();
         while first.server.wants_write() {
             first.server.write_tls(&mut flight).unwrap();
