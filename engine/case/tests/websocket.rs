@@ -10,11 +10,13 @@ use pummel_case::{
 use support::{load_yaml, messages};
 
 fn steps(case: &Case) -> Vec<&WebSocketStep> {
-    let step = |step| match step {
-        Step::WebSocket(step) => Some(&**step),
-        _ => None,
-    };
-    case.steps.iter().filter_map(step).collect()
+    fn websocket(step: &Step) -> Option<&WebSocketStep> {
+        match step {
+            Step::WebSocket(step) => Some(step),
+            _ => None,
+        }
+    }
+    case.steps.iter().filter_map(websocket).collect()
 }
 
 fn render(step: &WebSocketStep, session: &mut Session) -> RenderedRequest {
