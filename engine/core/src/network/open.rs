@@ -44,7 +44,7 @@ impl Shard {
             let (kind, message) = match connected {
                 Ok(connection) => {
                     self.recorder.borrow_mut().connection_opened();
-                    return self.open_tunnel(connection, hop, own_ns).await;
+                    return self.open_tunnel(connection, hop, own_ns, tally).await;
                 }
                 Err(Unanswered::Abandoned) => return Err(Unanswered::Abandoned),
                 Err(Unanswered::Failed(kind, message)) => (kind, message),
@@ -63,10 +63,21 @@ impl Shard {
     }
 
     /// Has the proxy open a tunnel on a connection that has just opened, where the origin takes one.
-    async fn open_tunnel(&self, connection: Connection, hop: &Hop<'_>, own_ns: u64) -> Result<Connection, Unanswered> {
+    async fn open_tunnel(
+        &self,
+        connection: Connection,
+        hop: &Hop<'_>,
+        own_ns: u64,
+        tally: &mut Tally,
+    ) -> Result<Connection, Unanswered> {
         let Some(request) = self.origins.borrow().tunnel_request(hop.origin) else { return Ok(connection) };
         // Few connections come here, and the future of each would be larger for it.
-        let Err(untunnelled) = Box::pin(self.tunnel(&connection, request)).await else { return Ok(connection) };
+        let begin_ns = now_ns();
+        let tunnelled = Box::pin(self.tunnel(&connection, request)).await;
+        if let Some(record) = &mut tally.record {
+            record.opened(0, now_ns() - begin_ns);
+        }
+        let Err(untunnelled) = tunnelled else { return Ok(connection) };
         drop(connection);
         let mut recorder = self.recorder.borrow_mut();
         recorder.connection_error();
