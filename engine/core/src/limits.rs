@@ -11,8 +11,8 @@ const DESCRIPTORS_PER_CORE: u64 = 16;
 /// Raises soft limits to hard ones and checks them against the plan; returns the descriptors sockets may take.
 pub(crate) fn prepare(plan: &Plan, origins: usize) -> Result<u64, EngineError> {
     let cores = plan.cpus.len();
-    let needed =
-        u64::from(plan.load.users) * origins.max(1) as u64 + OTHER_DESCRIPTORS + cores as u64 * DESCRIPTORS_PER_CORE;
+    let connections = u64::from(plan.connections_per_origin()) * origins.max(1) as u64;
+    let needed = connections + OTHER_DESCRIPTORS + cores as u64 * DESCRIPTORS_PER_CORE;
     let limit = raise(Resource::Nofile);
     if limit < needed {
         return Err(EngineError::Descriptors { needed, users: plan.load.users, limit });
@@ -22,7 +22,7 @@ pub(crate) fn prepare(plan: &Plan, origins: usize) -> Result<u64, EngineError> {
     if lockable < locked {
         return Err(EngineError::LockedMemory { needed: locked, cores, limit: lockable });
     }
-    Ok(limit - (needed - u64::from(plan.load.users) * origins.max(1) as u64))
+    Ok(limit - (needed - connections))
 }
 
 /// Raises the soft limit to the hard one, never lowers any (hrp lowers the hard one: spec 14.3); gives the limit in force.

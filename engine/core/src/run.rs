@@ -191,7 +191,8 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
 
 /// How many sockets a core's ring has room for.
 fn sockets_of(plan: &Plan, core: usize, origins: usize, limit: u64) -> u32 {
-    let wanted = u64::from(users_of(plan, core)) * origins.max(1) as u64 * 2 + SPARE_SOCKETS;
+    let connections = users_of(plan, core).min(plan.connections_per_origin());
+    let wanted = u64::from(connections) * origins.max(1) as u64 * 2 + SPARE_SOCKETS;
     wanted.min(limit.max(1)) as u32
 }
 

@@ -72,7 +72,7 @@ impl Shard {
                     let connect_us = (now_ns() - found_ns) / 1000;
                     self.recorder.borrow_mut().opened(Opening { dns_us, connect_us });
                     connection.set_deadline(until_ns);
-                    let connection = self.open_tunnel(connection, hop, own_ns).await?;
+                    let connection = self.open_tunnel(connection, hop, own_ns, tally).await?;
                     if self.origins.borrow().origin(hop.origin).https {
                         return self.open_tls(connection, hop, own_ns, tally).await;
                     }
@@ -121,10 +121,21 @@ impl Shard {
     }
 
     /// Has the proxy open a tunnel on a connection that has just opened, where the origin takes one.
-    async fn open_tunnel(&self, connection: Connection, hop: &Hop<'_>, own_ns: u64) -> Result<Connection, Unanswered> {
+    async fn open_tunnel(
+        &self,
+        connection: Connection,
+        hop: &Hop<'_>,
+        own_ns: u64,
+        tally: &mut Tally,
+    ) -> Result<Connection, Unanswered> {
         let Some(request) = self.origins.borrow().tunnel_request(hop.origin) else { return Ok(connection) };
         // Few connections come here, and the future of each would be larger for it.
-        let Err(untunnelled) = Box::pin(self.tunnel(&connection, request)).await else { return Ok(connection) };
+        let begin_ns = now_ns();
+        let tunnelled = Box::pin(self.tunnel(&connection, request)).await;
+        if let Some(record) = &mut tally.record {
+            record.opened(0, now_ns() - begin_ns);
+        }
+        let Err(untunnelled) = tunnelled else { return Ok(connection) };
         drop(connection);
         let mut recorder = self.recorder.borrow_mut();
         recorder.connection_error();
