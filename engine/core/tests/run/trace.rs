@@ -40,7 +40,10 @@ fn the_last_request_of_a_chain_and_its_response_are_told_whole() {
     assert_eq!((&*first.method, &first.url), ("GET", &format!("http://{address}/home")));
     let referer = format!("http://{address}/login?n=7");
     assert_eq!(first.request_headers, texts(&[("Accept", "y"), ("Cookie", "sid=1"), ("Referer", &referer)]));
-    assert_eq!((&*first.request_body, first.redirects, first.address), (&b""[..], 1, Some(Address::Inet(address))));
+    assert_eq!(
+        (&*first.request_body, first.redirects, first.address.clone()),
+        (&b""[..], 1, Some(Address::Inet(address)))
+    );
     let answer = first.response.as_ref().unwrap();
     assert_eq!((&*answer.version, answer.status, &*answer.body), ("HTTP/1.1", 200, &b"ok"[..]));
     assert_eq!(answer.headers, texts(&[("Content-Length", "2"), ("X-A", "b")]));
@@ -81,7 +84,7 @@ fn a_request_without_an_answer_is_told_as_far_as_it_came() {
          - {{name: b, request: {{method: GET, url: \"http://{dropping}/\"}}}}\n",
     ));
     let (first, second) = (told[0].as_ref().unwrap(), told[1].as_ref().unwrap());
-    assert_eq!((&first.url, first.address), (&format!("http://{refused}/"), None));
+    assert_eq!((&first.url, first.address.clone()), (&format!("http://{refused}/"), None));
     assert_eq!((first.phases.send_us, first.phases.wait_us, first.phases.receive_us), (0, 0, 0));
     assert_eq!(second.address, Some(Address::Inet(dropping)));
     assert!(first.response.is_none() && second.response.is_none());
