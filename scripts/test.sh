@@ -14,7 +14,7 @@ start=$SECONDS
 need_build_tools
 need nginx:nginx-light ip:iproute2 curl:curl python3:python3 ps:procps setpriv:util-linux chromium:chromium
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
-need openssl:openssl nghttpd:nghttp2-server h2load:nghttp2-client tinyproxy:tinyproxy squid:squid
+need openssl:openssl nghttpd:nghttp2-server tinyproxy:tinyproxy
 cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
     stage "Installing rustfmt and clippy" rustup component add rustfmt clippy
 ulimit -n "$(ulimit -Hn)"

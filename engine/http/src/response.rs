@@ -209,7 +209,7 @@ mod tests {
         };
         let all = begun(302, Keep::ALL);
         assert_eq!((all.status, all.version.as_str(), all.body.len()), (302, "HTTP/2.0", 0));
-        assert_eq!(all.directives, Directives { cookies: true, redirect: true });
+        assert_eq!(all.directives, Directives { cookies: true, redirect: true, ..Directives::default() });
         assert_eq!(
             all.raw_head(),
             b"HTTP/2.0 302\r\ncontent-type: text/plain\r\nset-cookie: a=1\r\nlocation: /x\r\n\r\n"
