@@ -169,7 +169,11 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         (None, None) => Some(HIT_DURATION),
         (duration, _) => duration,
     };
-    let network = Network { request_timeout: flags.timeout, ..network(&flags.transport, Certificates::Verified)? };
+    let network = Network {
+        request_timeout: flags.timeout,
+        request_phases: flags.output.http_stat,
+        ..network(&flags.transport, Certificates::Verified)?
+    };
     let users = hit_users(flags.connections, network.http2)?;
     // More connections than requests would only be opened and closed.
     let most = flags.requests.map_or(u32::MAX, |requests| u32::try_from(requests).unwrap_or(u32::MAX));

@@ -71,7 +71,7 @@ pub(crate) fn run(flags: RunFlags) -> Result<u8, Failure> {
     results.finish(begin.elapsed(), end);
     stream.print(&console.totals(&results));
     if finished.summary.tls.as_ref().is_some_and(|tls| tls.unverified) {
-        stream.print("Note: certificates were not verified, as in hrp; --verify checks them\n");
+        stream.print("Note: certificates were not verified (as hrp); --verify checks them\n");
     }
     let exit_code = results.failure().map_or(exit::DONE, |(sentence, code)| {
         say_error(sentence);

@@ -152,16 +152,10 @@ impl From<Kind> for Attempt {
     }
 }
 
-/// A response, and what it came on.
-pub(crate) struct Answered {
-    pub(crate) by: Answer,
-    pub(crate) origin: OriginId,
-}
-
-/// What a response came on, which holds it.
-pub(crate) enum Answer {
+/// A response, by what holds it.
+pub(crate) enum Answered {
     /// It stands in the connection's sink.
-    Http1(Connection),
+    Http1 { connection: Connection, origin: OriginId },
     /// It stands in the seat.
     Http2(Box<Seat>),
 }
@@ -170,17 +164,25 @@ impl Answered {
     /// Runs `f` on the response.
     #[inline]
     pub(crate) fn with<T>(&mut self, f: impl FnOnce(&mut Response) -> T) -> T {
-        match &mut self.by {
-            Answer::Http1(connection) => connection.with(|wire| f(&mut wire.http().response)),
-            Answer::Http2(seat) => f(&mut seat.response),
+        match self {
+            Self::Http1 { connection, .. } => connection.with(|wire| f(&mut wire.http().response)),
+            Self::Http2(seat) => f(&mut seat.response),
         }
     }
 
     /// The time limit of the response no longer counts: it is here.
     pub(crate) fn unlimit(&self) {
-        match &self.by {
-            Answer::Http1(connection) => connection.set_deadline(0),
-            Answer::Http2(seat) => seat.unlimit(),
+        match self {
+            Self::Http1 { connection, .. } => connection.set_deadline(0),
+            Self::Http2(seat) => seat.unlimit(),
+        }
+    }
+
+    /// Where it came from.
+    pub(crate) fn origin(&self) -> OriginId {
+        match self {
+            Self::Http1 { origin, .. } => *origin,
+            Self::Http2(seat) => seat.origin(),
         }
     }
 }
@@ -212,6 +214,14 @@ pub(crate) struct Hop<'a> {
     pub(crate) until_ns: u64,
 }
 
+impl Hop<'_> {
+    /// Sets until when an answer may come on a connection that was there since `from_ns`.
+    #[inline]
+    fn limit(&self, connection: &Connection, from_ns: u64) {
+        connection.set_deadline(from_ns.saturating_add(self.timeout_ns).min(self.until_ns));
+    }
+}
+
 /// The failure of a request to one host more than a core keeps track of.
 pub(crate) fn too_many_hosts() -> Unanswered {
     Unanswered::Failed(Kind::Request, Cow::Borrowed("too many different hosts in one run"))
@@ -231,7 +241,7 @@ impl Shard {
         if hop.http2 {
             // A box keeps the future of a user that speaks HTTP/1.1 small.
             let seat = Box::pin(self.hop_http2(idle, hop, tally)).await?;
-            return Ok(Answered { by: Answer::Http2(seat), origin: hop.origin });
+            return Ok(Answered::Http2(seat));
         }
         // What is not done for most requests is boxed: that keeps the user's future small.
         let (permit, from_ns) = match &self.connection_limit {
@@ -241,21 +251,24 @@ impl Shard {
                 free => (free, hop.begin_ns),
             },
         };
-        let (mut connection, mut from_ns, mut reused) = match self.idle_one(idle, hop.origin, from_ns, permit) {
-            Ok(connection) => (connection, from_ns, true),
+        let (mut connection, mut reused) = match self.idle_one(idle, hop.origin, from_ns, permit) {
+            Ok(connection) => {
+                hop.limit(&connection, from_ns);
+                (connection, true)
+            }
             Err(permit) => {
                 let (connection, opened_ns) = Box::pin(self.fresh(hop, permit, false, tally)).await?;
-                (connection, opened_ns, false)
+                hop.limit(&connection, opened_ns);
+                (connection, false)
             }
         };
         loop {
-            connection.set_deadline(from_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
             match self.attempt(&connection, hop, reused, tally).await {
                 Ok(()) if self.refused_by_proxy(&connection, hop.origin) => {
-                    self.release(idle, Answered { by: Answer::Http1(connection), origin: hop.origin });
+                    self.release(idle, Answered::Http1 { connection, origin: hop.origin });
                     return Err(refused(PROXY_AUTHENTICATION_REQUIRED));
                 }
-                Ok(()) => return Ok(Answered { by: Answer::Http1(connection), origin: hop.origin }),
+                Ok(()) => return Ok(Answered::Http1 { connection, origin: hop.origin }),
                 Err(Attempt::Ended(unanswered)) => {
                     self.recorder.borrow_mut().connection_closed();
                     return Err(unanswered);
@@ -268,8 +281,9 @@ impl Shard {
                     let permit = connection.with(|wire| wire.permit.take());
                     drop(connection);
                     self.lost(tally)?;
-                    (connection, from_ns) = Box::pin(self.fresh(hop, permit, true, tally)).await?;
-                    reused = false;
+                    let (fresh, opened_ns) = Box::pin(self.fresh(hop, permit, true, tally)).await?;
+                    hop.limit(&fresh, opened_ns);
+                    (connection, reused) = (fresh, false);
                 }
             }
         }
@@ -410,95 +424,99 @@ impl Shard {
     }
 
     /// Sends the request on a connection and waits for the whole response.
-    async fn attempt(
-        &self,
-        connection: &Connection,
-        hop: &Hop<'_>,
+    // A block and not an `async fn`, which would hold each of its arguments twice, in every user.
+    #[allow(clippy::manual_async_fn)]
+    fn attempt<'a>(
+        &'a self,
+        connection: &'a Connection,
+        hop: &'a Hop<'a>,
         reused: bool,
-        tally: &mut Tally,
-    ) -> Result<(), Attempt> {
-        let last = connection.with(|wire| wire.usage.next_is_last());
-        let (payload, sent_bytes) = match self.payload(connection, hop, last) {
-            Ok(payload) => payload,
-            Err(attempt) => {
-                tally.never_sent();
-                return Err(attempt);
-            }
-        };
-        let timed = tally.phases.is_some();
-        if timed {
-            connection.time_next_send();
-        }
-        connection.with(|wire| {
-            wire.usage.carry();
-            wire.http().begin(hop.head_request, hop.keep, timed);
-        });
-        connection.send(payload);
-        // Few requests have files, so what they need is boxed: a user's future is as large as its largest state.
-        let mut rest = None;
-        if hop.request.has_files() {
-            rest = Some(Box::pin(self.send_rest(connection, hop)).await);
-        }
-
-        let (done_ns, ended) = loop {
-            let event = poll_fn(|cx| self.poll_event(connection, &mut rest, cx)).await;
-            let failed = match event {
-                Some(Event::Connected) => continue,
-                Some(Event::Data { at_ns }) => match connection.with(|wire| wire.http().reading()) {
-                    Reading::Unfinished => match connection.with(|wire| wire.tls_end()) {
-                        None => continue,
-                        // The answer to a request on a connection that is to be closed ends with it, as without TLS.
-                        Some(TlsEnd::Closed) => match ended_by(connection, End::Eof, reused, hop.retry_stale) {
-                            Ok(None) => break (at_ns, Ok(())),
-                            Ok(Some(failed)) => failed,
-                            Err(stale) => return Err(stale),
-                        },
-                        Some(TlsEnd::Broken(failure)) => Unanswered::Failed(Kind::Tls, failure.0),
-                    },
-                    Reading::Complete => break (at_ns, Ok(())),
-                    Reading::Failed(error) => broken(error),
-                },
-                Some(Event::End(end)) => match ended_by(connection, end, reused, hop.retry_stale) {
-                    Ok(None) => break (now_ns(), Ok(())),
-                    Ok(Some(failed)) => failed,
-                    Err(stale) => return Err(stale),
-                },
-                Some(Event::Timeout) => {
-                    let now = now_ns();
-                    let sent_ns = first_sent(connection, rest.as_deref());
-                    let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
-                    if deadline_ns > now {
-                        connection.set_deadline(deadline_ns);
-                        continue;
-                    }
-                    Kind::RequestTimeout.into()
+        tally: &'a mut Tally,
+    ) -> impl Future<Output = Result<(), Attempt>> + 'a {
+        async move {
+            let last = connection.with(|wire| wire.usage.next_is_last());
+            let (payload, sent_bytes) = match self.payload(connection, hop, last) {
+                Ok(payload) => payload,
+                Err(attempt) => {
+                    tally.never_sent();
+                    return Err(attempt);
                 }
-                None => rest.as_mut().and_then(|rest| rest.failed.take()).unwrap_or(Unanswered::Abandoned),
             };
-            break (now_ns(), Err(Attempt::Ended(failed)));
-        };
-        let sent_ns = first_sent(connection, rest.as_deref());
-        let sent_bytes = sent_bytes + rest.map_or(0, |rest| rest.bytes);
-        if let Some(counted) = tally.settle(connection, sent_ns, sent_bytes, done_ns) {
-            let failed = matches!(ended, Err(Attempt::Ended(Unanswered::Failed(..))));
-            let mut recorder = self.recorder.borrow_mut();
-            counted.each(|id| recorder.endpoint_request(id, failed));
-        }
-        tally.exchanges.answered += u32::from(ended.is_ok());
-        if timed {
-            let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
-            let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
-            tally.attempted(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
-        }
-        if let Some(record) = &mut tally.record {
+            let timed = tally.phases.is_some();
+            if timed {
+                connection.time_next_send();
+            }
             connection.with(|wire| {
-                record.address = Some(wire.peer.clone());
-                if ended.is_ok() {
-                    record.answered(&wire.http().response);
-                }
+                wire.usage.carry();
+                wire.http().begin(hop.head_request, hop.keep, timed);
             });
+            connection.send(payload);
+            // Few requests have files, so what they need is boxed: a user's future is as large as its largest state.
+            let mut rest = None;
+            if hop.request.has_files() {
+                rest = Some(Box::pin(self.send_rest(connection, hop)).await);
+            }
+
+            let (done_ns, ended) = loop {
+                let event = poll_fn(|cx| self.poll_event(connection, &mut rest, cx)).await;
+                let failed = match event {
+                    Some(Event::Connected) => continue,
+                    Some(Event::Data { at_ns }) => match connection.with(|wire| wire.http().reading()) {
+                        Reading::Unfinished => match connection.with(|wire| wire.tls_end()) {
+                            None => continue,
+                            // The answer to a request on a connection that is to be closed ends with it, as without TLS.
+                            Some(TlsEnd::Closed) => match ended_by(connection, End::Eof, reused, hop.retry_stale) {
+                                Ok(None) => break (at_ns, Ok(())),
+                                Ok(Some(failed)) => failed,
+                                Err(stale) => return Err(stale),
+                            },
+                            Some(TlsEnd::Broken(failure)) => Unanswered::Failed(Kind::Tls, failure.0),
+                        },
+                        Reading::Complete => break (at_ns, Ok(())),
+                        Reading::Failed(error) => broken(error),
+                    },
+                    Some(Event::End(end)) => match ended_by(connection, end, reused, hop.retry_stale) {
+                        Ok(None) => break (now_ns(), Ok(())),
+                        Ok(Some(failed)) => failed,
+                        Err(stale) => return Err(stale),
+                    },
+                    Some(Event::Timeout) => {
+                        let now = now_ns();
+                        let sent_ns = first_sent(connection, rest.as_deref());
+                        let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
+                        if deadline_ns > now {
+                            connection.set_deadline(deadline_ns);
+                            continue;
+                        }
+                        Kind::RequestTimeout.into()
+                    }
+                    None => rest.as_mut().and_then(|rest| rest.failed.take()).unwrap_or(Unanswered::Abandoned),
+                };
+                break (now_ns(), Err(Attempt::Ended(failed)));
+            };
+            let sent_ns = first_sent(connection, rest.as_deref());
+            let sent_bytes = sent_bytes + rest.map_or(0, |rest| rest.bytes);
+            if let Some(counted) = tally.settle(connection, sent_ns, sent_bytes, done_ns) {
+                let failed = matches!(ended, Err(Attempt::Ended(Unanswered::Failed(..))));
+                let mut recorder = self.recorder.borrow_mut();
+                counted.each(|id| recorder.endpoint_request(id, failed));
+            }
+            tally.exchanges.answered += u32::from(ended.is_ok());
+            if timed {
+                let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
+                let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
+                tally.attempted(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
+            }
+            if let Some(record) = &mut tally.record {
+                connection.with(|wire| {
+                    record.address = Some(wire.peer.clone());
+                    if ended.is_ok() {
+                        record.answered(&wire.http().response);
+                    }
+                });
+            }
+            ended
         }
-        ended
     }
 
     /// The bytes of a request as its connection takes them, and how many they are before TLS.
@@ -537,10 +555,9 @@ impl Shard {
     /// Puts a connection back after its response was used, or closes it where that is due.
     #[inline]
     pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
-        let Answered { by, origin } = answered;
-        let connection = match by {
-            Answer::Http1(connection) => connection,
-            Answer::Http2(seat) => return release_seat(idle, seat),
+        let (connection, origin) = match answered {
+            Answered::Http1 { connection, origin } => (connection, origin),
+            Answered::Http2(seat) => return release_seat(idle, seat),
         };
         connection.trim_buffer(RETAINED_BUFFER_BYTES);
         let (reusable, usage) = connection.with(|wire| {

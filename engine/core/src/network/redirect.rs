@@ -32,7 +32,7 @@ impl Shard {
         let directives = answered.with(|response| response.directives);
         if directives.cookies {
             let origins = self.origins.borrow();
-            let origin = origins.origin(answered.origin);
+            let origin = origins.origin(answered.origin());
             answered.with(|response| cookies.store(response, origin, target, tally.done_ns));
         }
         directives.redirect

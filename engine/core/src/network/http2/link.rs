@@ -388,6 +388,11 @@ impl Places {
 }
 
 impl Seat {
+    /// Whom its link was opened to.
+    pub(crate) fn origin(&self) -> OriginId {
+        self.link.origin
+    }
+
     /// True when another request may go out on it.
     pub(crate) fn usable(&self) -> bool {
         self.link.lives()
