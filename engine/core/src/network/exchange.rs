@@ -274,7 +274,9 @@ impl Shard {
                     return Err(unanswered);
                 }
                 Err(Attempt::Unwritable(unanswered)) => {
-                    keep(idle, hop.origin, connection);
+                    connection.set_deadline(0);
+                    let permit = connection.with(|wire| wire.permit.take());
+                    keep(idle, hop.origin, connection, permit);
                     return Err(unanswered);
                 }
                 Err(Attempt::Stale) => {
@@ -353,7 +355,8 @@ impl Shard {
     /// True where the answer is that of a proxy which has passed nothing on, for want of credentials (RFC 9110 section 15.5.8).
     #[inline]
     fn refused_by_proxy(&self, connection: &Connection, origin: OriginId) -> bool {
-        connection.with(|wire| wire.http().response.status) == PROXY_AUTHENTICATION_REQUIRED
+        self.plan.network.proxies.http.is_some()
+            && connection.with(|wire| wire.http().response.status) == PROXY_AUTHENTICATION_REQUIRED
             && self.origins.borrow().forward(origin).is_some()
     }
 
@@ -434,8 +437,8 @@ impl Shard {
         tally: &'a mut Tally,
     ) -> impl Future<Output = Result<(), Attempt>> + 'a {
         async move {
-            let last = connection.with(|wire| wire.usage.next_is_last());
-            let (payload, sent_bytes) = match self.payload(connection, hop, last) {
+            let (last, secured) = connection.with(|wire| (wire.usage.next_is_last(), wire.tls().is_some()));
+            let (payload, sent_bytes) = match self.payload(connection, hop, last, secured) {
                 Ok(payload) => payload,
                 Err(attempt) => {
                     tally.never_sent();
@@ -521,8 +524,13 @@ impl Shard {
 
     /// The bytes of a request as its connection takes them, and how many they are before TLS.
     #[inline]
-    fn payload(&self, connection: &Connection, hop: &Hop<'_>, last: bool) -> Result<(Payload, u64), Attempt> {
-        let secured = connection.with(|wire| wire.tls().is_some());
+    fn payload(
+        &self,
+        connection: &Connection,
+        hop: &Hop<'_>,
+        last: bool,
+        secured: bool,
+    ) -> Result<(Payload, u64), Attempt> {
         let plain = match hop.encoded.filter(|_| hop.extra.cookies.is_empty() && !last) {
             Some(Encoded::Plain(bytes)) if !secured => return Ok((Payload::Run(*bytes), bytes.len() as u64)),
             Some(Encoded::ToSeal(plain)) if secured => Some(&**plain),
@@ -559,22 +567,21 @@ impl Shard {
             Answered::Http1 { connection, origin } => (connection, origin),
             Answered::Http2(seat) => return release_seat(idle, seat),
         };
-        connection.trim_buffer(RETAINED_BUFFER_BYTES);
-        let (reusable, usage) = connection.with(|wire| {
+        let usable = connection.rest(RETAINED_BUFFER_BYTES);
+        // A connection that waits for its server to close counts no longer among those that are bounded in number.
+        let (reusable, over, untold, permit) = connection.with(|wire| {
             wire.http().response.trim();
-            (wire.reusable() && self.plan.network.keepalive, wire.usage)
+            let reusable = wire.reusable() && self.plan.network.keepalive;
+            // A server that was not told would not close it first.
+            let untold = reusable && wire.usage.ends_untold();
+            (reusable, wire.usage.is_over(), untold, wire.permit.take())
         });
-        if reusable && !usage.is_over() && connection.ended().is_none() && !connection.sending() {
-            keep(idle, origin, connection);
-            return;
+        if usable && reusable && !over {
+            return keep(idle, origin, connection, permit);
         }
         self.recorder.borrow_mut().connection_closed();
-        // One that waits for its server to close counts no longer among those that are bounded in number.
-        let permit = connection.with(|wire| wire.permit.take());
         let resets = self.plan.network.tcp.close == Close::Rst;
-        // A server that was not told would not close it first.
-        let untold = reusable && usage.ends_untold();
-        if !resets && connection.ended().is_none() && !connection.sending() && !untold {
+        if usable && !resets && !untold {
             say_goodbye(&connection);
             self.lingering.borrow_mut().add(connection);
         } else {
@@ -586,9 +593,7 @@ impl Shard {
 
 /// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
 #[inline]
-fn keep(idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
-    connection.set_deadline(0);
-    let permit = connection.with(|wire| wire.permit.take());
+fn keep(idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection, permit: Option<Permit>) {
     idle.borrow_mut().put(origin, connection);
     drop(permit);
 }

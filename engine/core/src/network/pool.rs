@@ -30,7 +30,7 @@ impl IdleConnections {
         let idle = self.by_origin.get_mut(origin.index())?;
         while let Some(connection) = idle.pop() {
             let usable = |wire: &mut Wire| wire.quiet() && wire.usage.may_carry(now_ns);
-            if connection.ended().is_none() && connection.with(usable) {
+            if connection.with_open(usable) == Some(true) {
                 return Some(connection);
             }
             dropped();
