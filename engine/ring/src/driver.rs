@@ -374,6 +374,7 @@ impl<S: Sink> Inner<S> {
         let bytes = sink.reply(spare);
         if bytes.is_empty() {
             state.spare = bytes;
+            state.wake_flushed();
             return;
         }
         state.out = Some(Payload::Owned(bytes));

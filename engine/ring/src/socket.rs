@@ -28,6 +28,20 @@ impl<S: Sink> Socket<S> {
         f(inner.slots[self.slot as usize].sink.as_mut().expect("an open socket has its sink"))
     }
 
+    /// Runs `f` on the socket's sink, unless the stream has ended.
+    ///
+    /// # Panics
+    /// When called from within a sink.
+    #[inline]
+    pub fn with_open<T>(&self, f: impl FnOnce(&mut S) -> T) -> Option<T> {
+        let mut inner = self.shared.inner.borrow_mut();
+        let state = &mut inner.slots[self.slot as usize];
+        match state.end {
+            None => state.sink.as_mut().map(f),
+            Some(_) => None,
+        }
+    }
+
     /// Queues a payload; it goes out with the next enters, in order of the calls on all sockets. One send at a time: call
     /// it only when [`sending`](Self::sending) is false.
     ///
@@ -109,14 +123,18 @@ impl<S: Sink> Socket<S> {
         self.shared.inner.borrow_mut().slots[self.slot as usize].spare = buffer;
     }
 
-    /// Gives the memory of the buffer of an earlier send back where it is larger than that.
+    /// Makes ready for a time without use: no deadline, and the buffer of an earlier send given back where it is larger than that.
+    /// True where the socket can be used again: the stream has not ended, and no send is under way.
     #[inline]
-    pub fn trim_buffer(&self, most_bytes: usize) {
+    pub fn rest(&self, most_bytes: usize) -> bool {
         let mut inner = self.shared.inner.borrow_mut();
-        let spare = &mut inner.slots[self.slot as usize].spare;
-        if spare.capacity() > most_bytes {
-            *spare = Vec::new();
+        let state = &mut inner.slots[self.slot as usize];
+        state.deadline_ns = 0;
+        state.timed_out = false;
+        if state.spare.capacity() > most_bytes {
+            state.spare = Vec::new();
         }
+        state.end.is_none() && state.out.is_none()
     }
 
     /// Sets the time at which [`Event::Timeout`] comes, in nanoseconds of [`now_ns`](crate::now_ns); 0 for never. Costs
@@ -152,7 +170,7 @@ impl<S: Sink> Socket<S> {
         std::future::poll_fn(|cx| self.poll_event(cx))
     }
 
-    /// Polls for the next event: connected, then data, then the end, then the timeout.
+    /// Polls for the next event: data, then connected, then the end, then the timeout.
     #[inline]
     pub fn poll_event(&self, cx: &Context<'_>) -> Poll<Event> {
         let mut inner = self.shared.inner.borrow_mut();

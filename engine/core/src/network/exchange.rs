@@ -4,14 +4,12 @@ use std::{
     borrow::Cow,
     cell::RefCell,
     future::{poll_fn, Future},
-    pin::pin,
-    rc::Rc,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use pummel_case::{RenderedRequest, StepError};
-use pummel_http::{Keep, ProtocolError, Response, RETAINED_BUFFER_BYTES};
+use pummel_http::{Keep, ProtocolError, Response};
 use pummel_ring::{now_ns, End, Event, Payload};
 use pummel_stats::{Exchanges, RequestPhases};
 
@@ -19,15 +17,14 @@ use crate::{
     error::Kind,
     network::connection::{Connection, Counted, TlsEnd},
     network::http1::{Http1, Reading},
-    network::http2::{release_seat, Seat},
-    network::limit::{ConnectionLimit, Permit},
+    network::http2::Seat,
+    network::limit::Permit,
     network::origins::OriginId,
     network::phases::{Phases, Stamps},
-    network::pool::IdleConnections,
+    network::pool::{keep, IdleConnections},
     network::proxy::refused,
     network::upload::{first_sent, Sent},
     network::usage::Usage,
-    plan::Close,
     program::{encode, Besides, Encoded, Extra},
     shard::Shard,
     ExchangeRecord,
@@ -274,7 +271,9 @@ impl Shard {
                     return Err(unanswered);
                 }
                 Err(Attempt::Unwritable(unanswered)) => {
-                    keep(idle, hop.origin, connection);
+                    connection.set_deadline(0);
+                    let permit = connection.with(|wire| wire.permit.take());
+                    keep(idle, hop.origin, connection, permit);
                     return Err(unanswered);
                 }
                 Err(Attempt::Stale) => {
@@ -309,51 +308,11 @@ impl Shard {
         Ok(connection)
     }
 
-    /// Waits until a connection to the origin may be used, behind those that wait already. That ends with the load, and the request
-    /// is then abandoned: it was never sent.
-    ///
-    /// The wait is the server's doing as much as the bound's, and the plan's wish: it is part of the response time, not of the
-    /// service time, and no lateness of the engine. The request's own time limit begins with its first byte, as always. Gives
-    /// when the wait was over, too.
-    async fn wait_for_connection(
-        &self,
-        limit: &Rc<ConnectionLimit>,
-        hop: &Hop<'_>,
-        tally: &mut Tally,
-    ) -> Result<(Option<Permit>, u64), Unanswered> {
-        let from_ns = now_ns();
-        let mut waiting = limit.wait(hop.origin);
-        let mut over = pin!(self.ring.sleep_until(hop.until_ns));
-        let waited = poll_fn(|cx| {
-            if self.stopping() {
-                return Poll::Ready(Err(Unanswered::Abandoned));
-            }
-            match waiting.poll(cx) {
-                Poll::Ready(permit) => Poll::Ready(Ok(permit)),
-                Poll::Pending if hop.until_ns == u64::MAX => Poll::Pending,
-                Poll::Pending => over.as_mut().poll(cx).map(|()| Err(Kind::RequestTimeout.into())),
-            }
-        });
-        let waited = waited.await;
-        let over_ns = now_ns();
-        match waited {
-            Ok(permit) => {
-                if tally.sent_ns == 0 {
-                    tally.network_ns += over_ns.saturating_sub(from_ns);
-                }
-                Ok((Some(permit), over_ns))
-            }
-            Err(unanswered) => {
-                tally.never_sent();
-                Err(unanswered)
-            }
-        }
-    }
-
     /// True where the answer is that of a proxy which has passed nothing on, for want of credentials (RFC 9110 section 15.5.8).
     #[inline]
     fn refused_by_proxy(&self, connection: &Connection, origin: OriginId) -> bool {
-        connection.with(|wire| wire.http().response.status) == PROXY_AUTHENTICATION_REQUIRED
+        self.plan.network.proxies.http.is_some()
+            && connection.with(|wire| wire.http().response.status) == PROXY_AUTHENTICATION_REQUIRED
             && self.origins.borrow().forward(origin).is_some()
     }
 
@@ -434,8 +393,8 @@ impl Shard {
         tally: &'a mut Tally,
     ) -> impl Future<Output = Result<(), Attempt>> + 'a {
         async move {
-            let last = connection.with(|wire| wire.usage.next_is_last());
-            let (payload, sent_bytes) = match self.payload(connection, hop, last) {
+            let (last, secured) = connection.with(|wire| (wire.usage.next_is_last(), wire.tls().is_some()));
+            let (payload, sent_bytes) = match self.payload(connection, hop, last, secured) {
                 Ok(payload) => payload,
                 Err(attempt) => {
                     tally.never_sent();
@@ -521,8 +480,13 @@ impl Shard {
 
     /// The bytes of a request as its connection takes them, and how many they are before TLS.
     #[inline]
-    fn payload(&self, connection: &Connection, hop: &Hop<'_>, last: bool) -> Result<(Payload, u64), Attempt> {
-        let secured = connection.with(|wire| wire.tls().is_some());
+    fn payload(
+        &self,
+        connection: &Connection,
+        hop: &Hop<'_>,
+        last: bool,
+        secured: bool,
+    ) -> Result<(Payload, u64), Attempt> {
         let plain = match hop.encoded.filter(|_| hop.extra.cookies.is_empty() && !last) {
             Some(Encoded::Plain(bytes)) if !secured => return Ok((Payload::Run(*bytes), bytes.len() as u64)),
             Some(Encoded::ToSeal(plain)) if secured => Some(&**plain),
@@ -551,53 +515,6 @@ impl Shard {
         scratch.shrink_to(PLAINTEXT_RETAINED_BYTES);
         sealed
     }
-
-    /// Puts a connection back after its response was used, or closes it where that is due.
-    #[inline]
-    pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
-        let (connection, origin) = match answered {
-            Answered::Http1 { connection, origin } => (connection, origin),
-            Answered::Http2(seat) => return release_seat(idle, seat),
-        };
-        connection.trim_buffer(RETAINED_BUFFER_BYTES);
-        let (reusable, usage) = connection.with(|wire| {
-            wire.http().response.trim();
-            (wire.reusable() && self.plan.network.keepalive, wire.usage)
-        });
-        if reusable && !usage.is_over() && connection.ended().is_none() && !connection.sending() {
-            keep(idle, origin, connection);
-            return;
-        }
-        self.recorder.borrow_mut().connection_closed();
-        // One that waits for its server to close counts no longer among those that are bounded in number.
-        let permit = connection.with(|wire| wire.permit.take());
-        let resets = self.plan.network.tcp.close == Close::Rst;
-        // A server that was not told would not close it first.
-        let untold = reusable && usage.ends_untold();
-        if !resets && connection.ended().is_none() && !connection.sending() && !untold {
-            say_goodbye(&connection);
-            self.lingering.borrow_mut().add(connection);
-        } else {
-            drop(connection);
-        }
-        drop(permit);
-    }
-}
-
-/// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
-#[inline]
-fn keep(idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection) {
-    connection.set_deadline(0);
-    let permit = connection.with(|wire| wire.permit.take());
-    idle.borrow_mut().put(origin, connection);
-    drop(permit);
-}
-
-/// Closes our side of TLS in order. Servers close the connection on that, and before us.
-fn say_goodbye(connection: &Connection) {
-    let mut goodbye = connection.take_buffer();
-    connection.with(|wire| wire.close(&mut goodbye));
-    connection.send(Payload::Owned(goodbye));
 }
 
 /// Puts TLS on a request; gives its length without, too.

@@ -3,11 +3,19 @@
 use std::{
     cell::RefCell,
     collections::VecDeque,
+    future::{poll_fn, Future},
+    pin::pin,
     rc::Rc,
     task::{Context, Poll, Waker},
 };
 
-use super::origins::OriginId;
+use pummel_ring::now_ns;
+
+use super::{
+    exchange::{Hop, Tally, Unanswered},
+    origins::OriginId,
+};
+use crate::{error::Kind, shard::Shard};
 
 /// As many permits for each origin as a core may have connections to it (`--connections shared:N`). Whoever uses a connection
 /// holds one. A connection is opened only by a holder that finds none idle, so those in use and those idle are never more than the
@@ -138,6 +146,49 @@ impl Drop for Waiting {
         });
         if granted {
             self.limit.give_back(self.origin);
+        }
+    }
+}
+
+impl Shard {
+    /// Waits until a connection to the origin may be used, behind those that wait already. That ends with the load, and the request
+    /// is then abandoned: it was never sent.
+    ///
+    /// The wait is the server's doing as much as the bound's, and the plan's wish: it is part of the response time, not of the
+    /// service time, and no lateness of the engine. The request's own time limit begins with its first byte, as always. Gives
+    /// when the wait was over, too.
+    pub(super) async fn wait_for_connection(
+        &self,
+        limit: &Rc<ConnectionLimit>,
+        hop: &Hop<'_>,
+        tally: &mut Tally,
+    ) -> Result<(Option<Permit>, u64), Unanswered> {
+        let from_ns = now_ns();
+        let mut waiting = limit.wait(hop.origin);
+        let mut over = pin!(self.ring.sleep_until(hop.until_ns));
+        let waited = poll_fn(|cx| {
+            if self.stopping() {
+                return Poll::Ready(Err(Unanswered::Abandoned));
+            }
+            match waiting.poll(cx) {
+                Poll::Ready(permit) => Poll::Ready(Ok(permit)),
+                Poll::Pending if hop.until_ns == u64::MAX => Poll::Pending,
+                Poll::Pending => over.as_mut().poll(cx).map(|()| Err(Kind::RequestTimeout.into())),
+            }
+        });
+        let waited = waited.await;
+        let over_ns = now_ns();
+        match waited {
+            Ok(permit) => {
+                if tally.sent_ns == 0 {
+                    tally.network_ns += over_ns.saturating_sub(from_ns);
+                }
+                Ok((Some(permit), over_ns))
+            }
+            Err(unanswered) => {
+                tally.never_sent();
+                Err(unanswered)
+            }
         }
     }
 }

@@ -1,17 +1,22 @@
-//! Idle keep-alive connections, the last used first.
+//! Idle keep-alive connections, the last used first, and where a connection goes once its response was used.
 
 use std::{
+    cell::RefCell,
     collections::VecDeque,
     task::{Context, Poll},
 };
 
-use pummel_ring::{now_ns, Event};
+use pummel_http::RETAINED_BUFFER_BYTES;
+use pummel_ring::{now_ns, Event, Payload};
 
 use super::{
     connection::{Connection, Wire},
-    http2::Seat,
+    exchange::Answered,
+    http2::{release_seat, Seat},
+    limit::Permit,
     origins::OriginId,
 };
+use crate::{plan::Close, shard::Shard};
 
 /// Idle connections by origin. One belongs to each user, or one to all users of a core: the plan decides, the code is one.
 #[derive(Default)]
@@ -30,7 +35,7 @@ impl IdleConnections {
         let idle = self.by_origin.get_mut(origin.index())?;
         while let Some(connection) = idle.pop() {
             let usable = |wire: &mut Wire| wire.quiet() && wire.usage.may_carry(now_ns);
-            if connection.ended().is_none() && connection.with(usable) {
+            if connection.with_open(usable) == Some(true) {
                 return Some(connection);
             }
             dropped();
@@ -121,4 +126,50 @@ impl Lingering {
     pub(crate) fn clear(&mut self) {
         self.connections.clear();
     }
+}
+
+impl Shard {
+    /// Puts a connection back after its response was used, or closes it where that is due.
+    #[inline]
+    pub(crate) fn release(&self, idle: &RefCell<IdleConnections>, answered: Answered) {
+        let (connection, origin) = match answered {
+            Answered::Http1 { connection, origin } => (connection, origin),
+            Answered::Http2(seat) => return release_seat(idle, seat),
+        };
+        let usable = connection.rest(RETAINED_BUFFER_BYTES);
+        // A connection that waits for its server to close counts no longer among those that are bounded in number.
+        let (reusable, over, untold, permit) = connection.with(|wire| {
+            wire.http().response.trim();
+            let reusable = wire.reusable() && self.plan.network.keepalive;
+            // A server that was not told would not close it first.
+            let untold = reusable && wire.usage.ends_untold();
+            (reusable, wire.usage.is_over(), untold, wire.permit.take())
+        });
+        if usable && reusable && !over {
+            return keep(idle, origin, connection, permit);
+        }
+        self.recorder.borrow_mut().connection_closed();
+        let resets = self.plan.network.tcp.close == Close::Rst;
+        if usable && !resets && !untold {
+            say_goodbye(&connection);
+            self.lingering.borrow_mut().add(connection);
+        } else {
+            drop(connection);
+        }
+        drop(permit);
+    }
+}
+
+/// Puts a connection among the idle ones, then lets the next that waits for one go on: it finds this one.
+#[inline]
+pub(super) fn keep(idle: &RefCell<IdleConnections>, origin: OriginId, connection: Connection, permit: Option<Permit>) {
+    idle.borrow_mut().put(origin, connection);
+    drop(permit);
+}
+
+/// Closes our side of TLS in order. Servers close the connection on that, and before us.
+fn say_goodbye(connection: &Connection) {
+    let mut goodbye = connection.take_buffer();
+    connection.with(|wire| wire.close(&mut goodbye));
+    connection.send(Payload::Owned(goodbye));
 }

@@ -1,13 +1,17 @@
 //! A connection as a stream of bytes, for protocols whose own code reads and writes: HTTP/2 and WebSocket.
 
 use std::{
-    io,
+    io, mem,
     task::{ready, Context, Poll},
 };
 
+use pummel_http::Limits;
 use pummel_ring::{End, Event, Flow, Payload};
 
-use super::connection::{Connection, Protocol, TlsEnd};
+use super::{
+    connection::{Connection, Protocol, TlsEnd},
+    http1::Http1,
+};
 
 /// Bytes kept for a reader that lags before receiving stops (design section 2, inbound limit).
 const INBOX_BYTES_MAX: usize = 256 * 1024;
@@ -79,6 +83,17 @@ impl RingStream {
         Self { connection, outbox: Vec::new() }
     }
 
+    /// Gives the stream up: what still arrives is thrown away, so that nothing holds back the end of the connection.
+    pub(crate) fn give_up(self) -> Connection {
+        // Between responses HTTP/1.1 keeps nothing of what arrives.
+        let nothing = Protocol::Http1(Http1::new(Limits::default()));
+        let before = self.connection.with(|wire| mem::replace(&mut wire.protocol, nothing));
+        if matches!(before, Protocol::Stream(Inbox { paused: true, .. })) {
+            self.connection.resume();
+        }
+        self.connection
+    }
+
     /// Reads what has arrived, 0 bytes at the peer's end of the stream.
     ///
     /// # Errors
@@ -140,7 +155,7 @@ impl RingStream {
             self.outbox.clear();
             self.outbox.shrink_to(RETAINED_BYTES);
         } else {
-            std::mem::swap(&mut out, &mut self.outbox);
+            mem::swap(&mut out, &mut self.outbox);
         }
         self.connection.send(Payload::Owned(out));
         Poll::Ready(Ok(()))

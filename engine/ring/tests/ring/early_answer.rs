@@ -7,7 +7,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use pummel_ring::{Event, Payload, Ring, Socket};
+use pummel_ring::{Event, Flow, Payload, Ring, Sink, Socket};
 
 use crate::{
     core::{collected, on_ring, small, Collect},
@@ -90,4 +90,38 @@ fn a_dropped_socket_keeps_its_buffer_until_the_cancel_is_through() {
         assert!((1024..BODY_BYTES).contains(&a), "the stream was cut off");
         assert_eq!(b, 0, "no byte of a later buffer");
     }
+}
+
+/// Says that it has something to send, and then has nothing.
+struct Speechless(bool);
+
+impl Sink for Speechless {
+    fn on_data(&mut self, _: &mut [u8]) -> Flow {
+        self.0 = true;
+        Flow::ReplyAndWake
+    }
+
+    fn reply(&mut self, spare: Vec<u8>) -> Vec<u8> {
+        spare
+    }
+}
+
+#[test]
+fn an_answer_that_turns_out_empty_does_not_hide_the_end_of_the_send_before_it() {
+    let (listener, address) = narrow_listener();
+    let (go, wait) = channel();
+    let (counts, counted) = channel();
+    let peer = impatient(listener, 1, wait, counts);
+    on_ring(small(), move |ring| async move {
+        let socket = ring.connect(address, Speechless(false)).unwrap();
+        assert_eq!(socket.event().await, Event::Connected);
+        socket.send(Payload::Owned(vec![b'A'; BODY_BYTES]));
+        assert!(matches!(socket.event().await, Event::Data { .. }));
+        assert!(socket.with(|sink| sink.0) && socket.sending());
+        go.send(()).unwrap();
+        socket.flushed().await;
+        assert!(!socket.sending());
+    });
+    assert_eq!(counted.recv().unwrap(), (BODY_BYTES, 0));
+    peer.join().unwrap();
 }

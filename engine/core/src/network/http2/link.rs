@@ -267,7 +267,7 @@ impl Link {
         self.set_failed(why);
         *self.driver.borrow_mut() = None;
         self.wake_all();
-        self.stream.borrow_mut().take().map(|stream| stream.connection)
+        self.stream.borrow_mut().take().map(RingStream::give_up)
     }
 
     fn wake_all(&self) {

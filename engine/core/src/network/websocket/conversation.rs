@@ -7,7 +7,6 @@ use std::{
     task::{ready, Context, Poll, Waker},
 };
 
-use pummel_http::Limits;
 use pummel_ring::{now_ns, End, Event};
 use tungstenite::{
     protocol::{frame::coding::CloseCode, CloseFrame, Role, WebSocketConfig},
@@ -15,13 +14,7 @@ use tungstenite::{
 };
 
 use super::pipe::Pipe;
-use crate::{
-    error::Kind,
-    network::connection::{Connection, Protocol},
-    network::exchange::Unanswered,
-    network::http1::Http1,
-    network::stream::RingStream,
-};
+use crate::{error::Kind, network::connection::Connection, network::exchange::Unanswered, network::stream::RingStream};
 
 /// The largest message taken from a server, all its fragments together. A message is kept to be looked at, and a server must not
 /// be able to fill the memory.
@@ -179,10 +172,7 @@ impl Conversation {
         self.woken_by(Waker::noop());
         // A server that is gone, or reads nothing, is told nothing.
         let _ = self.socket.close(Some(CloseFrame { code, reason: Utf8Bytes::default() }));
-        let connection = self.socket.into_inner().stream.connection;
-        // Between responses HTTP/1.1 keeps nothing of what arrives.
-        connection.with(|wire| wire.protocol = Protocol::Http1(Http1::new(Limits::default())));
-        connection
+        self.socket.into_inner().stream.give_up()
     }
 
     /// What is said of a close that came in place of something else.
