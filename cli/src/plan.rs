@@ -8,7 +8,7 @@ use std::{
 };
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
-use pummel_engine::{Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
+use pummel_engine::{Connections, Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
 
 use crate::{
     curl_case::load_named_or_pasted,
@@ -198,6 +198,17 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
     Ok(PlannedRun { plan, output: output_plan(&flags.output) })
 }
 
+/// Whose connections are whose. Those of HTTP/2 are as many as the users of one connection (`--streams`) make them.
+fn bounded_connections(connections: Connections, http2: bool) -> Result<Connections, Failure> {
+    if http2 && matches!(connections, Connections::Shared { most: Some(_) }) {
+        return Err(Failure::usage(
+            "--connections shared:N with --http2: an HTTP/2 connection is shared by as many users as --streams says",
+            "leave out one of them; with U users and --streams S there are U/S connections to a host",
+        ));
+    }
+    Ok(connections)
+}
+
 /// How many users `hit` has: one for each stream of each connection (as `-c` and `-m` of h2load).
 fn hit_users(connections: u32, http2: Http2) -> Result<u32, Failure> {
     if http2.streams > 1 && !http2.all {
@@ -262,7 +273,7 @@ fn plan_cases(
                 CookieLife::PerUser => Cookies::PerUser,
                 CookieLife::Off => Cookies::Off,
             },
-            connections: network_flags.connections,
+            connections: bounded_connections(network_flags.connections, network_flags.transport.reach.http2.http2)?,
             request_timeout: network_flags.request_timeout,
             request_phases: output.http_stat,
             // The comparison case sends the same bytes as the tools it is held against.
@@ -297,8 +308,6 @@ pub(crate) fn name_of(cases: &[Case]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use clap::FromArgMatches;
-
-    use pummel_engine::Connections;
 
     use super::*;
     use crate::flags::{command, Cli, Command};

@@ -1,5 +1,7 @@
 //! Bodies and who asks for them: content codings, credentials, uploads from files; against nginx and Python's HTTP server.
 
+#[path = "common/certificates.rs"]
+mod certificates;
 #[path = "common/load.rs"]
 mod load;
 
@@ -14,6 +16,7 @@ use std::{
 
 use serde_json::Value;
 
+use certificates::Authority;
 use load::{binary, closed_port, command, run, Folder, Nginx, Run};
 
 /// `common/bodies.py`, stopped when dropped.
@@ -34,6 +37,35 @@ impl Bodies {
         let mut port = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut port).expect("its port");
         Self { child, base: format!("http://127.0.0.1:{}", port.trim()) }
+    }
+}
+
+/// An nginx that speaks HTTP/2 to its clients and passes on what they say as it comes.
+struct InFront {
+    _nginx: Nginx,
+    authority: Authority,
+    /// Over TLS, and HTTP/1.1 too.
+    https: String,
+    /// Without TLS.
+    http: String,
+}
+
+impl InFront {
+    fn start(server: &Bodies) -> Self {
+        let authority = Authority::new();
+        let signed = authority.sign("localhost", "DNS:localhost,IP:127.0.0.1", 1);
+        let (tls, plain) = (closed_port(), closed_port());
+        let nginx = Nginx::start_with(&format!(
+            "server {{ listen 127.0.0.1:{tls} ssl http2; listen 127.0.0.1:{plain} http2; ssl_certificate {};\n\
+             ssl_certificate_key {}; client_max_body_size 6m;\n\
+             location / {{ proxy_pass {}; proxy_http_version 1.1; proxy_request_buffering off; }} }}\n",
+            signed.certificate.display(),
+            signed.key.display(),
+            server.base
+        ));
+        let [https, http] =
+            [("https", tls), ("http", plain)].map(|(scheme, port)| format!("{scheme}://127.0.0.1:{port}"));
+        Self { _nginx: nginx, authority, https, http }
     }
 }
 
@@ -252,6 +284,22 @@ fn digest_is_asked_for_once_and_then_sent_at_once() {
 }
 
 #[test]
+fn a_cookie_that_comes_with_a_challenge_goes_out_with_the_answer() {
+    let server = Bodies::start();
+    let front = InFront::start(&server);
+    let roots = front.authority.certificate().display().to_string();
+    let steps = "- {name: a, request: {method: GET, url: /digest/cookie}, validate: [{eq: [body, asked=yes]}]}\n";
+    let auth = ["--auth", "digest:anna:s3:cret", "--cacert", &roots, "--loop-count", "4"];
+    for (base, more) in
+        [(&server.base, &[][..]), (&front.https, &[]), (&front.https, &["--http2"]), (&front.http, &["--http2"])]
+    {
+        let kept = boom(base, "", steps, &[&auth[..], &["--cookies", "per-user"], more].concat());
+        assert_all_passed(&kept, 4);
+        assert_eq!(kept.number("/totals/exchanges/auth_rounds"), 1);
+    }
+}
+
+#[test]
 fn a_wrong_password_is_told_once_for_each_request() {
     let server = Bodies::start();
     let steps = "- {name: a, request: {method: GET, url: /digest/md5}, validate: [{eq: [status_code, 401]}, {eq: [body, who?]}]}\n";
@@ -306,6 +354,39 @@ fn a_large_file_arrives_as_it_is() {
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     let body = &ran.summary["details"][0]["records"][0]["data"]["req_resps"]["request"]["body"];
     assert!(body.as_str().is_some_and(|body| body.contains("<large.bin: 5242880 bytes>")), "{body}");
+}
+
+#[test]
+fn a_large_file_arrives_as_it_is_over_tls_and_over_http2() {
+    const BYTES: u64 = 5 * 1024 * 1024;
+    let server = Bodies::start();
+    let front = InFront::start(&server);
+    let roots = front.authority.certificate().display().to_string();
+    let folder = Folder::new();
+    let (path, sha256) = large_file(&folder, BYTES as usize);
+    let steps = format!(
+        "- {{name: a, request: {{method: POST, url: /sha256, upload: {{a: '@{path}'}}}}, validate: [{{eq: [body, {sha256}]}}]}}\n"
+    );
+    let load = ["--cacert", &roots, "--spawn-count", "4", "--spawn-rate", "1000", "--loop-count", "2"];
+    for (base, more, connections) in [
+        (&front.https, &[][..], 4),
+        (&front.https, &["--http2"], 4),
+        (&front.https, &["--http2", "--streams", "4"], 1),
+        (&front.http, &["--http2", "--streams", "2"], 2),
+    ] {
+        let run = boom_in(&folder, base, "", &steps, &[&load[..], more].concat());
+        assert_all_passed(&run, 8);
+        assert_eq!(run.number("/client/connections/opened"), connections, "{base} {more:?}");
+        // In HTTP/2 each 16 KiB stand behind nine bytes.
+        let sent = run.number("/totals/bytes_sent");
+        assert!((8 * BYTES..8 * (BYTES + BYTES / 1_000)).contains(&sent), "{base} {more:?}: {sent}");
+    }
+    large_file(&folder, 32 * 1024 * 1024);
+    let steps = steps.replace(&format!("[body, {sha256}]"), "[status_code, 413]");
+    let refused = boom_in(&folder, &front.https, "", &steps, &[&load[..], &["--http2"]].concat());
+    assert_all_passed(&refused, 8);
+    assert_eq!(refused.number("/client/connections/opened"), 4, "a stream is over, its connection goes on");
+    assert!(refused.number("/totals/bytes_sent") < 8 * 6 * 1024 * 1024);
 }
 
 #[test]

@@ -79,3 +79,14 @@ fn a_mode_that_is_none_is_wrong_usage() {
         assert_eq!(run.code, 2, "{}", run.stderr);
     }
 }
+
+#[test]
+fn a_bound_that_http2_would_not_keep_is_wrong_usage() {
+    let (nginx, base) = impatient();
+    let folder = Folder::new();
+    let case = case(&folder, &base, 0.0);
+    let run = run(&["boom", &case, "--connections", "shared:2", "--http2"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("--connections shared:N with --http2"), "{}", run.stderr);
+    assert_eq!(nginx.requests(0), 0);
+}

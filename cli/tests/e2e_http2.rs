@@ -8,10 +8,14 @@ mod frames;
 mod load;
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        Arc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -312,6 +316,96 @@ fn a_window_that_never_opens_ends_with_the_request_timeout() {
     assert_eq!(run.errors("request_timeout"), 4, "{:#}", run.summary["errors"]);
     assert!(run.number("/totals/failed_us/min") >= 300_000);
     assert_eq!(run.number("/client/connections/opened"), 1, "the connection goes on");
+}
+
+#[test]
+fn an_upload_ends_with_its_answer_though_the_window_never_opens() {
+    const CANCEL: u32 = 8;
+    let folder = Folder::new();
+    let file = folder.write("file", &"0123456789".repeat(300_000));
+    let ended = Arc::new(AtomicU32::new(0));
+    let cancelled = Arc::clone(&ended);
+    // The streams' windows are closed: of the bodies nothing arrives but what was sent before the client heard of it.
+    let server = FrameServer::start(&[(INITIAL_WINDOW_SIZE, 0)], move |got| match got.kind {
+        HEADERS => Answer::Send(ok(got.stream)),
+        frames::RST_STREAM if got.payload == CANCEL.to_be_bytes() => {
+            cancelled.fetch_add(1, Ordering::Relaxed);
+            Answer::Send(Vec::new())
+        }
+        _ => Answer::Send(Vec::new()),
+    });
+    let case = folder.write(
+        "case.yml",
+        &format!(
+            "config: {{name: u, base_url: \"{}\"}}\nteststeps:\n- {{name: a, request: {{method: POST, url: /, upload: \
+             {{f: '@{file}'}}}}, validate: [{{eq: [status_code, 200]}}]}}\n",
+            server.url()
+        ),
+    );
+    let upload = |more: &[&str]| run(&[&["boom", &case, "--http2", "--loop-count", "3"], more].concat());
+    // One that waited for the window would end with the limit and not with the watchdog of these tests.
+    let run = upload(&["--request-timeout", "10m"]);
+    assert_eq!((run.code, run.number("/totals/requests"), run.number("/totals/failures")), (0, 3, 0), "{}", run.stderr);
+    assert_eq!((run.number("/client/connections/opened"), server.requests()), (1, 3));
+    run.assert_conserved();
+    // The last reset may still be on its way.
+    assert!(ended.load(Ordering::Relaxed) >= 2, "what was not sent is taken back");
+
+    let silent = FrameServer::start(&[(INITIAL_WINDOW_SIZE, 0)], |_| Answer::Send(Vec::new()));
+    folder.write("case.yml", &fs::read_to_string(&case).unwrap().replace(&server.url(), &silent.url()));
+    let run = upload(&["--request-timeout", "300ms"]);
+    assert_eq!((run.errors("request_timeout"), run.number("/totals/failures")), (3, 3), "{:#}", run.summary["errors"]);
+    run.assert_conserved();
+}
+
+#[test]
+fn a_connection_carries_as_many_requests_as_it_may_though_more_wait_for_a_stream() {
+    let folder = Folder::new();
+    folder.write("a", "hello");
+    let server = Nghttpd::start(folder.path(), &["--max-concurrent-streams=2"]);
+    let case = folder.write(
+        "case.yml",
+        &format!(
+            "config: {{name: c, base_url: \"{}\"}}\nteststeps:\n- {{name: a, request: {{method: GET, url: /a}}}}\n",
+            server.url("")
+        ),
+    );
+    let load = ["boom", &case, "--http2", "--streams", "10", "--spawn-count", "20", "--spawn-rate", "10000"];
+    for (more, requests) in [(&["--disable-keepalive"][..], 1), (&["--max-requests-per-connection", "3"], 3)] {
+        let run = run(&[&load[..], &["--loop-count", "15"], more].concat());
+        assert_eq!(
+            (run.number("/totals/requests"), run.number("/totals/failures")),
+            (300, 0),
+            "{more:?} {:#}",
+            run.summary["errors"]
+        );
+        assert!(run.number("/client/connections/opened") >= 300 / requests, "{more:?}");
+        assert_eq!(run.number("/client/connections/opened"), run.number("/client/connections/closed"));
+        run.assert_conserved();
+    }
+}
+
+#[test]
+fn a_connection_that_is_too_old_is_replaced() {
+    let server = FrameServer::start(&[], |got| match got.kind {
+        HEADERS => Answer::Send(ok(got.stream)),
+        _ => Answer::Send(Vec::new()),
+    });
+    let folder = Folder::new();
+    let case = folder.write(
+        "case.yml",
+        &format!(
+            "config: {{name: c, base_url: \"{}\"}}\nteststeps:\n- {{name: a, request: {{method: GET, url: /}}}}\n\
+             - {{name: t, think_time: {{time: 0.02}}}}\n",
+            server.url()
+        ),
+    );
+    for (age, opened) in [("10ms", 5), ("10m", 1)] {
+        let run = run(&["boom", &case, "--http2", "--loop-count", "5", "--max-connection-age", age]);
+        assert_eq!((run.number("/totals/requests"), run.number("/totals/failures")), (5, 0));
+        assert_eq!(run.number("/client/connections/opened"), opened, "{age}");
+        run.assert_conserved();
+    }
 }
 
 #[test]

@@ -102,11 +102,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 SEEN.append((parts["nonce"], parts["nc"]))
             # With "old" a nonce is good for three requests.
             if good and fresh and (path != "/digest/old" or int(parts["nc"], 16) <= 3):
+                if path == "/digest/cookie":
+                    return self.answer(self.headers.get("Cookie", "no cookie").encode())
                 return self.answer(parts["nc"].encode())
             stale = ", stale=true" if good else ""
         nonce = hashlib.md5(str(id(object())).encode() + str(len(SEEN)).encode()).hexdigest()
         challenge = 'Digest realm="a realm", qop="auth", nonce="%s", opaque="o", algorithm=%s%s' % (nonce, name, stale)
-        self.answer(b"who?", 401, WWW_Authenticate=challenge)
+        self.answer(b"who?", 401, WWW_Authenticate=challenge, Set_Cookie="asked=yes; Path=/")
 
     def do_POST(self):
         if self.path == "/early":

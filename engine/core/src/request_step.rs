@@ -9,7 +9,6 @@ use pummel_stats::{RowId, Sample};
 use crate::{
     functional_run::Watch,
     iteration::{Ended, Part},
-    network::client::UserCookies,
     network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
     plan::PacingUnit,
     program::{Exchange, Extra, Row},
@@ -51,7 +50,7 @@ impl User<'_> {
         // What a function waited for is over: the request is due now.
         let due_ns = self.now_ns;
         let request = request(step, exchange, self.rendered.as_deref());
-        let first = match first_hop(shard, &mut self.client.cookies, request, step, exchange, due_ns) {
+        let mut first = match first_hop(shard, request, step, exchange, due_ns) {
             Ok(first) => first,
             Err(failed) => return self.unsendable(part, row, watch, GENERAL, failed),
         };
@@ -60,10 +59,10 @@ impl User<'_> {
         }
         let mut tally = Tally::new(watch.is_some(), shard.plan.network.request_phases);
         let sent = if request.digest().is_none() {
+            first.extra.cookies = self.client.cookies.line(&shard.origins, first.origin, request.target(), due_ns);
             shard.hop(&self.client.idle, &first, &mut tally).await
         } else {
-            let (idle, challenges) = (&self.client.idle, &mut self.client.challenges);
-            Box::pin(shard.hop_with_digest(idle, challenges, &first, &mut tally)).await
+            Box::pin(shard.hop_with_digest(&mut self.client, &first, &mut tally)).await
         };
         let answered = match sent {
             Ok(mut answered) => {
@@ -267,11 +266,10 @@ fn request<'r>(
     constant.or(rendered).expect("what is no constant has just been rendered")
 }
 
-/// The request on its way to its own origin.
+/// The request on its way to its own origin, without cookies as yet.
 #[inline]
 fn first_hop<'a>(
     shard: &Shard,
-    cookies: &'a mut UserCookies,
     request: &'a RenderedRequest,
     step: &'a RequestStep,
     exchange: &'a Exchange,
@@ -288,7 +286,7 @@ fn first_hop<'a>(
         origin,
         http2: exchange.manner.http2,
         encoded,
-        extra: Extra { cookies: cookies.line(&shard.origins, origin, request.target(), due_ns), authorization: None },
+        extra: Extra::default(),
         head_request: exchange.head_request,
         keep: exchange.keep,
         retry_stale: exchange.retry_stale,

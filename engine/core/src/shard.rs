@@ -153,7 +153,7 @@ impl Shard {
         let connection_limit =
             connections_max.map(|most| ConnectionLimit::new(share(most.into(), core, plan.cpus.len())));
         let lingering = Rc::<RefCell<Lingering>>::default();
-        let links = Links::new(plan.network.http2.streams, Rc::clone(&recorder), Rc::clone(&lingering));
+        let links = Links::new(&plan.network, Rc::clone(&recorder), Rc::clone(&lingering));
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
         let sources = &plan.network.addresses.sources;
         let sources = Sources::new(sources, core * sources.len() / plan.cpus.len(), &mut recorder.borrow_mut());

@@ -1,13 +1,11 @@
 //! Digest authentication: a challenge is answered once, and what it taught is used for the requests that follow.
 
-use std::cell::RefCell;
-
 use pummel_http::{DigestChallenge, DigestUse};
 
 use super::{
+    client::Client,
     exchange::{Answered, Hop, Tally, Unanswered},
     origins::OriginId,
-    pool::IdleConnections,
 };
 use crate::{program::Extra, shard::Shard};
 
@@ -59,27 +57,32 @@ impl Challenges {
 }
 
 impl Shard {
-    /// As [`hop`](Self::hop), for a request with credentials for a digest challenge (RFC 7616). It says who it is at once where the
+    /// As [`hop`](Self::hop), for a request with credentials for a digest challenge (RFC 7616), to which the user's cookies are
+    /// added here: those that come with a challenge go out with the answer to it. It says who it is at once where the
     /// user knows the challenge of the origin; an answer that asks for it is followed by one further exchange, an auth round. A
     /// second answer of that kind is the answer: the credentials are wrong.
     pub(crate) async fn hop_with_digest(
         &self,
-        idle: &RefCell<IdleConnections>,
-        challenges: &mut Option<Box<Challenges>>,
+        client: &mut Client,
         hop: &Hop<'_>,
         tally: &mut Tally,
     ) -> Result<Answered, Unanswered> {
+        let Client { idle, cookies, challenges, .. } = client;
         let challenges = challenges.get_or_insert_default();
         let known = challenges.answer(hop);
-        let first = Hop { extra: Extra { authorization: known.as_ref(), ..hop.extra }, ..*hop };
+        let target = hop.request.target();
+        let line = cookies.line(&self.origins, hop.origin, target, hop.begin_ns);
+        let first = Hop { extra: Extra { cookies: line, authorization: known.as_ref() }, ..*hop };
         let mut answered = self.hop(idle, &first, tally).await?;
         let Some(challenge) = challenge_of(&mut answered) else { return Ok(answered) };
         challenges.learn(hop.origin, challenge);
         let Some(answer) = challenges.answer(hop) else { return Ok(answered) };
+        self.take_in(cookies, &mut answered, target, tally);
         self.release(idle, answered);
         tally.exchanges.auth_rounds += 1;
+        let line = cookies.line(&self.origins, hop.origin, target, tally.done_ns);
         let second = Hop {
-            extra: Extra { authorization: Some(&answer), ..hop.extra },
+            extra: Extra { cookies: line, authorization: Some(&answer) },
             begin_ns: tally.done_ns,
             until_ns: hop.until_ns.min(tally.sent_ns.saturating_add(hop.timeout_ns)),
             ..*hop

@@ -51,11 +51,11 @@ impl IdleConnections {
         self.by_origin[origin.index()].push(connection);
     }
 
-    /// The seat used last on a connection that may still be used.
-    pub(crate) fn take_seat(&mut self, origin: OriginId) -> Option<Box<Seat>> {
+    /// The seat used last on a connection that may still be used at `now_ns`.
+    pub(crate) fn take_seat(&mut self, origin: OriginId, now_ns: u64) -> Option<Box<Seat>> {
         let seats = self.seats.get_mut(origin.index())?;
         while let Some(seat) = seats.pop() {
-            if seat.usable() {
+            if seat.usable(now_ns) {
                 return Some(seat);
             }
         }

@@ -70,16 +70,13 @@ impl Shard {
             tally.exchanges.redirects += 1;
             method = onward.method;
             let target = redirected.target();
-            let hop = Hop {
+            let mut hop = Hop {
                 request: &redirected,
                 method: &method,
                 origin: onward.origin,
                 http2: exchange.manner.http2,
                 encoded: None,
-                extra: Extra {
-                    cookies: client.cookies.line(&self.origins, onward.origin, target, tally.done_ns),
-                    authorization: None,
-                },
+                extra: Extra::default(),
                 head_request: &*method == "HEAD",
                 keep: exchange.keep,
                 retry_stale: may_retry(&method, self.plan.network.retry_stale),
@@ -88,9 +85,10 @@ impl Shard {
                 until_ns,
             };
             let sent = if redirected.digest().is_none() {
+                hop.extra.cookies = client.cookies.line(&self.origins, onward.origin, target, tally.done_ns);
                 self.hop(&client.idle, &hop, tally).await
             } else {
-                Box::pin(self.hop_with_digest(&client.idle, &mut client.challenges, &hop, tally)).await
+                Box::pin(self.hop_with_digest(client, &hop, tally)).await
             };
             answered = match sent {
                 Ok(answered) => answered,

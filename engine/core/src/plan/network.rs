@@ -73,6 +73,17 @@ impl Default for Network {
     }
 }
 
+impl Network {
+    /// Requests a connection carries at most.
+    pub(crate) fn requests_per_connection_max(&self) -> u64 {
+        if self.keepalive {
+            self.max_requests_per_connection.unwrap_or(u64::MAX)
+        } else {
+            1
+        }
+    }
+}
+
 /// How long the cookies of a user stay (hrp spec 11.5). No user ever sees those of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cookies {

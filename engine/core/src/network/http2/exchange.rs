@@ -17,7 +17,7 @@ use super::{
     drive::{drive, settings},
     fault::{fault, Fault},
     io::Io,
-    link::{Access, Link, Seat},
+    link::{Access, Entered, Link, Seat},
     prepared::Prepared,
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
         stream::RingStream,
         tls::TlsLayer,
     },
+    plan::nanos,
     program::Encoded,
     shard::Shard,
 };
@@ -45,6 +46,8 @@ enum Attempt {
     Again,
     /// The link takes no new streams: nothing was sent.
     Gone,
+    /// The same, for its age or its requests: that says nothing of the server.
+    Spent,
 }
 
 /// How far a response is.
@@ -54,7 +57,7 @@ enum Reading {
 }
 
 /// How reading ended.
-enum Read {
+pub(super) enum Read {
     Whole,
     Broken(h2::Error),
     /// Longer than what is kept.
@@ -65,10 +68,26 @@ enum Read {
     Unreadable(Unanswered),
 }
 
+/// A response under way, with what reading it takes.
+pub(super) struct Incoming<'a> {
+    reading: Reading,
+    response: &'a mut Response,
+    link: &'a Link,
+    hop: &'a Hop<'a>,
+    first_byte_ns: u64,
+}
+
+impl Incoming<'_> {
+    /// Reads as much as has come.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
+        poll_response(&mut self.reading, self.response, self.link, self.hop, &mut self.first_byte_ns, cx)
+    }
+}
+
 /// Puts a seat back for the user's next request, or gives it up where its connection is not to be used again.
 pub(in crate::network) fn release_seat(idle: &RefCell<IdleConnections>, mut seat: Box<Seat>) {
     seat.response.trim();
-    if seat.usable() {
+    if seat.usable(seat.link.arrived_ns()) {
         seat.unlimit();
         let origin = seat.link.origin;
         idle.borrow_mut().put_seat(origin, seat);
@@ -101,12 +120,15 @@ impl Shard {
                 .map_err(|reason| unsendable(reason, tally))?;
             &rendered
         };
-        let mut own = idle.borrow_mut().take_seat(hop.origin);
+        let mut own = idle.borrow_mut().take_seat(hop.origin, hop.begin_ns);
         let mut retried = false;
-        for _ in 0..LINKS_MAX {
-            let mut seat = own.take().unwrap_or_else(|| Box::new(self.links.seat(hop.origin)));
+        let mut links = 0;
+        while links < LINKS_MAX {
+            links += 1;
+            let mut seat = own.take().unwrap_or_else(|| Box::new(self.links.seat(hop.origin, now_ns())));
             let attempt = match self.access(&seat, hop, retried, tally).await {
                 Ok(Access::Ready) => self.attempt_http2(&mut seat, prepared, hop, retried, tally).await,
+                Ok(Access::Spent) => Err(Attempt::Spent),
                 Ok(_) => Err(Attempt::Gone),
                 Err(unanswered) => {
                     tally.never_sent();
@@ -119,8 +141,10 @@ impl Shard {
                     release_seat(idle, seat);
                     return Err(unanswered);
                 }
-                Err(Attempt::Gone) if self.aborted() => break,
+                Err(Attempt::Gone | Attempt::Spent) if self.aborted() => break,
                 Err(Attempt::Gone) => {}
+                // Somebody else's request was the last of that link: each round of this, one request at least goes out.
+                Err(Attempt::Spent) => links -= 1,
                 Err(Attempt::Again) => {
                     retried = true;
                     tally.exchanges.stale_retries += 1;
@@ -159,10 +183,11 @@ impl Shard {
                 Box::pin(self.open_link(&seat.link, hop, tally)).await?;
                 Access::Ready
             }
-            access => {
+            Access::Ready => {
                 self.recorder.borrow_mut().connection_reused();
-                access
+                Access::Ready
             }
+            access => access,
         };
         if waited && tally.sent_ns == 0 {
             let from_ns = if again { hop.begin_ns.min(begin_ns) } else { begin_ns };
@@ -199,7 +224,8 @@ impl Shard {
             self.recorder.borrow_mut().connection_closed();
             return Err(Kind::Reset.into());
         };
-        link.opened(send);
+        let age = self.plan.network.max_connection_age;
+        link.opened(send, age.map_or(u64::MAX, |age| now_ns().saturating_add(nanos(age))));
         self.links.began();
         self.ring.spawn(drive(Rc::clone(&self.links), Rc::clone(link), connection)).detach();
         Ok(())
@@ -217,8 +243,10 @@ impl Shard {
         let request = prepared.request(hop.extra).map_err(|reason| Attempt::Ended(unsendable(reason, tally)))?;
         let link = Rc::clone(&seat.link);
         let place = seat.place;
-        if !link.enter(place) {
-            self.stream_granted(&link, place, hop, tally).await?;
+        match link.enter(place, self.plan.network.requests_per_connection_max()) {
+            Entered::Granted => {}
+            Entered::Waits => self.stream_granted(&link, place, hop, tally).await?,
+            Entered::Spent => return Err(Attempt::Spent),
         }
         // From here on there is a stream to give back.
         let sent_ns = now_ns();
@@ -230,9 +258,6 @@ impl Shard {
             link.exit();
             return Err(gone(&link, tally));
         };
-        let network = &self.plan.network;
-        let most = if network.keepalive { network.max_requests_per_connection.unwrap_or(u64::MAX) } else { 1 };
-        link.carried(most);
         let reused = link.answered.get();
         link.set_deadline(place, sent_ns.saturating_add(hop.timeout_ns).min(hop.until_ns));
         let mut body_bytes = 0;
@@ -243,29 +268,28 @@ impl Shard {
             // already says so where the response is awaited.
             let _ = body.send_data(bytes, !has_files);
         }
-        let mut unreadable = None;
-        if has_files {
-            match Box::pin(self.send_files(&mut body, hop, &link, place)).await {
-                Ok(sent_bytes) => body_bytes += sent_bytes,
-                Err(failed) => unreadable = Some(failed),
-            }
-        }
         seat.response.reset();
-        let mut reading = Reading::Head(response);
-        let mut first_byte_ns = 0;
+        let reading = Reading::Head(response);
+        let mut incoming = Incoming { reading, response: &mut seat.response, link: &link, hop, first_byte_ns: 0 };
+        let mut before_all_was_sent = None;
+        if has_files {
+            let sent = Box::pin(self.send_files(&mut body, &mut incoming, hop, &link, place)).await;
+            body_bytes += sent.bytes;
+            before_all_was_sent = sent.read;
+        }
         let read = poll_fn(|cx| {
-            if let Some(failed) = unreadable.take() {
-                return Poll::Ready(Read::Unreadable(failed));
+            if let Some(read) = before_all_was_sent.take() {
+                return Poll::Ready(read);
             }
             link.note_waker(place, cx);
-            let read = poll_response(&mut reading, &mut seat.response, &link, hop, &mut first_byte_ns, cx);
-            match read {
+            match incoming.poll(cx) {
                 Poll::Pending if link.late(place) => Poll::Ready(Read::Late),
                 Poll::Pending if self.aborted() => Poll::Ready(Read::CutOff),
                 read => read,
             }
         })
         .await;
+        let Incoming { reading, first_byte_ns, .. } = incoming;
         let whole = matches!(read, Read::Whole);
         let done_ns = if whole { link.arrived_ns().max(sent_ns) } else { now_ns() };
         // What is not over is reset here (CANCEL), by dropping it.
@@ -330,7 +354,7 @@ impl Shard {
             if self.aborted() {
                 return Poll::Ready(Err(Attempt::Ended(Unanswered::Abandoned)));
             }
-            if !link.lives() {
+            if link.is_over() {
                 return Poll::Ready(Err(Attempt::Gone));
             }
             if link.late(place) {

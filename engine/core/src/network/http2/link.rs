@@ -42,14 +42,18 @@ pub(crate) struct Link {
     places: RefCell<Places>,
     driver: RefCell<Option<Waker>>,
     closing: Cell<bool>,
-    /// No new stream may begin: its age, its requests, or the server say so.
+    /// No new stream may begin: the server says so.
     retired: Cell<bool>,
+    /// The same by the plan: its age or its requests.
+    spent: Cell<bool>,
+    /// From then on it is too old, in nanoseconds of the ring's clock.
+    old_ns: Cell<u64>,
     /// How the connection ended, if it has.
     end: Cell<Option<End>>,
     pub(super) peer: RefCell<Option<(Address, Counted)>>,
     /// A response has come on it.
     pub(super) answered: Cell<bool>,
-    /// Requests it has carried.
+    /// Requests it has carried, and those that wait for a stream.
     requests: Cell<u64>,
 }
 
@@ -75,6 +79,19 @@ pub(super) enum Access {
     Failed(Kind, Cow<'static, str>),
     /// It takes no new streams.
     Gone,
+    /// The same, and the plan says so: another one will do.
+    Spent,
+}
+
+/// What who asks for a stream finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entered {
+    /// It has one.
+    Granted,
+    /// It stands in the queue for one.
+    Waits,
+    /// The link carries no further request.
+    Spent,
 }
 
 /// The places of a link.
@@ -127,6 +144,8 @@ impl Link {
             driver: RefCell::default(),
             closing: Cell::new(false),
             retired: Cell::new(false),
+            spent: Cell::new(false),
+            old_ns: Cell::new(u64::MAX),
             end: Cell::new(None),
             peer: RefCell::new(None),
             answered: Cell::new(false),
@@ -154,8 +173,21 @@ impl Link {
 
     /// True while new streams may begin on it, now or once it is open.
     pub(super) fn lives(&self) -> bool {
+        !self.is_over() && !self.retired.get() && !self.spent.get()
+    }
+
+    /// True once no stream will begin on it, not even for who waits for one.
+    pub(super) fn is_over(&self) -> bool {
         let over = matches!(&*self.state.borrow(), State::Failed(..) | State::Over);
-        !over && !self.retired.get() && !self.closing.get() && self.end.get().is_none()
+        over || self.closing.get() || self.end.get().is_some()
+    }
+
+    /// The same as [`lives`](Self::lives), after a look at its age.
+    pub(super) fn lives_at(&self, now_ns: u64) -> bool {
+        if now_ns >= self.old_ns.get() {
+            self.spent.set(true);
+        }
+        self.lives()
     }
 
     /// Waits until there is something to be done with it.
@@ -171,13 +203,16 @@ impl Link {
                 return Poll::Pending;
             }
             State::Failed(kind, message) => Access::Failed(*kind, message.clone()),
-            State::Open(_) if !self.retired.get() && self.end.get().is_none() => Access::Ready,
-            State::Open(_) | State::Over => Access::Gone,
+            State::Open(_) if self.retired.get() || self.end.get().is_some() => Access::Gone,
+            State::Open(_) if self.spent.get() => Access::Spent,
+            State::Open(_) => Access::Ready,
+            State::Over => Access::Gone,
         })
     }
 
-    /// It is open: requests go out with `send`.
-    pub(super) fn opened(&self, send: SendRequest<Bytes>) {
+    /// It is open: requests go out with `send`, until it is too old.
+    pub(super) fn opened(&self, send: SendRequest<Bytes>, old_ns: u64) {
+        self.old_ns.set(old_ns);
         *self.state.borrow_mut() = State::Open(send);
         self.wake_all();
     }
@@ -208,14 +243,6 @@ impl Link {
         match &*self.state.borrow() {
             State::Open(send) => Some(send.clone()),
             _ => None,
-        }
-    }
-
-    /// Counts a request; true when it may carry no further one.
-    pub(super) fn carried(&self, most: u64) {
-        self.requests.set(self.requests.get() + 1);
-        if self.requests.get() >= most {
-            self.retire();
         }
     }
 
@@ -284,15 +311,22 @@ impl Link {
         }
     }
 
-    /// Takes a stream, or a place in the queue for one; true where it has one.
-    pub(super) fn enter(&self, place: usize) -> bool {
+    /// Takes a stream, or a place in the queue for one, for one of the `most` requests the link carries. A request counts from here
+    /// on, or those that wait would be more than it may carry.
+    pub(super) fn enter(&self, place: usize, most: u64) -> Entered {
+        if self.requests.get() >= most {
+            self.spent.set(true);
+            return Entered::Spent;
+        }
+        self.requests.set(self.requests.get() + 1);
+        self.spent.set(self.spent.get() || self.requests.get() >= most);
         let mut places = self.places.borrow_mut();
         if places.active < places.limit && places.queue.is_empty() {
             places.active += 1;
-            return true;
+            return Entered::Granted;
         }
         places.queue.push_back(place);
-        false
+        Entered::Waits
     }
 
     /// True once a place in the queue was given a stream.
@@ -393,9 +427,9 @@ impl Seat {
         self.link.origin
     }
 
-    /// True when another request may go out on it.
-    pub(crate) fn usable(&self) -> bool {
-        self.link.lives()
+    /// True when another request may go out on it at a time.
+    pub(crate) fn usable(&self, now_ns: u64) -> bool {
+        self.link.lives_at(now_ns)
     }
 
     /// The time limit of the response no longer counts.

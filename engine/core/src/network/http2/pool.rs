@@ -10,7 +10,10 @@ use std::{
 use pummel_stats::Recorder;
 
 use super::link::{Link, Seat};
-use crate::network::{exchange::Unanswered, origins::OriginId, pool::Lingering};
+use crate::{
+    network::{exchange::Unanswered, origins::OriginId, pool::Lingering},
+    plan::Network,
+};
 
 /// The links of one core, shared by as many users each as the plan says.
 pub(crate) struct Links {
@@ -26,7 +29,13 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn new(seats: u32, recorder: Rc<RefCell<Recorder>>, lingering: Rc<RefCell<Lingering>>) -> Rc<Self> {
+    /// None yet. No more users sit on a link than it may carry requests: the others would wait for nothing.
+    pub(crate) fn new(
+        network: &Network,
+        recorder: Rc<RefCell<Recorder>>,
+        lingering: Rc<RefCell<Lingering>>,
+    ) -> Rc<Self> {
+        let seats = u64::from(network.http2.streams).min(network.requests_per_connection_max());
         Rc::new(Self {
             seats: seats.max(1) as usize,
             with_room: RefCell::default(),
@@ -38,13 +47,13 @@ impl Links {
     }
 
     /// A seat on a link to an origin: the link that others sit on where there is room, else a new one, for the caller to open.
-    pub(super) fn seat(self: &Rc<Self>, origin: OriginId) -> Seat {
+    pub(super) fn seat(self: &Rc<Self>, origin: OriginId, now_ns: u64) -> Seat {
         let mut with_room = self.with_room.borrow_mut();
         if with_room.len() <= origin.index() {
             with_room.resize_with(origin.index() + 1, Vec::new);
         }
         let here = &mut with_room[origin.index()];
-        while here.last().is_some_and(|link| !link.lives() || link.taken() >= self.seats) {
+        while here.last().is_some_and(|link| !link.lives_at(now_ns) || link.taken() >= self.seats) {
             here.pop();
         }
         if let Some(link) = here.last() {

@@ -1,53 +1,72 @@
 //! A body with files in it over HTTP/2: piece by piece, as the server opens its windows.
 
 use std::{
-    future::poll_fn,
+    future::{poll_fn, Future},
+    pin::pin,
     task::{ready, Poll},
 };
 
 use bytes::Bytes;
 use h2::SendStream;
 
-use super::link::Link;
+use super::{
+    exchange::{Incoming, Read},
+    link::Link,
+};
 use crate::{
-    network::{
-        exchange::{Hop, Unanswered},
-        upload::Position,
-    },
+    network::{exchange::Hop, upload::Position},
     shard::Shard,
 };
 
+/// What became of a body behind its first piece.
+#[derive(Default)]
+pub(super) struct Uploaded {
+    /// What was sent of it.
+    pub(super) bytes: u64,
+    /// What ended it before all was sent, where that is known.
+    pub(super) read: Option<Read>,
+}
+
 impl Shard {
-    /// Sends what stands behind the first piece of a body, and how many bytes of it were sent. A server that answers before it has
-    /// all of it, or ends the stream, is not sent the rest: what it says is read where the response is awaited. So are the time
-    /// limit and the stop, which end this too.
-    ///
-    /// # Errors
-    /// A file cannot be read, or has changed: the stream is reset by dropping it.
+    /// Sends what stands behind the first piece of a body. A server that has answered before it has all of it, or ends the stream,
+    /// is not sent the rest, though it may have windows that are closed for ever (RFC 9113 section 8.1). Nor is it after the time
+    /// limit or a stop, which are seen where the response is awaited. A file that cannot be read, or has changed, ends the request;
+    /// its stream is reset by dropping it.
     pub(super) async fn send_files(
         &self,
         body: &mut SendStream<Bytes>,
+        incoming: &mut Incoming<'_>,
         hop: &Hop<'_>,
         link: &Link,
         place: usize,
-    ) -> Result<u64, Unanswered> {
+    ) -> Uploaded {
         let mut position = Position::BEHIND_FIRST;
-        let mut sent_bytes = 0;
-        while let Some(piece) = self.next_piece(hop.request, &mut position, Vec::new()).await? {
-            let mut piece = Bytes::from(piece);
+        let mut sent = Uploaded::default();
+        loop {
+            let next = self.next_piece(hop.request, &mut position, Vec::new());
+            let mut piece = match unless_answered(incoming, next).await {
+                Ok(Ok(Some(piece))) => Bytes::from(piece),
+                Ok(Ok(None)) => break,
+                Ok(Err(failed)) => return Uploaded { read: Some(Read::Unreadable(failed)), ..sent },
+                Err(read) => return Uploaded { read: Some(read), ..sent },
+            };
             while !piece.is_empty() {
-                let room = self.window(body, piece.len(), link, place).await;
-                let Some(room) = room else { return Ok(sent_bytes) };
+                let room = match unless_answered(incoming, self.window(body, piece.len(), link, place)).await {
+                    Ok(Some(room)) => room,
+                    Ok(None) => return sent,
+                    Err(read) => return Uploaded { read: Some(read), ..sent },
+                };
                 let part = piece.split_to(room.min(piece.len()));
-                sent_bytes += part.len() as u64;
+                let bytes = part.len() as u64;
                 if body.send_data(part, false).is_err() {
-                    return Ok(sent_bytes);
+                    return sent;
                 }
+                sent.bytes += bytes;
             }
         }
         // An empty frame with the end of the stream: nothing tells before whether a piece is the last.
         let _ = body.send_data(Bytes::new(), true);
-        Ok(sent_bytes)
+        sent
     }
 
     /// Waits until so many bytes, or fewer, may be sent; none when nothing more is to be sent.
@@ -69,4 +88,14 @@ impl Shard {
         })
         .await
     }
+}
+
+/// Waits for some work, unless the response is over before.
+async fn unless_answered<T>(incoming: &mut Incoming<'_>, work: impl Future<Output = T>) -> Result<T, Read> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match incoming.poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Err(read)),
+        Poll::Pending => work.as_mut().poll(cx).map(Ok),
+    })
+    .await
 }
