@@ -285,6 +285,10 @@ impl Maker<'_> {
                     None => self.note(auth, "the credentials are left out: their variables refer to themselves".into()),
                 }
             }
+            "digest" if draft.header("Authorization").is_none() => {
+                draft.digest = Some([self.fill(&part("username")), self.fill(&part("password"))]);
+            }
+            "digest" => {}
             "bearer" => self.auth_header(auth, "Authorization", &format!("Bearer {}", part("token")), draft),
             "apikey" if part("in") == "query" => {
                 let pair = (self.fill(&part("key")), self.fill(&part("value")));
