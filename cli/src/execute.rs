@@ -73,6 +73,7 @@ pub(crate) fn not_started(error: &EngineError) -> Failure {
         EngineError::Ring(_) | EngineError::Core { .. } | EngineError::LockedMemory { .. } => {
             Failure::with_code(exit::FAILED, error.to_string(), "`pummel doctor` says what this machine lacks")
         }
+        EngineError::Tls(_) => Failure::without_help(exit::USAGE, error.to_string()),
         _ => Failure::without_help(exit::FAILED, error.to_string()),
     }
 }

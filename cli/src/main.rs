@@ -24,6 +24,7 @@ mod plan_network;
 mod plan_proxies;
 mod plan_run;
 mod profile;
+mod profile_network;
 mod signals;
 mod values;
 

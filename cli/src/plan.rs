@@ -21,7 +21,7 @@ use crate::{
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
-    plan_network::{network, Certificates},
+    plan_network::{credentials, network, Certificates},
     profile::apply_profile,
 };
 
@@ -84,7 +84,7 @@ pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
     }
     refuse_what_is_not_built(&flags.later.given)?;
 
-    let auth = flags.run.network.transport.reach.auth.auth.clone();
+    let auth = credentials(&flags.run.network.transport.reach.auth)?;
     let cases = load_cases(&flags.paths, flags.pasted.as_ref(), flags.cases, auth, BrokenSteps::Refused)?;
     let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
     plan_cases("boom", &flags.run, cases, cpus)
@@ -161,8 +161,8 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
     let (name, requests) = hit_requests(flags)?;
     let mut case = Case::from_requests(&name, requests)
         .map_err(|error| Failure::usage(error.to_string(), "see pummel hit --help"))?;
-    if let Some(credentials) = &flags.transport.reach.auth.auth {
-        case.authenticate(credentials)
+    if let Some(credentials) = credentials(&flags.transport.reach.auth)? {
+        case.authenticate(&credentials)
             .map_err(|error| Failure::usage(format!("--auth: {error}"), "see pummel hit --help"))?;
     }
     let run_time = match (flags.duration, flags.requests) {

@@ -1,11 +1,14 @@
 //! The proxies of a plan: from the flags, or from the environment where that was asked for.
 
-use std::env;
+use std::{env, net::IpAddr};
 
 use pummel_engine::{Proxies, Proxy};
 use url::Url;
 
-use crate::{failure::Failure, flags::ProxyFlags};
+use crate::{
+    failure::{warn, Failure},
+    flags::ProxyFlags,
+};
 
 /// What a proxy's URL looks like, for those who wrote another.
 const EXAMPLE: &str = "write it as http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT";
@@ -16,7 +19,23 @@ const EXAMPLE: &str = "write it as http://HOST:PORT, or http://USER:PASSWORD@HOS
 /// Wrong usage: a URL that names no proxy. No message repeats it, as it may hold a password.
 pub(crate) fn proxies(flags: &ProxyFlags) -> Result<Proxies, Failure> {
     let variable = |name: &str| env::var(name).ok();
-    chosen(flags, variable)
+    let proxies = chosen(flags, variable)?;
+    if let Some(sentence) = unused(flags, &proxies) {
+        warn(sentence, None);
+    }
+    Ok(proxies)
+}
+
+/// Why what was asked for makes no difference, where it makes none.
+fn unused(flags: &ProxyFlags, proxies: &Proxies) -> Option<&'static str> {
+    if proxies.http.is_some() || proxies.https.is_some() {
+        return None;
+    }
+    if flags.proxy_from_env {
+        return Some("--proxy-from-env: none of HTTP_PROXY, HTTPS_PROXY and ALL_PROXY is set, so no proxy is used");
+    }
+    let named = !flags.no_proxy.is_empty();
+    named.then_some("--no-proxy has no effect without --proxy or --proxy-from-env: no proxy is used")
 }
 
 fn chosen(flags: &ProxyFlags, variable: impl Fn(&str) -> Option<String>) -> Result<Proxies, Failure> {
@@ -28,6 +47,12 @@ fn chosen(flags: &ProxyFlags, variable: impl Fn(&str) -> Option<String>) -> Resu
     }
     if !flags.no_proxy.is_empty() {
         proxies.none_for = hosts(&flags.no_proxy.join(","));
+        if let Some(entry) = proxies.none_for.iter().find(|entry| !is_host_or_network(entry)) {
+            return Err(Failure::usage(
+                format!("--no-proxy: \"{entry}\" is not a network"),
+                "write networks as ADDRESS/BITS, such as 10.0.0.0/8, and hosts without a scheme or path",
+            ));
+        }
     }
     Ok(proxies)
 }
@@ -53,6 +78,13 @@ fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Proxies
 fn hosts(list: &str) -> Vec<String> {
     let entries = list.split(|c: char| c == ',' || c.is_whitespace());
     entries.filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+/// An entry with a slash must be an address with as many bits as it has at most; all else is a name that may fit.
+fn is_host_or_network(entry: &str) -> bool {
+    let Some((address, bits)) = entry.split_once('/') else { return true };
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    bits.parse::<u8>().is_ok_and(|bits| bits <= if address.is_ipv4() { 32 } else { 128 })
 }
 
 /// Reads the URL of a proxy; `place` is the flag or the variable it stands in. One without a scheme is an `http://` one.
@@ -175,6 +207,25 @@ mod tests {
         let proxies = chosen_in(&flags(Some("http://p:3"), true, &["q"]), &environment);
         assert_eq!((hosts_of(&proxies), &*proxies.none_for[0]), ([Some("p"), Some("p")], "q"));
         assert_eq!(hosts_of(&chosen_in(&flags(Some(""), false, &[]), &environment)), [None, None]);
+    }
+
+    #[test]
+    fn what_makes_no_difference_is_said() {
+        let said = |flags: &ProxyFlags, environment| unused(flags, &chosen_in(flags, environment));
+        assert!(said(&flags(None, true, &[]), &[]).unwrap().contains("HTTP_PROXY"));
+        assert!(said(&flags(None, false, &["h"]), &[]).unwrap().starts_with("--no-proxy has no effect"));
+        assert_eq!(said(&flags(None, true, &["h"]), &[("HTTP_PROXY", "http://a")]), None);
+        assert_eq!(said(&flags(Some("http://p"), false, &["h"]), &[]), None);
+        assert_eq!(said(&flags(None, false, &[]), &[]), None);
+    }
+
+    #[test]
+    fn a_network_that_is_none_is_refused() {
+        for entry in ["10.0.0.0/33", "::/129", "10.0.0.0/x", "http://h/", "h/8"] {
+            let failure = chosen(&flags(Some("http://p"), false, &[entry]), |_| None).unwrap_err();
+            assert!(failure.message().contains(&format!("\"{entry}\" is not a network")), "{entry}");
+        }
+        assert!(chosen(&flags(Some("http://p"), false, &["10.0.0.0/8", "::/128", "h:80", "*"]), |_| None).is_ok());
     }
 
     #[test]

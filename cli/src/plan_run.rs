@@ -12,7 +12,7 @@ use crate::{
     functional::{CaseFacts, Keep},
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
     plan::{load_cases, name_of, BrokenSteps, JsonTarget},
-    plan_network::{reach, Certificates},
+    plan_network::{credentials, reach, Certificates},
 };
 
 /// How long a request in flight may go on after Ctrl-C: the default of `--stop-timeout`.
@@ -79,7 +79,7 @@ pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
     if output.log_plugin {
         warn("--log-plugin is ignored: Python functions (debugtalk.py) are not built yet", None);
     }
-    let auth = network.reach.auth.auth.clone();
+    let auth = credentials(&network.reach.auth)?;
     let cases = load_cases(&paths, pasted.as_ref(), cases, auth, BrokenSteps::Fail)?;
     let (sender, events) = unbounded();
     let one_core = MachineFlags { cores: Some(1), cpus: None };

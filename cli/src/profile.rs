@@ -1,6 +1,6 @@
 //! The profile file of `boom`: flags in a file. What it holds overrides the command line (hrp spec 14.2).
 //!
-//! Keys are hrp's, which are its flags' names; values are read by the parsers of the flags, so `run-time: 2m` works in
+//! Keys are hrp's, which are its flags' names, and those of our own flags of the network; values are read by the parsers of the flags, so `run-time: 2m` works in
 //! both places. An unknown key is a warning, a value a flag would refuse is wrong usage.
 
 use std::path::Path;
@@ -12,7 +12,8 @@ use crate::{
     exit,
     failure::Failure,
     files::{read_text, FileKind},
-    flags::{not_built, BoomFlags},
+    flags::{not_built, BoomFlags, NetworkFlags},
+    profile_network::{opposite, set_value, switch},
     values::{parse_duration, parse_rate, parse_rate_limit, parse_users},
 };
 
@@ -26,6 +27,7 @@ const KEYS: &[&str] = &[
     "disable-keepalive",
     "disable-compression",
     "disable-console-output",
+    "http-stat",
 ];
 
 /// One key of the file.
@@ -67,15 +69,19 @@ pub(crate) fn apply_profile(path: &Path, flags: &mut BoomFlags) -> Result<Vec<St
 
 fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut Vec<String>) -> Result<(), Failure> {
     let value = entry.value.as_str();
+    let network = set_value(&mut flags.run.network, &entry.key, value);
     let result = match entry.key.as_str() {
+        _ if network.is_some() => network.unwrap_or(Ok(())),
         "spawn-count" => parse_users(value).map(|users| flags.run.load.spawn_count = users),
         "spawn-rate" => parse_rate(value).map(|rate| flags.run.load.spawn_rate = rate),
         "run-time" => parse_duration(value).map(|time| flags.run.load.run_time = time),
         "loop-count" => parse_whole(value).map(|loops| flags.run.load.loop_count = loops),
         "max-rps" => parse_rate_limit(value).map(|limit| flags.run.load.max_rps = limit),
-        "disable-keepalive" => parse_switch(value).map(|on| flags.run.network.transport.disable_keepalive = on),
-        "disable-compression" => parse_switch(value).map(|on| flags.run.network.transport.disable_compression = on),
         "disable-console-output" => parse_switch(value).map(|on| flags.run.output.disable_console_output = on),
+        "http-stat" => parse_switch(value).map(|on| flags.run.output.http_stat = on),
+        key if switch(&mut flags.run.network, key).is_some() => {
+            parse_switch(value).map(|on| turn(&mut flags.run.network, key, on))
+        }
         // The file's name for --mem-profile and its duration is longer.
         key => {
             let flag = key.replacen("memory-profile", "mem-profile", 1);
@@ -83,7 +89,7 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
                 Some(given) => flags.later.given.push(given),
                 None if crate::flags::is_later_flag(&flag) => {}
                 None => warnings.push(format!(
-                    "{}: unknown key \"{key}\" in the profile, ignored; it may hold {}",
+                    "{}: unknown key \"{key}\" in the profile, ignored; it may hold {} and the flags of network, TLS and addresses",
                     at(path, entry.place),
                     KEYS.join(", ")
                 )),
@@ -97,6 +103,16 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
             format!("see --{} in pummel boom --help", entry.key),
         )
     })
+}
+
+/// Turns a switch, and off the one it excludes.
+fn turn(flags: &mut NetworkFlags, key: &str, on: bool) {
+    if let Some(other) = opposite(key).filter(|_| on).and_then(|other| switch(flags, other)) {
+        *other = false;
+    }
+    if let Some(switch) = switch(flags, key) {
+        *switch = on;
+    }
 }
 
 fn parse_whole(text: &str) -> Result<i64, String> {
@@ -237,6 +253,27 @@ mod tests {
         assert_eq!(flags.run.load.loop_count, -1);
         assert!(flags.run.network.transport.disable_keepalive);
         assert!(flags.later.given.is_empty());
+    }
+
+    #[test]
+    fn flags_of_the_network_are_read_as_on_the_command_line() {
+        let mut flags = boom_flags(&["--insecure", "--proxy", "http://a:1"]);
+        let text = "http2: true\nstreams: 8\nverify: true\nproxy: http://b:2\nkey: k.pem\ncert: c.pem\ndns-ttl: off\n\
+                    source-ip: 127.0.0.2-127.0.0.3\nconnections: shared:20\nauth: basic:anna:secret\n";
+        let warnings = apply("g.yml", text, &mut flags).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        let network = &flags.run.network;
+        let reach = &network.transport.reach;
+        assert!(reach.http2.http2 && reach.http2.streams == 8 && reach.tls.verify && !reach.tls.insecure);
+        assert_eq!(reach.proxy.proxy.as_deref(), Some("http://b:2"));
+        assert_eq!(reach.tls.key.as_deref(), Some(Path::new("k.pem")));
+        assert_eq!(reach.tls.cert.as_deref(), Some(Path::new("c.pem")));
+        assert_eq!((reach.addresses.dns_ttl, reach.addresses.source_ip.len()), (None, 1));
+        assert_eq!(reach.auth.auth.as_deref(), Some("basic:anna:secret"));
+        let mut refused = |text: &str| apply("h.yml", text, &mut flags).unwrap_err().message();
+        assert!(refused("streams: 0\n").contains("h.yml:1:10: streams \"0\" is not in 1..=10000"));
+        assert!(refused("tls-min: 1.1\n").contains("tls-min \"1.1\" is not a value it takes"));
+        assert!(refused("http2: perhaps\n").contains("http2 \"perhaps\" is not true or false"));
     }
 
     #[test]

@@ -414,7 +414,7 @@ fn files_that_cannot_be_used_end_the_run_before_it_begins() {
     let empty = folder.write("empty.pem", "nothing\n");
     let refused = |more: &[&str], says: &str| {
         let run = run(&[["hit", "https://127.0.0.1:1/", "-n", "1"].as_slice(), more].concat());
-        assert_eq!(run.code, 1, "{}", run.stderr);
+        assert_eq!(run.code, 2, "{}", run.stderr);
         assert!(run.stderr.contains(says), "{}", run.stderr);
     };
     let (a, key_of_b) = (text(&certificate.certificate), text(&other.key));

@@ -347,6 +347,19 @@ fn the_summary_of_a_run_shows_each_step_as_hrp_does() {
 }
 
 #[test]
+fn what_a_step_waits_for_is_its_wait() {
+    let server = Websockets::start(None);
+    let folder = Folder::new();
+    let case = folder.write("21_websocket.yml", &SAMPLE.replace(ORIGIN, &server.address()));
+    let run = run(&["run", "--http-stat", &case]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let phases: Vec<&str> = run.stdout.lines().filter(|line| line.contains("send ")).collect();
+    // open, ping, wr and close; a ping waits for nothing.
+    let waits: Vec<bool> = phases.iter().map(|line| !line.contains("wait 0 us")).collect();
+    assert_eq!(waits, [true, false, true, true], "{}", run.stdout);
+}
+
+#[test]
 fn wss_is_the_same_over_tls() {
     let authority = Authority::new();
     let certificate = authority.sign("localhost", "DNS:localhost,IP:127.0.0.1", 1);

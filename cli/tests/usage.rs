@@ -40,6 +40,23 @@ fn values_out_of_range_name_their_flag() {
 }
 
 #[test]
+fn credentials_that_are_wrong_are_not_repeated() {
+    for auth in ["s3cret", "ntlm:anna:s3cret", "basic:s3cret"] {
+        refused(&["hit", URL, "--auth", auth], 2, &["--auth ", "basic:USER:PASSWORD"]);
+        refused(&["boom", "a.yml", "--auth", auth], 2, &["--auth "]);
+        assert!(!run(&["run", "a.yml", "--auth", auth]).stderr.contains("s3cret"));
+    }
+}
+
+#[test]
+fn flags_that_contradict_a_unix_socket_are_refused() {
+    let socket = ["hit", URL, "-n", "1", "--unix-socket", "/nonexistent/socket"];
+    let refused = |more: &[&str], parts: &[&str]| refused(&[&socket, more].concat(), 2, parts);
+    refused(&["--proxy", "http://127.0.0.1:1"], &["--unix-socket with a proxy", "unix:/PATH"]);
+    refused(&["--source-ip", "127.0.0.2"], &["--source-ip with --unix-socket"]);
+}
+
+#[test]
 fn urls_that_cannot_be_loaded_say_why() {
     refused(&["hit", "127.0.0.1:8080/a"], 2, &["did you mean http://127.0.0.1:8080/a"]);
     refused(&["hit", "http://127.0.0.1:0/"], 2, &["port 0"]);

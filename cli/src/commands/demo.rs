@@ -13,6 +13,7 @@ use crate::{
     flags::{DemoFlags, MachineFlags},
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
     plan::plan_demo,
+    plan_network::credentials,
 };
 
 /// The comparison case: 2 requests and 1 transaction.
@@ -33,7 +34,7 @@ pub(crate) fn demo(flags: &DemoFlags) -> Result<u8, Failure> {
         Target::start(TargetOptions { listen, cpus: vec![server_cpu] }).map_err(|error| cannot_start(&error))?;
     let options = LoadOptions {
         base_url: Some(format!("http://{}", target.local_addr())),
-        auth: flags.run.network.transport.reach.auth.auth.clone(),
+        auth: credentials(&flags.run.network.transport.reach.auth)?,
         ..LoadOptions::default()
     };
     let loaded = pummel_case::load_text("demo.yml", CASE, &options).map_err(|error| {

@@ -7,6 +7,9 @@ const PORTS: &str = "ports";
 /// Seconds a port rests after this side closed its connection (TCP_TIMEWAIT_LEN in the kernel).
 const TIME_WAIT_S: u32 = 60;
 
+/// Seconds it rests where `tcp_tw_reuse` lets it be taken again: everywhere with 1, on loopback with 2, the kernel's default.
+const REUSED_AFTER_S: u32 = 1;
+
 /// Linux's default range has 28,232 ports; a narrower one was set by somebody.
 const PORTS_GOOD: u32 = 20_000;
 
@@ -20,17 +23,13 @@ pub(super) fn check_ports(range: Option<&str>, tw_reuse: Option<&str>) -> Findin
         );
     };
     let ports = last - first + 1;
-    let reuse = match tw_reuse {
-        Some("0") => "never",
-        Some("1") => "soon",
-        Some("2") => "on loopback only",
-        _ => "perhaps",
+    let (rested, at_once) = (ports / TIME_WAIT_S, ports / REUSED_AFTER_S);
+    let renewed = match tw_reuse {
+        Some("0") => format!("{rested} new a second"),
+        Some("1") => format!("{at_once} new a second"),
+        _ => format!("{rested} new a second, {at_once} on loopback"),
     };
-    let found = format!(
-        "{first}-{last}: {ports} connections to one address; without keep-alive {} new a second (resting ports reused: \
-         {reuse})",
-        ports / TIME_WAIT_S
-    );
+    let found = format!("{first}-{last}: {ports} connections to one address; without keep-alive {renewed}");
     if ports < PORTS_GOOD {
         Finding::advice(PORTS, found, "widen it: sysctl -w net.ipv4.ip_local_port_range='1024 65535'")
     } else {
@@ -56,8 +55,10 @@ mod tests {
         let usual = check_ports(Some("32768\t60999"), Some("2"));
         assert_eq!(usual.state, State::Good);
         assert!(usual.found.contains("28232 connections"), "{}", usual.found);
-        assert!(usual.found.contains("470 new a second"), "{}", usual.found);
-        assert!(usual.found.contains("on loopback only"), "{}", usual.found);
+        assert!(usual.found.ends_with("470 new a second, 28232 on loopback"), "{}", usual.found);
+        let found = |reuse| check_ports(Some("32768\t60999"), Some(reuse)).found;
+        assert!(found("0").ends_with("without keep-alive 470 new a second"));
+        assert!(found("1").ends_with("without keep-alive 28232 new a second"));
     }
 
     #[test]

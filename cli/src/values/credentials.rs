@@ -6,23 +6,22 @@ use pummel_case::Credentials;
 /// the user's name, more colons included (RFC 7617 section 2).
 ///
 /// # Errors
-/// A sentence that says how to write it.
+/// What is wrong, without repeating the text.
 pub(crate) fn parse_credentials(text: &str) -> Result<Credentials, String> {
-    let shapes = "write basic:USER:PASSWORD, digest:USER:PASSWORD or bearer:TOKEN";
     if text.chars().any(char::is_control) {
         return Err("holds a control character (a line break, for instance)".into());
     }
-    let (kind, rest) = text.split_once(':').ok_or(shapes)?;
+    let (kind, rest) = text.split_once(':').ok_or("says not how: it begins with basic:, digest: or bearer:")?;
     let user_and_password = || {
-        let (user, password) = rest.split_once(':').ok_or_else(|| format!("has no password; {shapes}"))?;
+        let (user, password) = rest.split_once(':').ok_or("has no password")?;
         Ok::<_, String>((user.to_owned(), password.to_owned()))
     };
     match kind.to_ascii_lowercase().as_str() {
         "basic" => user_and_password().map(|(user, password)| Credentials::Basic { user, password }),
         "digest" => user_and_password().map(|(user, password)| Credentials::Digest { user, password }),
-        "bearer" if rest.is_empty() => Err(format!("has no token; {shapes}")),
+        "bearer" if rest.is_empty() => Err("has no token".into()),
         "bearer" => Ok(Credentials::Bearer { token: rest.to_owned() }),
-        _ => Err(shapes.into()),
+        _ => Err("begins with none of basic:, digest: and bearer:".into()),
     }
 }
 

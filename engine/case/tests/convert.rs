@@ -246,3 +246,14 @@ fn input_made_to_exhaust_is_refused() {
     let error = convert(Source::Curl, &long, &NO_FILES).unwrap_err().to_string();
     assert_eq!(error, "the case would be larger than 8 MiB, the most that is loaded");
 }
+
+#[test]
+fn digest_of_a_postman_collection_is_kept() {
+    let credentials = json!([{"key": "username", "value": "anna"}, {"key": "password", "value": "a$b"}]);
+    let auth = json!({"type": "digest", "digest": credentials});
+    let item = json!({"name": "a", "request": {"method": "GET", "url": "http://h/", "auth": auth}});
+    let text = json!({"info": {"name": "c"}, "item": [item]}).to_string();
+    let rendered = case(Source::Postman, &text);
+    let expected = json!({"type": "digest", "username": "anna", "password": "a$$b"});
+    assert_eq!(rendered["teststeps"][0]["request"]["auth"], expected);
+}

@@ -55,7 +55,7 @@ impl User<'_> {
         if counted {
             shard.recorder.borrow_mut().started();
         }
-        let mut tally = Tally { record: watch.is_some().then(Box::default), ..Tally::default() };
+        let mut tally = Tally::new(watch.is_some(), false);
         let call = Call { step, request: &rendered, origin, timeout_ns: exchange.timeout_ns, due_ns };
         let answered = shard.call(&mut self.client, &call, &mut tally).await;
         self.rendered = Some(rendered);

@@ -268,6 +268,11 @@ impl Maker<'_> {
             if !user.contains(':') {
                 self.notes.add(self.line, "-u has no password, which curl asks for: an empty one is sent");
             }
+            if self.command.digest {
+                let (user, password) = user.split_once(':').unwrap_or((user, ""));
+                draft.digest = Some([literal(user), literal(password)]);
+                return Ok(());
+            }
             let colon = if user.contains(':') { "" } else { ":" };
             draft.default_header("Authorization", basic_auth(&format!("{user}{colon}")));
         }
@@ -490,6 +495,11 @@ mod tests {
         assert_eq!((&sent["headers"], &sent["cookies"]), (&headers, &json!({"c": "1", "d": "2"})));
         assert_eq!(request("curl http://me:pw@h/")["headers"]["Authorization"], "Basic bWU6cHc=");
         assert_eq!(request("curl -H 'Cookie: a=1' h")["cookies"], json!({"a": "1"}));
+        assert_eq!(
+            request("curl --digest -u 'anna:a:$b' h")["auth"],
+            json!({"type": "digest", "username": "anna", "password": "a:$$b"})
+        );
+        assert_eq!(request("curl --digest h").get("auth"), None);
         assert_eq!(request("curl --oauth2-bearer t h")["headers"]["Authorization"], "Bearer t");
         let switches = request("curl -kL -m 1.5 --http2 https://h/");
         assert_eq!(

@@ -41,6 +41,8 @@ pub(super) struct CurlCommand {
     pub(super) follow: bool,
     /// `-k`.
     pub(super) insecure: bool,
+    /// `--digest`.
+    pub(super) digest: bool,
     /// `--http2`.
     pub(super) http2: bool,
     /// `--http2-prior-knowledge`.
@@ -86,6 +88,7 @@ enum Act {
     Head,
     Follow,
     Insecure,
+    Digest,
     Http2,
     Http2AtOnce,
     GlobOff,
@@ -126,6 +129,7 @@ static TABLE: &[Row] = &[
     ("location", "L", false, Act::Follow),
     ("location-trusted", "", false, Act::Follow),
     ("insecure", "k", false, Act::Insecure),
+    ("digest", "", false, Act::Digest),
     ("http2", "", false, Act::Http2),
     ("http2-prior-knowledge", "", false, Act::Http2AtOnce),
     ("globoff", "g", false, Act::GlobOff),
@@ -219,7 +223,6 @@ static TABLE: &[Row] = &[
     ("pass", "", true, Act::Note),
     ("http3", "", false, Act::Note),
     ("http3-only", "", false, Act::Note),
-    ("digest", "", false, Act::Refuse),
     ("ntlm", "", false, Act::Refuse),
     ("negotiate", "", false, Act::Refuse),
     ("anyauth", "", false, Act::Refuse),
@@ -357,6 +360,7 @@ impl<'a> Reader<'a, '_> {
             Act::Head => command.head = true,
             Act::Follow => command.follow = true,
             Act::Insecure => command.insecure = true,
+            Act::Digest => command.digest = true,
             Act::Http2 => command.http2 = true,
             Act::Http2AtOnce => command.http2_at_once = true,
             Act::GlobOff => command.globoff = true,
@@ -408,7 +412,7 @@ mod tests {
             ("-sQ", "unknown option -Q of curl"),
             ("h -X", "-X needs a value behind it"),
             ("-m soon h", "-m takes seconds, not \"soon\""),
-            ("--digest h", "--digest of curl cannot be converted"),
+            ("--ntlm h", "--ntlm of curl cannot be converted"),
         ] {
             assert_eq!(parsed(words).unwrap_err().message, message);
         }

@@ -1,6 +1,6 @@
 //! A request step while it is put together. All its texts are in the case language already: data went through [`literal`].
 
-use serde_json::{Map, Value};
+use serde_json::{json, Map, Value};
 
 use super::problem::Notes;
 use crate::request::{build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, TargetStyle};
@@ -31,6 +31,8 @@ pub(super) struct Draft {
     pub(super) upload: Vec<(String, String)>,
     pub(super) timeout_s: Option<f64>,
     pub(super) http2: bool,
+    /// User and password of digest authentication, in the case language.
+    pub(super) digest: Option<[String; 2]>,
     /// `false` where the source says that certificates are not to be checked.
     pub(super) verify: Option<bool>,
     pub(super) allow_redirects: Option<bool>,
@@ -131,6 +133,9 @@ impl Draft {
         }
         if self.http2 {
             request.insert("http2".into(), true.into());
+        }
+        if let Some([user, password]) = self.digest {
+            request.insert("auth".into(), json!({"type": "digest", "username": user, "password": password}));
         }
         for (key, value) in [("verify", self.verify), ("allow_redirects", self.allow_redirects)] {
             if let Some(value) = value {

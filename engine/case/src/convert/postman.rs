@@ -271,6 +271,10 @@ impl Maker<'_> {
         };
         match kind {
             "noauth" => {}
+            // A header the request has itself stands.
+            "digest" if draft.header("Authorization").is_some() => {
+                self.note(auth, "the digest credentials are left out: the request has an Authorization header".into());
+            }
             "basic" => {
                 // Its encoding is that of the values there are now.
                 let user = format!("{}:{}", part("username"), part("password"));
@@ -284,6 +288,9 @@ impl Maker<'_> {
                     Some(user) => draft.default_header("Authorization", basic_auth(&user)),
                     None => self.note(auth, "the credentials are left out: their variables refer to themselves".into()),
                 }
+            }
+            "digest" => {
+                draft.digest = Some([self.fill(&part("username")), self.fill(&part("password"))]);
             }
             "bearer" => self.auth_header(auth, "Authorization", &format!("Bearer {}", part("token")), draft),
             "apikey" if part("in") == "query" => {

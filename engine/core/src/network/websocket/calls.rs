@@ -21,6 +21,7 @@ use crate::{
     network::client::Client,
     network::exchange::{broken, Hop, Tally, Unanswered},
     network::origins::OriginId,
+    network::phases::Stamps,
     network::stream::RingStream,
     program::Extra,
     shard::Shard,
@@ -86,6 +87,10 @@ impl Shard {
             tally.done_ns = now_ns();
         }
         let waits = !matches!(call.step.action, WebSocketAction::Ping | WebSocketAction::Write);
+        // What is waited for may begin before anything was sent; what is not waited for takes as long as sending it.
+        let sent_ns = if call.step.action == WebSocketAction::Read { begin_ns } else { tally.sent_ns };
+        let taken_ns = if waits { sent_ns } else { 0 };
+        tally.attempted(Stamps { sent_ns, taken_ns, first_byte_ns: 0, done_ns: tally.done_ns });
         if call.step.action == WebSocketAction::Read || tally.sent_ns != 0 {
             tally.exchanges.sent += 1;
             tally.exchanges.answered += u32::from(waits && ended.is_ok());
@@ -234,6 +239,7 @@ impl Shard {
             Ok((_, arrived_ns)) => (*arrived_ns).max(sent_ns),
             Err(_) => now_ns(),
         };
+        tally.attempted(Stamps { sent_ns, taken_ns: sent_ns, first_byte_ns: 0, done_ns: tally.done_ns });
         tally.bytes_received += response.wire_bytes;
         if sent_ns == 0 {
             tally.exchanges.unsent += 1;
