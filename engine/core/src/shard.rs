@@ -457,7 +457,8 @@ async fn one_user(shard: Rc<Shard>, number: usize, position: u64) {
     shard.wake_at_stop(number).await;
     match &shard.plan.functional {
         None => user::run(&shard, position).await,
-        Some(functional) => functional_run::run(&shard, functional).await,
+        // One user of one run: a box keeps what it takes out of all users of a load.
+        Some(functional) => Box::pin(functional_run::run(&shard, functional)).await,
     }
     shard.wakers.borrow_mut()[number] = None;
     shard.live.set(shard.live.get() - 1);
@@ -498,7 +499,21 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{share, share_in_blocks};
+    use std::rc::Rc;
+
+    use super::{one_user, share, share_in_blocks, Shard};
+
+    /// The size of what `one_user` gives, which needs no shard to be known.
+    fn task_bytes<F>(_: impl FnOnce(Rc<Shard>, usize, u64) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_users_task_is_little_more_than_its_life() {
+        // What only a functional run needs is no part of it.
+        let bytes = task_bytes(one_user);
+        assert!(bytes <= 1_088, "{bytes} bytes");
+    }
 
     #[test]
     fn shares_add_up_and_differ_by_one_at_most() {

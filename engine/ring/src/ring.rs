@@ -140,11 +140,15 @@ impl<S: Sink> Ring<S> {
         let count = config.buffers.clamp(16, 32_768).next_power_of_two() as u16;
         let buffers = Buffers::new(&ring, count, config.buffer_bytes).map_err(Unavailable::Buffers)?;
         let doorbell = Doorbell::new().map_err(Unavailable::Other)?;
+        // Room for all of them at once: memory that is not touched costs nothing, and a table that grows is there twice while it
+        // is copied. Where there is no room it grows.
+        let mut slots = Vec::new();
+        let _ = slots.try_reserve_exact(config.max_sockets as usize);
         let inner = Inner {
             ring,
             capabilities: config.capabilities,
             fixed,
-            slots: Vec::new(),
+            slots,
             free: Vec::new(),
             max_sockets: config.max_sockets,
             sends: VecDeque::new(),

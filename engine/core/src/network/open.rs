@@ -74,7 +74,8 @@ impl Shard {
                     connection.set_deadline(until_ns);
                     let connection = self.open_tunnel(connection, hop, own_ns, tally).await?;
                     if self.origins.borrow().origin(hop.origin).https {
-                        return self.open_tls(connection, hop, own_ns, tally).await;
+                        // Many connections are opened at once, and those without TLS need none of this.
+                        return Box::pin(self.open_tls(connection, hop, own_ns, tally)).await;
                     }
                     return Ok(connection);
                 }
@@ -181,8 +182,7 @@ impl Shard {
             let source = self.sources.borrow_mut().choose(address, now_ns());
             let counted = Counted { address: self.endpoint(address), source: source.map(|source| source.counted) };
             let speaks_first = self.server_may_speak_first(hop);
-            let wire = if speaks_first { Wire::stream } else { Wire::new }(address.clone(), counted);
-            let connected = self.connect_from(source, address, wire, deadline_ns).await;
+            let connected = self.connect_from(source, address, counted, speaks_first, deadline_ns).await;
             let mut recorder = self.recorder.borrow_mut();
             let kind = match connected {
                 Ok(connection) => {
@@ -212,7 +212,8 @@ impl Shard {
         &self,
         source: Option<ChosenSource>,
         address: &Address,
-        wire: Wire,
+        counted: Counted,
+        speaks_first: bool,
         deadline_ns: u64,
     ) -> Result<Connection, Unanswered> {
         let failed = |errno: i32| match Kind::of_connect(errno) {
@@ -229,9 +230,10 @@ impl Shard {
             source: source.map(|source| source.at),
             reset_at_close: tcp.close == Close::Rst,
         };
+        let wire = if speaks_first { Wire::stream } else { Wire::new };
         let connection = self
             .ring
-            .connect_with(address, &options, wire)
+            .connect_with(address, &options, wire(address.clone(), counted))
             .map_err(|error| failed(error.raw_os_error().unwrap_or_default()))?;
         connection.set_deadline(deadline_ns);
         match self.event(&connection).await {
