@@ -1,5 +1,7 @@
 //! Proxies: a real one sees what it should, and says no as it does.
 
+#[path = "common/certificates.rs"]
+mod certificates;
 #[path = "common/load.rs"]
 mod load;
 #[path = "common/tinyproxy.rs"]
@@ -7,8 +9,22 @@ mod tinyproxy;
 
 use std::process::Command;
 
+use certificates::Authority;
 use load::{binary, closed_port, run, start_as, target, url, Folder, Nginx};
 use tinyproxy::Tinyproxy;
+
+/// nginx with a server that speaks TLS; with its URL and the authority that signed for it.
+fn tls_server() -> (Nginx, String, Authority) {
+    let authority = Authority::new();
+    let certificate = authority.sign("localhost", "DNS:localhost,IP:127.0.0.1", 1);
+    let port = closed_port();
+    let nginx = Nginx::start_with(&format!(
+        "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; location / {{ return 200 'ok'; }} }}",
+        certificate.certificate.display(),
+        certificate.key.display()
+    ));
+    (nginx, format!("https://127.0.0.1:{port}/"), authority)
+}
 
 #[test]
 fn plain_requests_are_forwarded_and_the_server_counts_them() {
@@ -96,4 +112,31 @@ fn other_kinds_of_proxies_are_wrong_usage() {
         assert_eq!(run.code, 2);
         assert!(run.stderr.contains(what) && !run.stderr.contains("secret"), "{}", run.stderr);
     }
+}
+
+#[test]
+fn https_goes_through_one_tunnel_for_each_connection() {
+    let proxy = Tinyproxy::start("BasicAuth anna secret");
+    let (nginx, address, authority) = tls_server();
+    let root = authority.certificate().display().to_string();
+    let before = nginx.requests(0) + 1;
+    let hit = |credentials: &str| {
+        run(&["hit", &address, "-c", "3", "-n", "30", "--cacert", &root, "--proxy", &proxy.url(credentials)])
+    };
+    let run = hit("anna:secret@");
+    assert_eq!(
+        (run.code, run.number("/totals/requests"), run.number("/totals/failures")),
+        (0, 30, 0),
+        "{}",
+        run.stdout
+    );
+    run.assert_conserved();
+    assert_eq!(run.number("/client/connections/opened"), 3);
+    let host = address.trim_start_matches("https://").trim_end_matches('/');
+    proxy.asked(&format!("CONNECT {host} HTTP/1.1"), 3);
+    assert_eq!(nginx.requests(before), 30);
+    let run = hit("");
+    assert_eq!((run.number("/totals/failures"), run.errors("proxy")), (30, 30), "{}", run.stdout);
+    assert_eq!(run.number("/totals/exchanges/unsent"), 30);
+    run.assert_conserved();
 }
