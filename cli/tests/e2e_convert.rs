@@ -280,7 +280,7 @@ fn wrong_usage_says_what_to_do() {
         (&["boom", "curl", "-X", "GET"], "the curl command has no URL"),
         (&["boom", "curl", "http://h/ -d 'a"], "the quote ' that begins here does not end"),
         (&["boom", "curl", "http://h/", "--heder", "a: b"], "did you mean \"header\"?"),
-        (&["boom", "curl", "http://h/", "--digest"], "--digest of curl cannot be converted"),
+        (&["boom", "curl", "http://h/", "--ntlm"], "--ntlm of curl cannot be converted"),
     ] {
         let ran = common::run(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
