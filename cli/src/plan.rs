@@ -134,6 +134,7 @@ pub(crate) fn load_cases(
         },
         broken_steps: broken_steps == BrokenSteps::Fail,
         auth,
+        plugins: None,
     };
     let loaded = load_named_or_pasted(paths, pasted, &options)?;
     for warning in &loaded.warnings {
@@ -193,6 +194,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         network,
         stop_timeout: flags.transport.stop_timeout,
         record_action: false,
+        plugins: None,
         functional: None,
     };
     Ok(PlannedRun { plan, output: output_plan(&flags.output) })
@@ -282,6 +284,7 @@ fn plan_cases(
         },
         stop_timeout: network_flags.transport.stop_timeout,
         record_action: true,
+        plugins: None,
         functional: None,
     };
     Ok(PlannedRun { plan, output: output_plan(output) })

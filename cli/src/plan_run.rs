@@ -101,6 +101,7 @@ pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
         },
         stop_timeout: STOP_TIMEOUT,
         record_action: true,
+        plugins: None,
         functional: Some(Functional { continue_on_failure, case_timeout, events: sender }),
     };
     let output = FunctionalOutput {

@@ -163,15 +163,18 @@ impl Checks {
         let surroundings = Surroundings { request: None, response: Some(response) };
         while let Some(action) = self.actions.get(progress.done) {
             progress.done += 1;
+            let returned = progress.returned.take();
             let wait = match action {
-                Action::Teardown(operation) => {
-                    operation.run(session, surroundings).map_err(|error| error.within("run teardown hooks failed"))?
+                Action::Teardown(operation) => operation
+                    .run(session, surroundings, returned)
+                    .map_err(|error| error.within("run teardown hooks failed"))?,
+                Action::Prepare(operation) => operation.run(session, surroundings, returned)?,
+                Action::PrepareExtract(operation) => {
+                    operation.run(session, surroundings, returned).unwrap_or_else(|_| {
+                        session.unset(operation.slot());
+                        None
+                    })
                 }
-                Action::Prepare(operation) => operation.run(session, surroundings)?,
-                Action::PrepareExtract(operation) => operation.run(session, surroundings).unwrap_or_else(|_| {
-                    session.unset(operation.slot());
-                    None
-                }),
                 Action::Extract(extract) => {
                     if extract.run(session, response).is_err() {
                         session.set_kept(extract.slot, Operand::Text(&extract.written));

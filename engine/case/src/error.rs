@@ -24,6 +24,8 @@ pub enum StepErrorKind {
     Variable,
     /// A function failed.
     Function,
+    /// The plugin failed whose function was called: its process ended, or did not answer in time.
+    Plugin,
     /// The body could not be decoded.
     BodyDecode,
     /// The request could not be built.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::{
     error::StepError,
     expression::Expr,
-    function::Call,
+    function::{Call, CallOfPlugin},
+    plugin::PluginCall,
     request::request_value,
     response::{response_value, ResponseParts},
     session::Session,
@@ -24,6 +25,8 @@ pub(crate) enum Operation {
     Set { slot: SlotPlace, value: Expr },
     /// A function called once for each execution; every expression that holds the call reads its slot.
     Call { slot: SlotPlace, call: Call },
+    /// The same for a function of the project's plugin.
+    CallPlugin { slot: SlotPlace, call: Box<CallOfPlugin> },
     /// `hrp_step_name`: rendered, or as written where that cannot be done (hrp spec section 3, 7.8).
     Name { slot: SlotPlace, template: Option<Expr>, written: Arc<str> },
     /// `request` and `hrp_step_request` (hrp spec 7.8).
@@ -70,7 +73,7 @@ pub(crate) fn run_with(
 ) -> Result<Prepared, StepError> {
     while let Some(operation) = operations.get(progress.done.saturating_sub(before)) {
         progress.done += 1;
-        if let Some(wait) = operation.run(session, surroundings)? {
+        if let Some(wait) = operation.run(session, surroundings, progress.returned.take())? {
             return Ok(Prepared::Wait(wait));
         }
     }
@@ -83,17 +86,25 @@ impl Operation {
         match self {
             Operation::Set { slot, .. }
             | Operation::Call { slot, .. }
+            | Operation::CallPlugin { slot, .. }
             | Operation::Name { slot, .. }
             | Operation::Request { slot }
             | Operation::Response { slot } => *slot,
         }
     }
 
-    /// Does it; what it gives is to be waited for before the next.
-    pub(crate) fn run(&self, session: &mut Session, surroundings: Surroundings<'_>) -> Result<Option<Wait>, StepError> {
+    /// Does it; what it gives is to be waited for before the next. A call of a plugin that was waited for is done with what has
+    /// `returned`.
+    pub(crate) fn run(
+        &self,
+        session: &mut Session,
+        surroundings: Surroundings<'_>,
+        returned: Option<Box<PluginCall>>,
+    ) -> Result<Option<Wait>, StepError> {
         match self {
             Operation::Set { slot, value } => set(*slot, value, session)?,
             Operation::Call { slot, call } => return call.run(*slot, session),
+            Operation::CallPlugin { slot, call } => return call.run(*slot, session, returned),
             Operation::Name { slot, template, written } => {
                 let mut name = session.take_text(*slot);
                 let rendered = template.as_ref().map(|template| template.push_text(session, &mut name));

@@ -2,15 +2,27 @@
 
 use std::time::Duration;
 
+use crate::plugin::PluginCall;
+
 /// How far a step's render or check is. A new one for each execution; the same one again after a wait.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub struct Progress {
     /// Operations done.
     pub(crate) done: usize,
+    /// A call that has come back, for the operation that asked for it.
+    pub(crate) returned: Option<Box<PluginCall>>,
+}
+
+impl Progress {
+    /// Hands the call of a [`Wait::Call`] back, with its outcome: the operation that asked for it goes on with that.
+    pub fn resume(&mut self, call: Box<PluginCall>) {
+        self.done = self.done.saturating_sub(1);
+        self.returned = Some(call);
+    }
 }
 
 /// Whether a step's render or check is complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[must_use = "a step that has to wait is not ready"]
 pub enum Prepared {
     /// It is.
@@ -20,8 +32,10 @@ pub enum Prepared {
 }
 
 /// What a function waits for. No core may block, so it is the engine that waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Time to pass: `${sleep(n)}`.
     Sleep(Duration),
+    /// A function of a plugin, to be called and handed to [`Progress::resume`].
+    Call(Box<PluginCall>),
 }

@@ -4,8 +4,10 @@ use std::{
     collections::BTreeMap,
     env,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
+
+use crate::plugin::{Plugin, PluginFailure, Plugins};
 
 /// The project of one case file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,11 +15,40 @@ pub(crate) struct Project {
     /// Where `api` and `testcase` references start. Absolute, except where the working directory is unknown.
     pub(crate) root: PathBuf,
     /// The plugin in the root, `debugtalk.bin`, `debugtalk.py` or `debugtalk.so`.
-    pub(crate) plugin: Option<PathBuf>,
+    pub(crate) plugin: Option<ProjectPlugin>,
     /// The folder of the case file.
     pub(crate) folder: PathBuf,
     /// Variables given to the program itself, over those of the root's `.env`.
     pub(crate) environment: Arc<BTreeMap<Box<str>, Box<str>>>,
+}
+
+/// The plugin of a project, opened when it is first needed: a project whose cases call nothing of it starts no process.
+#[derive(Debug, Clone)]
+pub(crate) struct ProjectPlugin {
+    pub(crate) file: PathBuf,
+    source: Option<Plugins>,
+    opened: Arc<OnceLock<Result<Arc<dyn Plugin>, PluginFailure>>>,
+}
+
+impl PartialEq for ProjectPlugin {
+    /// True for the same file.
+    fn eq(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+}
+
+impl Eq for ProjectPlugin {}
+
+impl ProjectPlugin {
+    pub(crate) fn new(file: PathBuf, source: Option<Plugins>) -> Self {
+        Self { file, source, opened: Arc::default() }
+    }
+
+    /// The plugin; none where nobody is there to start it.
+    pub(crate) fn open(&self) -> Option<Result<&Arc<dyn Plugin>, &PluginFailure>> {
+        let source = self.source.as_ref()?;
+        Some(self.opened.get_or_init(|| source.0.open(&self.file)).as_ref())
+    }
 }
 
 impl Project {

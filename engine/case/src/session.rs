@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc};
 use crate::{
     expression::Variable,
     operation::SlotPlace,
+    plugin::PluginCall,
     value::{Operand, Value},
     Case, StepError,
 };
@@ -24,6 +25,8 @@ pub struct Session {
     step: Vec<Slot>,
     /// The row of each parameter table.
     rows: Vec<u32>,
+    /// The buffers of the last call of a plugin's function, for the next.
+    pub(crate) spare_call: Option<Box<PluginCall>>,
 }
 
 impl Session {

@@ -191,7 +191,7 @@ fn an_unknown_function_of_a_project_with_a_plugin_says_so() {
     let error = folder.load("case.yml", &LoadOptions::default()).unwrap_err();
     assert_eq!(error.exit_code(), 23);
     let shown = folder.shown(&error.diagnostics()[0]);
-    assert!(shown.contains("help: the functions of debugtalk.py cannot be called yet"), "{shown}");
+    assert!(shown.contains("help: the functions of debugtalk.py are not known here"), "{shown}");
 }
 
 #[test]

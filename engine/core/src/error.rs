@@ -92,6 +92,7 @@ pub(crate) enum Kind {
     Extraction,
     Variable,
     Function,
+    Plugin,
     Request,
     WebSocket,
 }
@@ -119,6 +120,7 @@ impl Kind {
             Self::Extraction => "extraction",
             Self::Variable => "variable",
             Self::Function => "function",
+            Self::Plugin => "plugin",
             Self::Request => "request",
             Self::WebSocket => "websocket",
         }
@@ -150,6 +152,7 @@ impl Kind {
             Self::Extraction => "a value could not be extracted",
             Self::Variable => "a variable could not be resolved",
             Self::Function => "a function failed",
+            Self::Plugin => "the plugin did not do what it was asked",
             Self::Request => "the request could not be built",
             Self::WebSocket => "the websocket could not be used",
         }
@@ -176,6 +179,7 @@ impl From<pummel_case::StepErrorKind> for Kind {
             Step::Extraction => Self::Extraction,
             Step::Variable => Self::Variable,
             Step::Function => Self::Function,
+            Step::Plugin => Self::Plugin,
             Step::BodyDecode => Self::BodyDecode,
             Step::Request => Self::Request,
         }

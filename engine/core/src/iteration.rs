@@ -183,9 +183,10 @@ impl<'a> User<'a> {
     }
 
     /// What a function of a step asks for before it goes on.
-    pub(crate) async fn wait_for(&mut self, wait: Wait) -> Ended {
+    pub(crate) async fn wait_for(&mut self, wait: Wait, progress: &mut Progress) -> Ended {
         match wait {
             Wait::Sleep(time) => self.pause_from(now_ns(), time).await,
+            Wait::Call(call) => self.call_plugin(call, progress).await,
         }
     }
 
@@ -257,7 +258,7 @@ impl<'a> User<'a> {
     ) -> Result<Ended, StepError> {
         let mut progress = Progress::default();
         while let Prepared::Wait(wait) = run(self.session(case), &mut progress)? {
-            if self.wait_for(wait).await == Ended::Cut {
+            if self.wait_for(wait, &mut progress).await == Ended::Cut {
                 return Ok(Ended::Cut);
             }
         }

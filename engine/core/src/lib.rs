@@ -25,6 +25,7 @@ mod limits;
 mod network;
 mod pacer;
 mod plan;
+mod plugin_call;
 mod ports;
 mod program;
 mod rendezvous;

@@ -236,6 +236,7 @@ mod tests {
             network: Network::default(),
             stop_timeout: Duration::from_secs(1),
             record_action: false,
+            plugins: None,
             functional: None,
         }
     }

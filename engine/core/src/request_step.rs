@@ -166,7 +166,7 @@ impl User<'_> {
             match prepared? {
                 Prepared::Done => return Ok(Ended::Passed),
                 Prepared::Wait(wait) => {
-                    if Box::pin(self.wait_for(wait)).await == Ended::Cut {
+                    if Box::pin(self.wait_for(wait, &mut progress)).await == Ended::Cut {
                         return Ok(Ended::Cut);
                     }
                 }
@@ -194,7 +194,7 @@ impl User<'_> {
                 Ok(Prepared::Wait(wait)) => {
                     // The time limit was that of the response, and this is here.
                     answered.unlimit();
-                    if Box::pin(self.wait_for(wait)).await == Ended::Cut {
+                    if Box::pin(self.wait_for(wait, &mut progress)).await == Ended::Cut {
                         return Some(Unanswered::Abandoned);
                     }
                 }

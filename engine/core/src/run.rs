@@ -363,6 +363,7 @@ mod tests {
             network: Network { request_timeout: Duration::from_secs(30), ..Network::default() },
             stop_timeout: Duration::from_secs(30),
             record_action: false,
+            plugins: None,
             functional: None,
         };
         let finished = run(plan, &StopSignal::default(), Vec::new()).unwrap();

@@ -98,7 +98,7 @@ impl User<'_> {
             let Prepared::Wait(wait) = step.request.check(self.session(case), view, &mut progress, journal)? else {
                 return Ok(None);
             };
-            if self.wait_for(wait).await == Ended::Cut {
+            if self.wait_for(wait, &mut progress).await == Ended::Cut {
                 return Ok(Some(Unanswered::Abandoned));
             }
         }

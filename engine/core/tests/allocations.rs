@@ -258,6 +258,7 @@ fn plan(cases: Vec<Case>, loops: u64, cookies: Cookies) -> Plan {
         },
         stop_timeout: Duration::from_secs(30),
         record_action: true,
+        plugins: None,
         functional: None,
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{tokens, Calls, Expr, MapEntry, Piece, Scope, Token, Variable};
+use super::{scope::Callee, tokens, Calls, Expr, MapEntry, Piece, Scope, Token, Variable};
 use crate::{
     document::{Node, NodeKind, Place},
-    function::{Call, CallProblem, Failure, Folded, Function},
+    function::{Call, CallOfPlugin, CallProblem, Failure, Folded},
     operation::Operation,
+    plugin::PluginFailure,
     value::{Map, Value, MAX_VALUE_DEPTH},
 };
 
@@ -24,6 +25,8 @@ pub(crate) enum CompileErrorKind {
     Undefined(String),
     /// No function has the name.
     UnknownFunction(String),
+    /// The project's plugin, which may have the function, is not there.
+    Plugin(PluginFailure),
     /// A call that fails every time, or has the wrong number of arguments.
     Call { function: String, failure: Failure },
     /// A call that is made at load, with an argument that is known only later.
@@ -90,7 +93,8 @@ pub(crate) fn compile_text(text: &str, scan: Scan, place: Place, scope: &Scope) 
 /// A call (hrp spec 6.8): its value where that is known, else a slot that an operation of the step fills.
 fn compile_call(name: &str, arguments: &str, place: Place, scope: &Scope) -> Result<Expr, CompileError> {
     let error = |kind| CompileError { kind, place };
-    let Some(function) = Function::find(name) else {
+    let callee = scope.callee(name).map_err(|failure| error(CompileErrorKind::Plugin(failure)))?;
+    let Some(callee) = callee else {
         return Err(error(CompileErrorKind::UnknownFunction(name.into())));
     };
     let mut compiled = Vec::new();
@@ -99,15 +103,32 @@ fn compile_call(name: &str, arguments: &str, place: Place, scope: &Scope) -> Res
             compiled.push(compile_argument(argument.trim(), place, scope)?);
         }
     }
+    let at_once = matches!(scope.calls, Calls::AtOnce);
     let failed = |failure| error(CompileErrorKind::Call { function: name.into(), failure });
+    let slot_of = |slot| Variable::Step { slot, missing: Arc::from(format!("function {name} gave no value")) };
+    let function = match callee {
+        Callee::BuiltIn(function) => function,
+        Callee::Plugin(plugin, function) => {
+            let call = CallOfPlugin::new(plugin, function, compiled);
+            if !at_once {
+                let operation = |slot| Operation::CallPlugin { slot, call: Box::new(call) };
+                return Ok(Expr::Variable(slot_of(scope.work(|work| work.add(operation)))));
+            }
+            return match call.make_now() {
+                Ok(value) if scope.spend_value(&value, MAX_VALUE_DEPTH) => Ok(Expr::Const(value)),
+                Ok(_) => Err(too_large(place)),
+                Err(CallProblem::Failed(failure)) => Err(failed(failure)),
+                Err(CallProblem::NotConstant) => Err(error(CompileErrorKind::NotConstant(name.into()))),
+            };
+        }
+    };
     let call = Call::new(function, compiled, scope.project.clone()).map_err(failed)?;
-    match call.fold(matches!(scope.calls, Calls::AtOnce)) {
+    match call.fold(at_once) {
         Ok(Folded::Known(value)) if function.reads_files() || scope.spend_value(&value, MAX_VALUE_DEPTH) => {
             Ok(Expr::Const(value))
         }
         Ok(Folded::EachTime { text_bytes }) if scope.spend(text_bytes) => {
-            let slot = scope.work(|work| work.add(|slot| Operation::Call { slot, call }));
-            Ok(Expr::Variable(Variable::Step { slot, missing: Arc::from(format!("function {name} gave no value")) }))
+            Ok(Expr::Variable(slot_of(scope.work(|work| work.add(|slot| Operation::Call { slot, call })))))
         }
         Ok(_) => Err(too_large(place)),
         Err(CallProblem::Failed(failure)) => Err(failed(failure)),

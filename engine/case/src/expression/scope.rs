@@ -8,7 +8,14 @@ use std::{
 };
 
 use super::{Calls, Expr, Phase, StepWork, Variable};
-use crate::{operation::Operation, project::Project, request::Uploads, value::Value};
+use crate::{
+    function::Function,
+    operation::Operation,
+    plugin::{Plugin, PluginFailure},
+    project::{Project, ProjectPlugin},
+    request::Uploads,
+    value::Value,
+};
 
 /// How much one case may grow by putting variables into others. A few lines that double each other could otherwise ask for more
 /// memory than there is.
@@ -65,7 +72,40 @@ pub(crate) enum Binding {
     Slot(usize),
 }
 
+/// What a call means.
+pub(crate) enum Callee {
+    BuiltIn(Function),
+    /// A function of the project's plugin, by its name there.
+    Plugin(Arc<dyn Plugin>, Arc<str>),
+}
+
 impl Scope {
+    /// The function of a name: one the project's plugin defines, a built-in one, one the plugin imports (hrp spec 6.12).
+    ///
+    /// # Errors
+    /// There is a plugin, and it cannot be started.
+    pub(crate) fn callee(&self, name: &str) -> Result<Option<Callee>, PluginFailure> {
+        let built_in = Function::find(name).map(Callee::BuiltIn);
+        let opened = match self.project.plugin.as_ref().and_then(ProjectPlugin::open) {
+            None => return Ok(built_in),
+            Some(opened) => opened.map_err(Clone::clone)?,
+        };
+        Ok(match (opened.find(name), built_in) {
+            (Some(found), None) => Some(Callee::Plugin(Arc::clone(opened), found.name)),
+            (Some(found), Some(_)) if found.own => Some(Callee::Plugin(Arc::clone(opened), found.name)),
+            (_, built_in) => built_in,
+        })
+    }
+
+    /// Whether a call of this name may give another value each time.
+    pub(crate) fn changes(&self, name: &str) -> bool {
+        match self.callee(name) {
+            Ok(Some(Callee::BuiltIn(function))) => !function.is_constant(),
+            Ok(Some(Callee::Plugin(..))) => true,
+            Ok(None) | Err(_) => false,
+        }
+    }
+
     /// The names as a step begins to see them: what it calls from here on is its own work.
     pub(crate) fn of_step(&self) -> Self {
         let calls = Calls::OfStep(Rc::new(RefCell::new(StepWork::default())));

@@ -177,7 +177,7 @@ pub(crate) fn compile_case(
         name,
         path: Some(path.into()),
         project_root: project.root.clone(),
-        plugin_file: project.plugin.clone(),
+        plugin_file: project.plugin.as_ref().map(|plugin| plugin.file.clone()),
         weight,
         request_timeout,
         case_timeout,

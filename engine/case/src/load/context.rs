@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     document::{parse_json, parse_yaml, FileId, Node, Place, SyntaxError},
-    project::Project,
+    project::{Project, ProjectPlugin},
 };
 
 /// The largest file that is read: no case comes near it, and a data file given by mistake should not fill the memory.
@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     referenced_bytes: Cell<u64>,
     /// What stands in the `.env` of each root.
     pub(crate) environments: RefCell<HashMap<PathBuf, Environment>>,
+    /// The plugins of projects, by their files.
+    pub(crate) plugins: RefCell<HashMap<PathBuf, ProjectPlugin>>,
     /// The root found from each folder.
     pub(crate) roots: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
 }
@@ -69,6 +71,7 @@ impl<'a> Context<'a> {
             references: RefCell::default(),
             referenced_bytes: Cell::new(0),
             environments: RefCell::default(),
+            plugins: RefCell::default(),
             roots: RefCell::default(),
         }
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     document::{self, FileId, Node, NodeKind},
-    Case, Credentials,
+    Case, Credentials, Plugins,
 };
 
 /// How deep folders are searched.
@@ -42,6 +42,8 @@ pub struct LoadOptions {
     pub broken_steps: bool,
     /// Credentials of requests for which neither the case nor the URL gives any.
     pub auth: Option<Credentials>,
+    /// What starts the plugins of projects; without it their functions are unknown.
+    pub plugins: Option<Plugins>,
 }
 
 /// How a request's URL is put together from `base_url` and `url` (hrp spec 11.3).

@@ -11,7 +11,6 @@ use super::{
 use crate::{
     document::{Key, Node, NodeKind},
     expression::{compile_value, tokens, Expr, Scope, Token, Variable},
-    function::Function,
     parameters::ParameterTable,
     value::Value,
     Parameters,
@@ -85,7 +84,7 @@ fn read_table<'a>(key: &'a Key, node: &Node, scope: &Scope, report: &mut Report)
         return None;
     }
     if matches!(node.kind, NodeKind::List(_)) {
-        warn_calls(node, report);
+        warn_calls(node, scope, report);
     }
     let compiled = match compile_value(node, scope) {
         Ok(compiled) => compiled,
@@ -122,14 +121,14 @@ fn read_table<'a>(key: &'a Key, node: &Node, scope: &Scope, report: &mut Report)
 }
 
 /// Rows are evaluated once, at load; hrp evaluates those that stand in the case in every step.
-fn warn_calls(node: &Node, report: &mut Report) {
+fn warn_calls(node: &Node, scope: &Scope, report: &mut Report) {
     match &node.kind {
-        NodeKind::List(items) => items.iter().for_each(|item| warn_calls(item, report)),
-        NodeKind::Map(entries) => entries.iter().for_each(|(_, value)| warn_calls(value, report)),
+        NodeKind::List(items) => items.iter().for_each(|item| warn_calls(item, scope, report)),
+        NodeKind::Map(entries) => entries.iter().for_each(|(_, value)| warn_calls(value, scope, report)),
         NodeKind::Scalar(scalar) => {
             for token in tokens(&scalar.text) {
                 let Token::Call { name, .. } = token else { continue };
-                if Function::find(name).is_some_and(|function| !function.is_constant()) {
+                if scope.changes(name) {
                     let message = format!("{name} is called once for this row: every iteration gets the same value");
                     report.warn(node.place, message).help =
                         Some("call it in the variables of a step for a new value each time".into());

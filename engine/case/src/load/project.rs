@@ -12,7 +12,10 @@ use super::{
     env_file::parse_env_file,
     report::{code, Format, Report},
 };
-use crate::{document::Place, project::Project};
+use crate::{
+    document::Place,
+    project::{Project, ProjectPlugin},
+};
 
 /// Plugins that mark a root, the first found in a folder counts; behind them what marks one without a plugin.
 const PLUGINS: [&str; 3] = ["debugtalk.bin", "debugtalk.py", "debugtalk.so"];
@@ -47,7 +50,15 @@ impl Context<'_> {
                 Some("a line is NAME=value, NAME: value, a # comment, or empty".into());
         });
         let plugin = PLUGINS.iter().map(|name| root.join(name)).find(|path| path.is_file());
+        let plugin = plugin.map(|file| self.plugin(file));
         Arc::new(Project { environment: self.given_variables(of_file.ok()), root, folder, plugin })
+    }
+
+    /// The plugin in a file: one for all cases, as it may be broken, which is said once.
+    fn plugin(&self, file: PathBuf) -> ProjectPlugin {
+        let mut plugins = self.plugins.borrow_mut();
+        let source = || ProjectPlugin::new(file.clone(), self.options.plugins.clone());
+        plugins.entry(file.clone()).or_insert_with(source).clone()
     }
 
     /// The nearest folder upwards that holds any of the files that mark a project.

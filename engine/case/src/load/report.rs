@@ -1,6 +1,6 @@
 //! Collects what is wrong with one file.
 
-use std::{cell::RefCell, path::PathBuf, rc::Rc, sync::Arc};
+use std::{cell::RefCell, ffi::OsStr, path::PathBuf, rc::Rc, sync::Arc};
 
 use miette::{Severity, SourceSpan};
 
@@ -14,6 +14,7 @@ use crate::{
     expression::{CompileError, CompileErrorKind, Scope},
     function::Function,
     notice::Notice,
+    project::ProjectPlugin,
     StepError, StepErrorKind,
 };
 
@@ -168,17 +169,30 @@ impl Report {
         match &error.kind {
             CompileErrorKind::UnknownFunction(name) => {
                 let message = format!("function {name} is not found");
-                let plugin = scope.project.plugin.as_ref().and_then(|plugin| plugin.file_name());
-                let help = match plugin {
-                    Some(plugin) => format!("the functions of {} cannot be called yet", plugin.to_string_lossy()),
-                    None => did_you_mean(name, Function::names()).unwrap_or_else(|| {
-                        format!("the functions are {}", Function::names().collect::<Vec<_>>().join(", "))
-                    }),
+                let plugin = scope.project.plugin.as_ref();
+                let file_name = plugin.and_then(|plugin| plugin.file.file_name()).map(OsStr::to_string_lossy);
+                let help = match (plugin.and_then(ProjectPlugin::open), file_name) {
+                    (None, Some(file)) => format!("the functions of {file} are not known here"),
+                    (opened, file) => {
+                        let of_plugin = opened.and_then(Result::ok).map(|plugin| plugin.names()).unwrap_or_default();
+                        let built_in: Vec<&str> = Function::names().collect();
+                        let names: Vec<&str> = of_plugin.iter().map(|name| &**name).chain(built_in).collect();
+                        did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
+                            let file = file.map(|file| format!(", those of {file} first")).unwrap_or_default();
+                            format!("the functions are {}{file}", names.join(", "))
+                        })
+                    }
                 };
                 let step_message = format!("{message}: call function failed");
                 let diagnostic = self.step_error(error.place, code::FUNCTION, message, &step_message);
                 diagnostic.label = Some("unknown function".into());
                 diagnostic.help = Some(help);
+            }
+            CompileErrorKind::Plugin(failure) => {
+                // All calls of a project fail for it; it is said where the first stands.
+                if !self.errors.iter().any(|error| error.message == failure.message) {
+                    self.error(error.place, failure.exit_code, failure.message.clone()).help.clone_from(&failure.help);
+                }
             }
             CompileErrorKind::Call { function, failure } => {
                 let message = format!("call function {function} failed: {}", failure.reason);

@@ -73,6 +73,24 @@ impl Value {
         }
     }
 
+    /// The value of a JSON document. A number that fits no integer of 64 bits is a float.
+    pub(crate) fn from_json(json: serde_json::Value) -> Self {
+        match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(b) => Value::Bool(b),
+            serde_json::Value::Number(n) => match (n.as_i64(), n.as_u64()) {
+                (Some(n), _) => Value::Int(n.into()),
+                (_, Some(n)) => Value::Int(n.into()),
+                _ => n.as_f64().map_or(Value::Null, Value::Float),
+            },
+            serde_json::Value::String(text) => Value::Text(text.into()),
+            serde_json::Value::Array(items) => Value::List(items.into_iter().map(Value::from_json).collect()),
+            serde_json::Value::Object(entries) => {
+                Value::Map(entries.into_iter().map(|(key, value)| (key.into(), Value::from_json(value))).collect())
+            }
+        }
+    }
+
     pub(crate) fn text(text: &str) -> Self {
         Value::Text(text.into())
     }

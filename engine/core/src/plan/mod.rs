@@ -5,6 +5,7 @@ mod network;
 use std::time::Duration;
 
 use pummel_case::{Case, Step};
+use pummel_plugin::PluginHost;
 use serde_json::{json, Value};
 
 use crate::Functional;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub stop_timeout: Duration,
     /// True for test cases: each iteration is recorded as the transaction `Action` (hrp spec 14.8). False for `hit`.
     pub record_action: bool,
+    /// The plugins whose functions the cases call; none where there are none.
+    pub plugins: Option<PluginHost>,
     /// A functional run instead of load: `pummel run`. It has one user on the first CPU, and of the load only the network's part
     /// counts.
     pub functional: Option<Functional>,

@@ -53,6 +53,7 @@ pub(crate) fn plan(case: Case) -> Plan {
         },
         stop_timeout: NEVER,
         record_action: false,
+        plugins: None,
         functional: None,
     }
 }

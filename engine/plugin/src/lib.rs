@@ -1,0 +1,23 @@
+//! Plugins of projects (hrp spec section 19): `debugtalk.py` and `debugtalk.bin`, one process for each project, however many cases,
+//! users and runs of this program call its functions.
+//!
+//! [`PluginHost`] is the way in: the loader opens plugins through it, the engine finds them there by their number. A plugin has
+//! one or more workers, processes that are alike; `supervisor` starts, watches, restarts and ends them from a thread of its own.
+//!
+//! Two protocols are spoken. `debugtalk.py` runs in our own runner (`runner/pummel_runner.py`), which speaks `frames` over a Unix
+//! socket: the engine connects to it from each core's ring. `debugtalk.bin`, and Python where stock funppy is asked for, speak gRPC
+//! (`grpc`), with tokio on one thread.
+#![forbid(unsafe_code)]
+
+pub mod frames;
+mod grpc;
+mod host;
+mod options;
+mod plugin;
+mod worker;
+
+pub use grpc::GrpcClient;
+pub use host::PluginHost;
+pub use options::{PluginOptions, Runner};
+pub use plugin::{PluginReport, RunningPlugin};
+pub use worker::{Reach, WorkerState};
