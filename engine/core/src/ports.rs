@@ -233,7 +233,7 @@ fn overlap(part: &RangeInclusive<u64>, low: u64, high: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use pummel_case::{Case, Origin, PlainRequest};
@@ -263,13 +263,13 @@ mod tests {
         assert_eq!(ports_in("40000 40099", "nonsense"), Some(100));
     }
 
-    /// 100 users of one case that speaks to one host.
+    /// Of one host.
     fn plan() -> Plan {
         plan_to(&["http://a/"])
     }
 
-    /// The same with requests to these URLs.
-    fn plan_to(urls: &[&str]) -> Plan {
+    /// 100 users of one case with requests to these URLs.
+    pub(crate) fn plan_to(urls: &[&str]) -> Plan {
         let request = |url: &&str| PlainRequest {
             name: "one".into(),
             method: "GET".into(),

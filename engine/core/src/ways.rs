@@ -55,40 +55,16 @@ impl Ways {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use pummel_case::{Case, Origin, PlainRequest};
+    use pummel_case::Origin;
 
     use super::Ways;
-    use crate::{Connections, Http2, Load, Network, Plan, Proxies, Proxy};
+    use crate::{ports::tests::plan_to, Connections, Http2, Network, Plan, Proxies, Proxy};
 
-    /// 10 users on two CPUs, of one case.
+    /// 10 users on two CPUs.
     fn plan(urls: &[&str], network: Network) -> Plan {
-        let request = |url: &&str| PlainRequest {
-            name: "one".into(),
-            method: "GET".into(),
-            url: (*url).to_owned(),
-            headers: Vec::new(),
-            body: None,
-        };
-        Plan {
-            command: "test",
-            name: "a test".into(),
-            cases: vec![Case::from_requests("a case", urls.iter().map(request).collect()).unwrap()],
-            load: Load {
-                users: 10,
-                spawn_rate: f64::INFINITY,
-                loops_per_user: None,
-                total_requests: None,
-                run_time: None,
-            },
-            pacing: None,
-            cpus: vec![0, 1],
-            network,
-            stop_timeout: Duration::from_secs(1),
-            record_action: false,
-            functional: None,
-        }
+        let mut plan = plan_to(urls);
+        (plan.load.users, plan.cpus, plan.network) = (10, vec![0, 1], network);
+        plan
     }
 
     fn connections(urls: &[&str], network: Network) -> u64 {
@@ -124,7 +100,7 @@ mod tests {
     fn users_of_a_core_share_http2_connections_as_far_as_those_carry_requests() {
         let of = |streams, max_requests_per_connection, keepalive| {
             let http2 = Http2 { all: true, streams };
-            let network = Network { http2, max_requests_per_connection, keepalive, ..Network::default() };
+            let network = Network { keepalive, max_requests_per_connection, http2, ..Network::default() };
             connections(&["http://a/"], network)
         };
         assert_eq!(of(1, None, true), 10);
