@@ -130,8 +130,8 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<Connection, Unanswered> {
         let Some(request) = self.origins.borrow().tunnel_request(hop.origin) else { return Ok(connection) };
-        // Few connections come here, and the future of each would be larger for it.
         let begin_ns = now_ns();
+        // Few connections come here, and the future of each would be larger for it.
         let tunnelled = Box::pin(self.tunnel(&connection, request)).await;
         if let Some(record) = &mut tally.record {
             record.opened(0, now_ns() - begin_ns);
