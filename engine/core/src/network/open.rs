@@ -13,10 +13,11 @@ use pummel_stats::{endpoint::MAX_ENDPOINTS, EndpointId, EndpointKind, Opening};
 
 use super::{
     connection::{Connection, Counted, Wire},
-    exchange::{Hop, Tally, Unanswered},
+    exchange::{Hop, Unanswered},
     origins::{Chosen, OriginId},
     proxy::{Route, Untunnelled},
     sources::ChosenSource,
+    tally::Tally,
     tls::Unsecured,
 };
 use crate::{
