@@ -3,11 +3,11 @@
 #[path = "common/load.rs"]
 mod load;
 
-use load::{run, Folder, Nginx};
+use load::{closed_port, run, Folder, Nginx};
 
 /// nginx with a server whose idle connections end after a second, which it says; its address.
 fn impatient() -> (Nginx, String) {
-    let port = load::closed_port();
+    let port = closed_port();
     let block = format!(
         "server {{ listen 127.0.0.1:{port}; keepalive_timeout 1s 1s; location / {{ return 200 '$connection'; }} }}"
     );
@@ -89,4 +89,24 @@ fn a_bound_that_http2_would_not_keep_is_wrong_usage() {
     assert_eq!(run.code, 2, "{}", run.stderr);
     assert!(run.stderr.contains("--connections shared:N with --http2"), "{}", run.stderr);
     assert_eq!(nginx.requests(0), 0);
+}
+
+#[test]
+fn a_host_takes_connections_for_each_protocol_it_is_spoken_to_in() {
+    let place = format!("127.0.0.1:{}", closed_port());
+    let folder = Folder::new();
+    let case = folder.write(
+        "case.yml",
+        &format!(
+            "config: {{name: c}}\nteststeps:\n\
+             - {{name: a, request: {{method: GET, url: \"http://{place}/\"}}}}\n\
+             - {{name: b, request: {{method: GET, url: \"http://{place}/\", http2: false}}}}\n\
+             - {{name: c, websocket: {{type: open, url: \"ws://{place}/\"}}}}\n"
+        ),
+    );
+    let load = ["--spawn-count", "4", "--spawn-rate", "1000", "--loop-count", "1"];
+    let run = run(&[&["boom", &case, "--http2", "--streams", "2"], &load[..]].concat());
+    // 2 users share one with HTTP/2, and each has one for HTTP/1.1 and one for its WebSocket. Nobody takes any of them here.
+    assert_eq!(run.number("/plan/ports/needed"), 2 + 4 + 4);
+    assert_eq!(run.number("/totals/failures"), run.number("/totals/requests"));
 }

@@ -117,6 +117,28 @@ fn without_keep_alive_the_rate_ports_sustain_is_said_before_and_each_source_adds
 }
 
 #[test]
+fn connections_that_end_by_their_age_are_counted_among_new_ones() {
+    let Some(namespace) = namespace() else { return };
+    namespace.set(&["net.ipv4.ip_local_port_range=40000 40099", "net.ipv4.tcp_tw_reuse=0"]);
+    let _server = namespace.server("python3", &["-c", NEVER_CLOSES]);
+    // 100 ports that rest for 60 s: 1 a second. 3 connections of 2 s are more, of 3 s they are not.
+    for (age, warned) in [("2s", true), ("3s", false)] {
+        let run = pummel(
+            &namespace,
+            &["hit", "http://127.0.0.1:8080/", "-c", "3", "-d", "200ms", "--cores", "1", "--max-connection-age", age],
+        );
+        assert_eq!(
+            (run.number("/totals/failures"), run.number("/client/connections/opened")),
+            (0, 3),
+            "{}",
+            run.stdout
+        );
+        let said = run.stderr.contains("beyond 1 new connections a second");
+        assert_eq!(said, warned, "{age}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn a_run_that_cannot_use_up_the_ports_is_not_warned() {
     let Some(namespace) = namespace() else { return };
     namespace.set(&["net.ipv4.ip_local_port_range=40000 40099", "net.ipv4.ip_local_reserved_ports=40000-40049"]);

@@ -140,3 +140,41 @@ fn https_goes_through_one_tunnel_for_each_connection() {
     assert_eq!(run.number("/totals/exchanges/unsent"), 30);
     run.assert_conserved();
 }
+
+#[test]
+fn each_host_behind_a_proxy_takes_connections_of_its_own() {
+    // One that keeps the connections of its clients, as tinyproxy does not.
+    let port = closed_port();
+    let _proxy = Nginx::start_with(&format!(
+        "server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://$http_host; }} }}"
+    ));
+    let proxy = format!("http://127.0.0.1:{port}");
+    let targets = [target(), target()];
+    let folder = Folder::new();
+    let step =
+        |name, target| format!("- {{name: {name}, request: {{method: GET, url: \"{}\"}}}}\n", url(target, "/hello/x"));
+    let steps = step("a", &targets[0]) + &step("b", &targets[1]);
+    let case = folder.write("case.yml", &format!("config: {{name: two}}\nteststeps:\n{steps}"));
+    let load = ["boom", &case, "--loop-count", "4", "--spawn-rate", "1000", "--cores", "1", "--proxy", &proxy];
+    let ran = run(&[&load[..], &["--spawn-count", "3"]].concat());
+    assert_eq!(
+        (ran.code, ran.number("/totals/requests"), ran.number("/totals/failures")),
+        (0, 24, 0),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!((ran.number("/client/connections/opened"), ran.number("/plan/ports/needed")), (6, 6));
+    let ran = run(&[&load[..], &["--spawn-count", "3", "--connections", "shared:1"]].concat());
+    assert_eq!((ran.number("/client/connections/opened"), ran.number("/plan/ports/needed")), (2, 2));
+    ran.assert_conserved();
+
+    // 200 for the connections, 64 and 16 for what there is besides.
+    let mut limited = Command::new("prlimit");
+    limited.arg("--nofile=279:279").arg(binary());
+    let refused = start_as(limited, &[&load[..], &["--spawn-count", "100"]].concat()).finish();
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("280") && refused.stderr.contains("descriptors"), "{}", refused.stderr);
+    for target in targets {
+        assert_eq!(target.stop().requests, 24);
+    }
+}

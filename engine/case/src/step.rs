@@ -369,7 +369,7 @@ impl RequestStep {
     }
 
     /// Where the request goes, where that is known at load.
-    pub(crate) fn constant_origin(&self) -> Option<Origin> {
+    pub fn constant_origin(&self) -> Option<Origin> {
         match &self.request {
             Program::Constant(request) => Some(request.origin().clone()),
             Program::Rendered(program) => match &program.target {

@@ -8,10 +8,10 @@ use crate::{EngineError, Plan};
 const OTHER_DESCRIPTORS: u64 = 64;
 const DESCRIPTORS_PER_CORE: u64 = 16;
 
-/// Raises soft limits to hard ones and checks them against the plan; returns the descriptors sockets may take.
-pub(crate) fn prepare(plan: &Plan, origins: usize) -> Result<u64, EngineError> {
+/// Raises soft limits to hard ones and checks them against the plan, which keeps so many `connections` open at most; returns the
+/// descriptors sockets may take.
+pub(crate) fn prepare(plan: &Plan, connections: u64) -> Result<u64, EngineError> {
     let cores = plan.cpus.len();
-    let connections = u64::from(plan.connections_per_origin()) * origins.max(1) as u64;
     let needed = connections + OTHER_DESCRIPTORS + cores as u64 * DESCRIPTORS_PER_CORE;
     let limit = raise(Resource::Nofile);
     if limit < needed {

@@ -9,6 +9,7 @@ use serde_json::{json, Value};
 use crate::{
     network::origins::Found,
     plan::{Close, Connections, PacingUnit},
+    ways::Ways,
     Plan,
 };
 
@@ -50,10 +51,68 @@ impl SystemPorts {
     }
 }
 
+/// Why a plan closes connections and opens others as it goes. Each opens for an exchange, so exchanges bound them all.
+struct Renewal {
+    /// Connections open at a time at most.
+    connections: u64,
+    /// Exchanges a second and in all, where they are bounded.
+    exchanges_per_s: Option<f64>,
+    exchanges: Option<u64>,
+    /// A connection may end after any exchange: none is kept, or each only to the end of its iteration.
+    at_any: bool,
+    /// It ends after so many requests.
+    requests: Option<u64>,
+    /// It ends when it is so old.
+    age_s: Option<f64>,
+}
+
+impl Renewal {
+    fn of(plan: &Plan, connections: u64) -> Self {
+        let network = &plan.network;
+        // Each redirect is one more exchange.
+        let of_one = 1 + u64::from(network.max_redirects);
+        let by_requests = plan.pacing.filter(|pacing| pacing.unit == PacingUnit::Request);
+        Self {
+            connections,
+            exchanges_per_s: by_requests.map(|pacing| pacing.per_second * of_one as f64),
+            exchanges: plan.load.total_requests.map(|total| total.saturating_mul(of_one)),
+            at_any: !network.keepalive || network.connections == Connections::PerIteration,
+            requests: network.max_requests_per_connection,
+            age_s: network.max_connection_age.map(|age| age.as_secs_f64()),
+        }
+    }
+
+    fn renews(&self) -> bool {
+        self.at_any || self.requests.is_some() || self.age_s.is_some()
+    }
+
+    /// New connections a second at most; none where nothing bounds them.
+    fn per_second(&self) -> Option<f64> {
+        let exchanges = self.exchanges_per_s.unwrap_or(f64::INFINITY);
+        let by_requests = self.requests.map_or(0.0, |most| exchanges / most as f64);
+        // Each of those open is replaced once in the time of an age.
+        let by_age = self.age_s.map_or(0.0, |age_s| self.connections as f64 / age_s);
+        let wanted = if self.at_any { exchanges } else { exchanges.min(by_requests + by_age) };
+        wanted.is_finite().then_some(wanted)
+    }
+
+    /// New connections in all at most; none where nothing bounds them.
+    fn in_all(&self) -> Option<u64> {
+        let exchanges = self.exchanges?;
+        Some(match self.requests {
+            Some(most) if !self.at_any && self.age_s.is_none() => {
+                // The last of each user need not be used up.
+                exchanges.min((exchanges / most).saturating_add(self.connections))
+            }
+            _ => exchanges,
+        })
+    }
+}
+
 /// The ports of a run: those there are for each pair of source and destination, and what that allows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PortBudget {
-    /// Connections the plan keeps open towards one destination at most.
+    /// Connections the plan keeps open towards one destination at most. A proxy is one, whatever number of hosts is behind it.
     pub needed: u64,
     /// Ports between one source and one destination: the range less the reserved ones.
     pub ports: u64,
@@ -74,21 +133,22 @@ pub struct PortBudget {
 }
 
 impl PortBudget {
-    /// What the plan needs, with its origins' addresses; none where the system does not tell.
-    pub(crate) fn of(plan: &Plan, addresses: &[(Origin, Found)]) -> Option<Self> {
-        Some(Self::with(SystemPorts::read()?, plan, addresses))
+    /// What the plan needs whose hosts are spoken to in these ways, with the addresses of those or of their proxies; none where
+    /// the system does not tell.
+    pub(crate) fn of(plan: &Plan, ways: &Ways, addresses: &[(Origin, Found)]) -> Option<Self> {
+        Some(Self::with(SystemPorts::read()?, plan, ways, addresses))
     }
 
-    fn with(system: SystemPorts, plan: &Plan, addresses: &[(Origin, Found)]) -> Self {
-        let users = u64::from(plan.load.users);
-        // Each user has a connection to each origin, and those to one origin are spread over its addresses.
+    fn with(system: SystemPorts, plan: &Plan, ways: &Ways, addresses: &[(Origin, Found)]) -> Self {
+        // The connections to one place are spread over its addresses.
         let mut needed: HashMap<&Address, u64> = HashMap::new();
         let (mut loopback, mut local) = (true, false);
-        for (_, found) in addresses {
+        for (place, found) in addresses {
+            let connections = ways.connections_to(place, plan);
             let all = found.as_deref().unwrap_or_default();
             for address in all {
                 if let Address::Inet(inet) = address {
-                    *needed.entry(address).or_default() += users.div_ceil(all.len() as u64);
+                    *needed.entry(address).or_default() += connections.div_ceil(all.len() as u64);
                     loopback &= inet.ip().is_loopback();
                 } else {
                     local = true;
@@ -105,26 +165,17 @@ impl PortBudget {
             Reuse::LoopbackOnly if loopback => REUSED_AFTER_S,
             Reuse::LoopbackOnly | Reuse::Never => TIME_WAIT_S,
         };
-        // Each redirect is one more exchange, on a connection of its own where none is kept.
-        let exchanges = 1 + u64::from(network.max_redirects);
-        let requests_each = if network.keepalive { network.max_requests_per_connection.unwrap_or(1) } else { 1 };
-        let by_requests = plan.pacing.filter(|pacing| pacing.unit == PacingUnit::Request);
+        let renewal = Renewal::of(plan, ways.connections(plan));
         Self {
-            needed: needed.values().copied().max().unwrap_or(users * unknown),
+            needed: needed.values().copied().max().unwrap_or(u64::from(plan.connections_per_origin()) * unknown),
             ports: system.count,
             sources,
             destinations,
-            renews: !network.keepalive
-                || network.max_requests_per_connection.is_some()
-                || network.connections == Connections::PerIteration,
+            renews: renewal.renews(),
             sustainable_connections_per_s: (network.tcp.close == Close::Fin)
                 .then_some(system.count * sources * destinations / rests_s),
-            wanted_connections_per_s: by_requests
-                .map(|pacing| pacing.per_second * exchanges as f64 / requests_each as f64),
-            wanted_connections: plan
-                .load
-                .total_requests
-                .map(|total| total.saturating_mul(exchanges).div_ceil(requests_each)),
+            wanted_connections_per_s: renewal.per_second(),
+            wanted_connections: renewal.in_all(),
         }
     }
 
@@ -182,7 +233,7 @@ fn overlap(part: &RangeInclusive<u64>, low: u64, high: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use pummel_case::{Case, Origin, PlainRequest};
@@ -192,7 +243,8 @@ mod tests {
     use crate::{
         network::origins::Found,
         plan::{Close, Connections},
-        Load, Network, Pacing, PacingUnit, Plan,
+        ways::Ways,
+        Http2, Load, Network, Pacing, PacingUnit, Plan, Proxies, Proxy,
     };
 
     #[test]
@@ -211,19 +263,24 @@ mod tests {
         assert_eq!(ports_in("40000 40099", "nonsense"), Some(100));
     }
 
-    /// 100 users of one case.
+    /// Of one host.
     fn plan() -> Plan {
-        let request = PlainRequest {
+        plan_to(&["http://a/"])
+    }
+
+    /// 100 users of one case with requests to these URLs.
+    pub(crate) fn plan_to(urls: &[&str]) -> Plan {
+        let request = |url: &&str| PlainRequest {
             name: "one".into(),
             method: "GET".into(),
-            url: "http://a/".into(),
+            url: (*url).to_owned(),
             headers: Vec::new(),
             body: None,
         };
         Plan {
             command: "test",
             name: "a test".into(),
-            cases: vec![Case::from_requests("a case", vec![request]).unwrap()],
+            cases: vec![Case::from_requests("a case", urls.iter().map(request).collect()).unwrap()],
             load: Load {
                 users: 100,
                 spawn_rate: f64::INFINITY,
@@ -246,18 +303,49 @@ mod tests {
         (Origin { https: false, host: host.into(), port: 80 }, Ok(found))
     }
 
+    fn budget(plan: &Plan, addresses: &[(Origin, Found)]) -> PortBudget {
+        PortBudget::with(SYSTEM, plan, &Ways::of(plan), addresses)
+    }
+
     const SYSTEM: SystemPorts = SystemPorts { count: 6_000, reuse: Reuse::LoopbackOnly };
 
     #[test]
     fn connections_spread_over_addresses_and_origins_add_up_on_one() {
         let addresses = [origin("a", &["10.0.0.1:80", "10.0.0.2:80", "[::1]:80"]), origin("b", &["10.0.0.1:80"])];
-        let budget = PortBudget::with(SYSTEM, &plan(), &addresses);
-        assert_eq!((budget.needed, budget.destinations, budget.available()), (34 + 100, 3, 6_000));
+        let both = budget(&plan_to(&["http://a/", "http://b/", "http://a/again"]), &addresses);
+        assert_eq!((both.needed, both.destinations, both.available()), (34 + 100, 3, 6_000));
         let unix = (addresses[0].0.clone(), Ok(vec![Address::Unix(std::path::Path::new("/a").into())]));
-        let budget = PortBudget::with(SYSTEM, &plan(), &[unix]);
-        assert_eq!((budget.needed, budget.destinations), (0, 0), "a Unix socket takes no port");
-        let budget = PortBudget::with(SYSTEM, &plan(), &[]);
-        assert_eq!((budget.needed, budget.destinations), (100, 1), "rendered names go somewhere");
+        let local = budget(&plan(), &[unix]);
+        assert_eq!((local.needed, local.destinations), (0, 0), "a Unix socket takes no port");
+        let rendered = budget(&plan_to(&[]), &[]);
+        assert_eq!((rendered.needed, rendered.destinations), (100, 1), "rendered names go somewhere");
+    }
+
+    #[test]
+    fn connections_that_users_share_are_counted_once() {
+        let addresses = [origin("a", &["10.0.0.1:80"])];
+        let needed = |change: &dyn Fn(&mut Network)| {
+            let mut plan = plan();
+            change(&mut plan.network);
+            assert_eq!(budget(&plan, &[]).needed, budget(&plan, &addresses).needed);
+            budget(&plan, &addresses).needed
+        };
+        assert_eq!(needed(&|network| network.connections = Connections::Shared { most: Some(7) }), 7);
+        assert_eq!(needed(&|network| network.connections = Connections::Shared { most: None }), 100);
+        assert_eq!(needed(&|network| network.http2 = Http2 { all: true, streams: 40 }), 3);
+        assert_eq!(needed(&|network| network.http2 = Http2 { all: false, streams: 40 }), 100);
+    }
+
+    #[test]
+    fn hosts_behind_a_proxy_add_up_on_it() {
+        let mut plan = plan_to(&["http://a/", "http://b/", "https://a/", "http://direct/"]);
+        let proxy = Some(Proxy { https: false, host: "proxy".into(), port: 80, credentials: None });
+        plan.network.proxies = Proxies { http: proxy.clone(), https: proxy, none_for: vec!["direct".into()] };
+        let addresses = [origin("proxy", &["10.0.0.9:80", "10.0.0.10:80"]), origin("direct", &["10.0.0.1:80"])];
+        let behind = budget(&plan, &addresses);
+        assert_eq!((behind.needed, behind.destinations), (3 * 100 / 2, 3));
+        plan.network.connections = Connections::Shared { most: Some(10) };
+        assert_eq!(budget(&plan, &addresses).needed, 3 * 10 / 2);
     }
 
     #[test]
@@ -267,7 +355,8 @@ mod tests {
             let mut plan = plan();
             plan.network.tcp.close = close;
             plan.network.addresses.sources = (0..sources).map(|last| [127, 0, 0, last].into()).collect();
-            PortBudget::with(SystemPorts { reuse, ..SYSTEM }, &plan, addresses).sustainable_connections_per_s
+            let system = SystemPorts { reuse, ..SYSTEM };
+            PortBudget::with(system, &plan, &Ways::of(&plan), addresses).sustainable_connections_per_s
         };
         assert_eq!(rate(Reuse::Never, Close::Fin, 0, &addresses), Some(6_000 * 2 / 60));
         assert_eq!(rate(Reuse::Never, Close::Fin, 8, &addresses), Some(6_000 * 2 * 8 / 60));
@@ -283,7 +372,7 @@ mod tests {
         let may = |change: &dyn Fn(&mut Plan)| {
             let mut plan = plan();
             change(&mut plan);
-            PortBudget::with(SYSTEM, &plan, &addresses).may_run_out()
+            budget(&plan, &addresses).may_run_out()
         };
         let paced = |per_second| Some(Pacing { per_second, unit: PacingUnit::Request });
         assert!(!may(&|_| ()));
@@ -295,6 +384,20 @@ mod tests {
         assert!(!may(&|plan| (plan.network.keepalive, plan.pacing) = (false, paced(100.0))));
         assert!(may(&|plan| (plan.network.keepalive, plan.pacing) = (false, paced(101.0))));
         assert!(!may(&|plan| (plan.network.max_requests_per_connection, plan.pacing) = (Some(10), paced(1_000.0))));
+        // 100 connections of an age: as many in that time, and never more than requests.
+        let old = |seconds| Some(Duration::from_secs_f64(seconds));
+        assert!(!may(&|plan| plan.network.max_connection_age = old(1.0)));
+        assert!(may(&|plan| plan.network.max_connection_age = old(0.99)));
+        assert!(!may(&|plan| (plan.network.max_connection_age, plan.pacing) = (old(0.1), paced(100.0))));
+        let both = |per_second| {
+            move |plan: &mut Plan| {
+                (plan.network.max_connection_age, plan.network.max_requests_per_connection) = (old(2.0), Some(10));
+                plan.pacing = paced(per_second);
+            }
+        };
+        // 50 a second are of that age, and a tenth of the requests is the last of its connection.
+        assert!(!may(&both(500.0)));
+        assert!(may(&both(501.0)));
         assert!(!may(&|plan| (plan.network.keepalive, plan.load.total_requests) = (false, Some(6_000))));
         assert!(may(&|plan| (plan.network.keepalive, plan.load.total_requests) = (false, Some(6_001))));
         let redirected = |total| {
@@ -305,5 +408,12 @@ mod tests {
         };
         assert!(!may(&redirected(2_000)));
         assert!(may(&redirected(2_001)));
+        let tenths = |total| {
+            move |plan: &mut Plan| {
+                (plan.network.max_requests_per_connection, plan.load.total_requests) = (Some(10), Some(total));
+            }
+        };
+        assert!(!may(&tenths(59_000)), "the last connection of each of 100 users need not be used up");
+        assert!(may(&tenths(59_010)));
     }
 }

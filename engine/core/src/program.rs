@@ -170,7 +170,7 @@ impl Program {
                     row: Row::of(step, key(kind, &step.label, &step.name), recorder),
                     checks: !step.checks_nothing(),
                     timeout_ns: nanos(timeout(step, case, &plan.network)),
-                    manner: Manner { http2: false, tunnel: true, ..manner(step, &plan.network) },
+                    manner: websocket_manner(step, &plan.network),
                 })
             }
             Step::Broken(step) => Compiled::Broken(recorder.row(key(kind, &step.label, &step.name))),
@@ -263,13 +263,18 @@ fn redirects_max(step: &RequestStep, network: &Network) -> u32 {
     }
 }
 
-/// What the step says, else the run.
-fn manner(step: &RequestStep, network: &Network) -> Manner {
+/// How a step speaks to its host: as it says, else as the run says.
+pub(crate) fn manner(step: &RequestStep, network: &Network) -> Manner {
     Manner {
         verify: step.verify.unwrap_or(network.tls.verify),
         http2: step.http2.unwrap_or(network.http2.all),
         tunnel: false,
     }
+}
+
+/// The same of a websocket step, by what it asks for its connection with.
+pub(crate) fn websocket_manner(step: &RequestStep, network: &Network) -> Manner {
+    Manner { http2: false, tunnel: true, ..manner(step, network) }
 }
 
 /// The step's own limit, else the case's, else the run's.

@@ -9,7 +9,8 @@ use pummel_stats::{RowId, Sample};
 use crate::{
     functional_run::Watch,
     iteration::{Ended, Part},
-    network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
+    network::exchange::{too_many_hosts, Answered, Hop, Unanswered},
+    network::tally::Tally,
     plan::PacingUnit,
     program::{Exchange, Extra, Row},
     shard::Shard,

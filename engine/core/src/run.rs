@@ -23,6 +23,7 @@ use crate::{
     network::{dns, origins::Found, tls::RunTls},
     shard::{users_of, Message, Shortages},
     shared::Shared,
+    ways::Ways,
     EngineError, Load, Plan, PortBudget,
 };
 
@@ -60,6 +61,7 @@ pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Fi
 /// A plan whose origins have their addresses and whose certificates are read: what is known of a run before it starts.
 pub struct Resolved {
     plan: Plan,
+    ways: Ways,
     addresses: Vec<(Origin, Found)>,
     tls: RunTls,
 }
@@ -76,7 +78,8 @@ pub fn resolve(plan: Plan) -> Result<Resolved, EngineError> {
     let plan = on_as_many_cores_as_of_use(plan);
     let tls = RunTls::load(&plan.network, &plan.cases)?;
     let addresses = addresses(&plan)?;
-    Ok(Resolved { plan, addresses, tls })
+    let ways = Ways::of(&plan);
+    Ok(Resolved { plan, ways, addresses, tls })
 }
 
 impl Resolved {
@@ -87,7 +90,7 @@ impl Resolved {
 
     /// The ports it needs and has; none where the system does not tell.
     pub fn port_budget(&self) -> Option<PortBudget> {
-        PortBudget::of(&self.plan, &self.addresses)
+        PortBudget::of(&self.plan, &self.ways, &self.addresses)
     }
 
     /// Runs it; as [`run`].
@@ -96,8 +99,9 @@ impl Resolved {
     /// As [`run`].
     pub fn run(self, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
         let facts = facts(&self);
+        let ways = self.ways;
         let (plan, addresses, tls) = (Arc::new(self.plan), Arc::new(self.addresses), Arc::new(self.tls));
-        let sockets = limits::prepare(&plan, addresses.len())?;
+        let sockets = limits::prepare(&plan, ways.connections(&plan))?;
         let capabilities = pummel_ring::probe()?;
         let shared = Arc::new(Shared::new(&plan));
 
@@ -109,7 +113,7 @@ impl Resolved {
                 core,
                 cpu,
                 users: users_of(&plan, core),
-                sockets: sockets_of(&plan, core, addresses.len(), sockets),
+                sockets: sockets_of(&plan, core, &ways, sockets),
                 plan: Arc::clone(&plan),
                 capabilities,
                 addresses: Arc::clone(&addresses),
@@ -190,9 +194,9 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
 }
 
 /// How many sockets a core's ring has room for.
-fn sockets_of(plan: &Plan, core: usize, origins: usize, limit: u64) -> u32 {
-    let connections = users_of(plan, core).min(plan.connections_per_origin());
-    let wanted = u64::from(connections) * origins.max(1) as u64 * 2 + SPARE_SOCKETS;
+fn sockets_of(plan: &Plan, core: usize, ways: &Ways, limit: u64) -> u32 {
+    let connections = (u64::from(users_of(plan, core)) * ways.count()).min(ways.connections(plan));
+    let wanted = connections * 2 + SPARE_SOCKETS;
     wanted.min(limit.max(1)) as u32
 }
 

@@ -6,7 +6,8 @@ use pummel_http::Response;
 use crate::{
     functional_run::Watch,
     iteration::{Ended, Part},
-    network::exchange::{too_many_hosts, Tally, Unanswered},
+    network::exchange::{too_many_hosts, Unanswered},
+    network::tally::Tally,
     network::websocket::Call,
     plan::PacingUnit,
     program::WebSocketExchange,

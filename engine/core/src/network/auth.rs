@@ -4,8 +4,9 @@ use pummel_http::{DigestChallenge, DigestUse};
 
 use super::{
     client::Client,
-    exchange::{Answered, Hop, Tally, Unanswered},
+    exchange::{Answered, Hop, Unanswered},
     origins::OriginId,
+    tally::Tally,
 };
 use crate::{program::Extra, shard::Shard};
 

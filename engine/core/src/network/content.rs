@@ -7,8 +7,9 @@ use pummel_http::{DecodeError, DECODED_BODY_BYTES_MAX};
 use pummel_stats::RowId;
 
 use super::{
-    exchange::{Answered, Tally, Unanswered},
+    exchange::{Answered, Unanswered},
     pool::IdleConnections,
+    tally::Tally,
 };
 use crate::{error::Kind, program::asked_for_gzip, shard::Shard};
 

@@ -12,8 +12,9 @@ use std::{
 use pummel_ring::now_ns;
 
 use super::{
-    exchange::{Hop, Tally, Unanswered},
+    exchange::{Hop, Unanswered},
     origins::OriginId,
+    tally::Tally,
 };
 use crate::{error::Kind, shard::Shard};
 

@@ -1,11 +1,11 @@
 //! The network as a user meets it: from a request to an answer, or to the reason why there is none.
 //!
-//! Reading order: `exchange` (one request on the wire), `upload` (a body with files in it), `auth` (an answer that asks who it
-//! is), `redirect` (where an answer sends it on to), `content` (its body without codings), `open` (a new connection), `connection`
-//! (what a connection does with the bytes that arrive) with `http1`, `stream` and `http2`, `websocket` (messages on a stream), `tls`
-//! (what may stand between bytes and protocol), `client` (what stays with a user between its requests), `pool`, `usage` and `limit`
-//! (how long and by how many connections are used), `origins`, `proxy`, `dns`, `sources`, `phases` (where the time went), `trace`
-//! (what a functional run is told).
+//! Reading order: `exchange` (one request on the wire), `tally` (what it did there), `upload` (a body with files in it), `auth`
+//! (an answer that asks who it is), `redirect` (where an answer sends it on to), `content` (its body without codings), `open`
+//! (a new connection), `connection` (what a connection does with the bytes that arrive) with `http1`, `stream` and `http2`,
+//! `websocket` (messages on a stream), `tls` (what may stand between bytes and protocol), `client` (what stays with a user
+//! between its requests), `pool`, `usage` and `limit` (how long and by how many connections are used), `origins`, `proxy`,
+//! `dns`, `sources`, `phases` (where the time went), `trace` (what a functional run is told).
 
 pub(crate) mod auth;
 pub(crate) mod client;
@@ -24,6 +24,7 @@ pub(crate) mod proxy;
 mod redirect;
 pub(crate) mod sources;
 mod stream;
+pub(crate) mod tally;
 pub(crate) mod tls;
 mod trace;
 mod upload;

@@ -13,10 +13,11 @@ use pummel_stats::{endpoint::MAX_ENDPOINTS, EndpointId, EndpointKind, Opening};
 
 use super::{
     connection::{Connection, Counted, Wire},
-    exchange::{Hop, Tally, Unanswered},
+    exchange::{Hop, Unanswered},
     origins::{Chosen, OriginId},
     proxy::{Route, Untunnelled},
     sources::ChosenSource,
+    tally::Tally,
     tls::Unsecured,
 };
 use crate::{
@@ -130,8 +131,8 @@ impl Shard {
         tally: &mut Tally,
     ) -> Result<Connection, Unanswered> {
         let Some(request) = self.origins.borrow().tunnel_request(hop.origin) else { return Ok(connection) };
-        // Few connections come here, and the future of each would be larger for it.
         let begin_ns = now_ns();
+        // Few connections come here, and the future of each would be larger for it.
         let tunnelled = Box::pin(self.tunnel(&connection, request)).await;
         if let Some(record) = &mut tally.record {
             record.opened(0, now_ns() - begin_ns);

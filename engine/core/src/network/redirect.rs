@@ -7,8 +7,9 @@ use pummel_case::{RenderedRequest, RequestStep};
 use crate::{
     error::Kind,
     network::client::{Client, UserCookies},
-    network::exchange::{too_many_hosts, Answered, Hop, Tally, Unanswered},
+    network::exchange::{too_many_hosts, Answered, Hop, Unanswered},
     network::origins::OriginId,
+    network::tally::Tally,
     program::{may_retry, Exchange, Extra},
     shard::Shard,
 };

@@ -8,7 +8,7 @@ use pummel_case::{Case, Step};
 use pummel_plugin::PluginHost;
 use serde_json::{json, Value};
 
-use crate::Functional;
+use crate::{network::origins::Manner, shard::users_of, Functional};
 
 pub use network::{
     Addresses, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Network, Override, Proxies, Proxy,
@@ -57,11 +57,22 @@ impl Plan {
         self.cpus.len().min(self.bounded(blocks) as usize)
     }
 
-    /// Connections the plan keeps open to one origin at most.
+    /// Connections the plan keeps open to one origin at most, where no step says how it is spoken to.
     pub fn connections_per_origin(&self) -> u32 {
-        let http2 = self.network.http2;
-        let on_one = if http2.all { http2.streams.max(1) } else { 1 };
-        self.bounded(self.load.users.div_ceil(on_one))
+        self.connections_in(Manner { http2: self.network.http2.all, ..Manner::default() })
+    }
+
+    /// Connections the plan keeps open at most to one origin that is spoken to in one manner.
+    pub(crate) fn connections_in(&self, manner: Manner) -> u32 {
+        if manner.http2 {
+            let seats = self.network.users_per_http2_connection();
+            return (0..self.cpus.len()).map(|core| users_of(self, core).div_ceil(seats)).sum();
+        }
+        if manner.tunnel {
+            // A WebSocket is its user's own, whatever the others share.
+            return self.load.users;
+        }
+        self.bounded(self.load.users)
     }
 
     fn bounded(&self, connections: u32) -> u32 {

@@ -82,6 +82,13 @@ impl Network {
             1
         }
     }
+
+    /// Users that share an HTTP/2 connection at most. They are no more than it may carry requests: the others would wait for
+    /// nothing.
+    pub(crate) fn users_per_http2_connection(&self) -> u32 {
+        let seats = u64::from(self.http2.streams).min(self.requests_per_connection_max());
+        seats.max(1) as u32
+    }
 }
 
 /// How long the cookies of a user stay (hrp spec 11.5). No user ever sees those of another.

@@ -23,10 +23,11 @@ use super::{
 use crate::{
     error::Kind,
     network::{
-        exchange::{Hop, Tally, Unanswered},
+        exchange::{Hop, Unanswered},
         phases::Stamps,
         pool::IdleConnections,
         stream::RingStream,
+        tally::Tally,
         tls::TlsLayer,
     },
     plan::nanos,

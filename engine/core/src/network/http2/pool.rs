@@ -29,15 +29,14 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// None yet. No more users sit on a link than it may carry requests: the others would wait for nothing.
+    /// None yet.
     pub(crate) fn new(
         network: &Network,
         recorder: Rc<RefCell<Recorder>>,
         lingering: Rc<RefCell<Lingering>>,
     ) -> Rc<Self> {
-        let seats = u64::from(network.http2.streams).min(network.requests_per_connection_max());
         Rc::new(Self {
-            seats: seats.max(1) as usize,
+            seats: network.users_per_http2_connection() as usize,
             with_room: RefCell::default(),
             running: Cell::new(0),
             waits: RefCell::default(),

@@ -19,10 +19,11 @@ use super::{
 use crate::{
     error::Kind,
     network::client::Client,
-    network::exchange::{broken, Hop, Tally, Unanswered},
+    network::exchange::{broken, Hop, Unanswered},
     network::origins::OriginId,
     network::phases::Stamps,
     network::stream::RingStream,
+    network::tally::Tally,
     program::Extra,
     shard::Shard,
 };
