@@ -413,7 +413,7 @@ impl Shard {
             // Few requests have files, so what they need is boxed: a user's future is as large as its largest state.
             let mut rest = None;
             if hop.request.has_files() {
-                rest = Some(Box::pin(self.send_rest(connection, hop)).await);
+                rest = Some(Box::pin(self.send_rest(connection, hop, timed)).await);
             }
 
             let (done_ns, ended) = loop {
@@ -462,7 +462,7 @@ impl Shard {
             }
             tally.exchanges.answered += u32::from(ended.is_ok());
             if timed {
-                let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
+                let taken_ns = connection.taken_ns();
                 let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
                 tally.attempted(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
             }

@@ -104,8 +104,8 @@ impl Shard {
     }
 
     /// Sends what stands behind the first piece of a body. An answer that is complete before ends it, and then the connection
-    /// carries no other request.
-    pub(super) async fn send_rest(&self, connection: &Connection, hop: &Hop<'_>) -> Box<Sent> {
+    /// carries no other request. Where it is `timed`, the connection tells when the kernel had taken the last piece.
+    pub(super) async fn send_rest(&self, connection: &Connection, hop: &Hop<'_>, timed: bool) -> Box<Sent> {
         let mut sent = Box::<Sent>::default();
         let mut position = Position::BEHIND_FIRST;
         let told = loop {
@@ -130,7 +130,7 @@ impl Shard {
                 Ok(Ok(None)) => return sent,
                 Ok(Ok(Some(piece))) => {
                     let bytes = piece.len() as u64;
-                    if let Err(failed) = hand_over(connection, piece) {
+                    if let Err(failed) = hand_over(connection, piece, timed) {
                         sent.failed = Some(failed);
                         break None;
                     }
@@ -181,11 +181,14 @@ impl Shard {
 }
 
 /// Gives a further piece of a request to its connection, through its TLS where it has it.
-fn hand_over(connection: &Connection, piece: Vec<u8>) -> Result<(), Unanswered> {
+fn hand_over(connection: &Connection, piece: Vec<u8>, timed: bool) -> Result<(), Unanswered> {
     let mut sealed = Vec::new();
     let secured = connection.with(|wire| wire.seal(&piece, &mut sealed));
     match secured {
         Ok(secured) => {
+            if timed {
+                connection.time_next_send();
+            }
             connection.send(Payload::Owned(if secured { sealed } else { piece }));
             Ok(())
         }
