@@ -429,7 +429,7 @@ impl Shard {
                                 Ok(Some(failed)) => failed,
                                 Err(stale) => return Err(stale),
                             },
-                            Some(TlsEnd::Broken(failure)) => Unanswered::Failed(Kind::Tls, failure.0),
+                            Some(TlsEnd::Broken(failure)) => failure.into(),
                         },
                         Reading::Complete => break (at_ns, Ok(())),
                         Reading::Failed(error) => broken(error),
@@ -521,7 +521,7 @@ impl Shard {
 fn sealed(connection: &Connection, plain: &[u8], mut out: Vec<u8>) -> Result<(Payload, u64), Attempt> {
     match connection.with(|wire| wire.seal(plain, &mut out)) {
         Ok(_) => Ok((Payload::Owned(out), plain.len() as u64)),
-        Err(failure) => Err(Attempt::Ended(Unanswered::Failed(Kind::Tls, failure.0))),
+        Err(failure) => Err(Attempt::Ended(failure.into())),
     }
 }
 
@@ -530,7 +530,7 @@ fn sealed(connection: &Connection, plain: &[u8], mut out: Vec<u8>) -> Result<(Pa
 fn ended_by(connection: &Connection, end: End, reused: bool, retry_stale: bool) -> Result<Option<Unanswered>, Attempt> {
     let (tls_end, secured) = connection.with(|wire| (wire.tls_end(), wire.tls().is_some()));
     if let Some(TlsEnd::Broken(failure)) = tls_end {
-        return Ok(Some(Unanswered::Failed(Kind::Tls, failure.0)));
+        return Ok(Some(failure.into()));
     }
     // Without a close_notify anybody may have cut the body short (RFC 8446 section 6.1).
     let cut = secured && tls_end.is_none();

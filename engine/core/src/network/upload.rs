@@ -192,7 +192,7 @@ fn hand_over(connection: &Connection, piece: Vec<u8>, timed: bool) -> Result<(),
             connection.send(Payload::Owned(if secured { sealed } else { piece }));
             Ok(())
         }
-        Err(failure) => Err(Unanswered::Failed(Kind::Tls, failure.0)),
+        Err(failure) => Err(failure.into()),
     }
 }
 

@@ -64,8 +64,15 @@ impl fmt::Display for TlsFailure {
 
 impl std::error::Error for TlsFailure {}
 
+impl TlsFailure {
+    /// The failure that an error of a stream was made of, if it was.
+    pub(crate) fn behind(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
 impl From<TlsFailure> for io::Error {
-    /// Whoever reads a stream finds the failure again with `get_ref` and `downcast_ref`.
+    /// Whoever reads a stream finds the failure again with [`behind`](TlsFailure::behind).
     fn from(failure: TlsFailure) -> Self {
         Self::other(failure)
     }

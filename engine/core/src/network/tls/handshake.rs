@@ -34,11 +34,17 @@ impl From<TlsFailure> for Unsecured {
     }
 }
 
+impl From<TlsFailure> for Unanswered {
+    fn from(failure: TlsFailure) -> Self {
+        Self::Failed(Kind::Tls, failure.0)
+    }
+}
+
 impl From<Unsecured> for Unanswered {
     fn from(unsecured: Unsecured) -> Self {
         match unsecured {
-            Unsecured::Failed(failure) => Self::Failed(Kind::Tls, failure.0),
-            Unsecured::Timeout => Self::Failed(Kind::Tls, TlsFailure::TIMEOUT.0),
+            Unsecured::Failed(failure) => failure.into(),
+            Unsecured::Timeout => TlsFailure::TIMEOUT.into(),
             Unsecured::Abandoned => Self::Abandoned,
         }
     }
