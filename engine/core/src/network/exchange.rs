@@ -217,6 +217,16 @@ impl Hop<'_> {
     fn limit(&self, connection: &Connection, from_ns: u64) {
         connection.set_deadline(from_ns.saturating_add(self.timeout_ns).min(self.until_ns));
     }
+
+    /// The connection's deadline has passed: true where the request has no more time. Otherwise it has a new deadline.
+    pub(super) fn is_late(&self, connection: &Connection, sent: Option<&Sent>) -> bool {
+        let now = now_ns();
+        let deadline_ns = deadline_of(first_sent(connection, sent), now, self.timeout_ns).min(self.until_ns);
+        if deadline_ns > now {
+            connection.set_deadline(deadline_ns);
+        }
+        deadline_ns <= now
+    }
 }
 
 /// The failure of a request to one host more than a core keeps track of.
@@ -439,16 +449,8 @@ impl Shard {
                         Ok(Some(failed)) => failed,
                         Err(stale) => return Err(stale),
                     },
-                    Some(Event::Timeout) => {
-                        let now = now_ns();
-                        let sent_ns = first_sent(connection, rest.as_deref());
-                        let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
-                        if deadline_ns > now {
-                            connection.set_deadline(deadline_ns);
-                            continue;
-                        }
-                        Kind::RequestTimeout.into()
-                    }
+                    Some(Event::Timeout) if !hop.is_late(connection, rest.as_deref()) => continue,
+                    Some(Event::Timeout) => Kind::RequestTimeout.into(),
                     None => rest.as_mut().and_then(|rest| rest.failed.take()).unwrap_or(Unanswered::Abandoned),
                 };
                 break (now_ns(), Err(Attempt::Ended(failed)));
@@ -554,7 +556,7 @@ fn ended_by(connection: &Connection, end: End, reused: bool, retry_stale: bool) 
 
 /// Until when a response may come. The limit counts from the first byte sent, which a busy core hands over later than the
 /// request was due; one that is still queued has all of it before it.
-pub(super) fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
+fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
     let from_ns = if sent_ns == 0 { now_ns } else { sent_ns };
     from_ns.saturating_add(timeout_ns)
 }

@@ -9,11 +9,11 @@ use std::{
 };
 
 use pummel_case::{BodyPiece, RenderedRequest};
-use pummel_ring::{now_ns, Event, Payload};
+use pummel_ring::{Event, Payload};
 
 use super::{
     connection::Connection,
-    exchange::{deadline_of, Hop, Unanswered},
+    exchange::{Hop, Unanswered},
     http1::Reading,
 };
 use crate::{error::Kind, shard::Shard};
@@ -159,15 +159,8 @@ impl Shard {
                     Event::Data { .. } if connection.with(|wire| wire.http().reading()) == Reading::Unfinished => {
                         continue
                     }
-                    Event::Timeout => {
-                        let (now, sent_ns) = (now_ns(), first_sent(connection, Some(sent)));
-                        let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
-                        if deadline_ns > now {
-                            connection.set_deadline(deadline_ns);
-                            continue;
-                        }
-                    }
-                    Event::Data { .. } | Event::End(_) => {}
+                    Event::Timeout if !hop.is_late(connection, Some(sent)) => continue,
+                    Event::Data { .. } | Event::End(_) | Event::Timeout => {}
                 }
                 return Poll::Ready(Err(Some(event)));
             }
