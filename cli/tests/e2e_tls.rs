@@ -9,6 +9,7 @@ mod certificates;
 mod load;
 
 use std::{
+    fs::File,
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, TcpStream},
     path::Path,
@@ -17,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use breaking::{break_tls, Breaking, Listener};
+use breaking::{break_tls, read_head, Breaking, Listener};
 use certificates::{Authority, Certificate};
 use load::{binary, closed_port, command, run, start_as, Folder, Nginx, Run};
 use rustls::ServerConnection;
@@ -347,6 +348,35 @@ fn what_breaks_a_response_in_the_middle_is_named() {
     assert_eq!((whole.number("/totals/requests"), whole.number("/totals/failures")), (4, 0), "{}", whole.stdout);
     let cut = after(open_ended, |_| {});
     assert_eq!(only_error(&cut), ("closed_early", early, 4));
+}
+
+#[test]
+fn what_breaks_an_upload_in_the_middle_is_named_though_the_connection_stays() {
+    let authority = Authority::new();
+    let certificate = authority.sign("server", NAMES, 1);
+    let server = Breaking::serve(
+        &certificate,
+        &[],
+        |_| {},
+        |stream| {
+            read_head(stream)?;
+            // Until then the client mostly stands before a full buffer of the kernel.
+            thread::sleep(Duration::from_millis(500));
+            break_tls(stream.conn);
+            stream.conn.write_tls(stream.sock).ok()?;
+            // It reads nothing more, and closes with the test.
+            loop {
+                thread::park();
+            }
+        },
+    );
+    let folder = Folder::new();
+    let file = folder.path().join("large.bin");
+    // More than the kernel keeps for a receiver that does not read.
+    File::create(&file).and_then(|file| file.set_len(64 * 1024 * 1024)).expect("a large file");
+    let request = format!("url: \"{}\", upload: {{a: '@{}'}}, timeout: 20", server.url("https"), file.display());
+    let run = boom(1, "", &request, "", &[]);
+    assert_eq!(only_error(&run), ("tls", "the server sent the TLS alert bad_record_mac", 1));
 }
 
 #[test]

@@ -156,9 +156,7 @@ impl Shard {
             while let Poll::Ready(event) = connection.poll_event(cx) {
                 match event {
                     Event::Connected => continue,
-                    Event::Data { .. } if connection.with(|wire| wire.http().reading()) == Reading::Unfinished => {
-                        continue
-                    }
+                    Event::Data { .. } if more_may_come(connection) => continue,
                     Event::Timeout if !hop.is_late(connection, Some(sent)) => continue,
                     Event::Data { .. } | Event::End(_) | Event::Timeout => {}
                 }
@@ -171,6 +169,11 @@ impl Shard {
         })
         .await
     }
+}
+
+/// True while the answer is not over, and its connection's TLS has not ended it.
+fn more_may_come(connection: &Connection) -> bool {
+    connection.with(|wire| wire.tls_end().is_none() && wire.http().reading() == Reading::Unfinished)
 }
 
 /// Gives a further piece of a request to its connection, through its TLS where it has it.
