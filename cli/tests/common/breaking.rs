@@ -106,9 +106,14 @@ impl Breaking {
     }
 }
 
-/// Ends TLS with an alert, which rustls answers a record with that no key has sealed.
+/// A record no key has sealed.
+pub(crate) fn unsealed_record() -> Vec<u8> {
+    [&[23, 3, 3, 0, 32][..], &[0; 32]].concat()
+}
+
+/// Ends TLS with the alert that rustls answers an unsealed record with. The client must have sent whole records.
 pub(crate) fn break_tls(tls: &mut ServerConnection) {
-    let _ = tls.read_tls(&mut [&[23, 3, 3, 0, 32][..], &[0; 32]].concat().as_slice());
+    let _ = tls.read_tls(&mut unsealed_record().as_slice());
     let _ = tls.process_new_packets();
 }
 
