@@ -4,12 +4,14 @@
 mod certificates;
 #[path = "common/load.rs"]
 mod load;
+#[path = "common/python_server.rs"]
+mod python_server;
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpListener,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
@@ -18,25 +20,20 @@ use serde_json::Value;
 
 use certificates::Authority;
 use load::{binary, closed_port, command, run, Folder, Nginx, Run};
+use python_server::PythonServer;
 
 /// `common/bodies.py`, stopped when dropped.
 struct Bodies {
-    child: Child,
+    _server: PythonServer,
     base: String,
 }
 
 impl Bodies {
     fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/bodies.py");
-        let mut child = Command::new("python3")
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 is installed");
-        let mut port = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut port).expect("its port");
-        Self { child, base: format!("http://127.0.0.1:{}", port.trim()) }
+        let server = PythonServer::start(Command::new("python3").arg(script), "the server of bodies");
+        let base = format!("http://{}", server.address());
+        Self { _server: server, base }
     }
 }
 
@@ -66,13 +63,6 @@ impl InFront {
         let [https, http] =
             [("https", tls), ("http", plain)].map(|(scheme, port)| format!("{scheme}://127.0.0.1:{port}"));
         Self { _nginx: nginx, authority, https, http }
-    }
-}
-
-impl Drop for Bodies {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -410,7 +400,9 @@ fn an_answer_before_the_end_of_an_upload_ends_it() {
 #[test]
 fn a_file_that_shrinks_meanwhile_is_a_failure() {
     let folder = Folder::new();
-    let (path, _) = large_file(&folder, 3 * 1024 * 1024);
+    let path = folder.path().join("large.bin").display().to_string();
+    // More than the kernel keeps for a receiver that does not read, some 10 MiB.
+    File::create(&path).unwrap().set_len(64 * 1024 * 1024).unwrap();
     // A server that reads nothing until the file has become shorter.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());

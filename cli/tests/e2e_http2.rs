@@ -1,5 +1,7 @@
 //! HTTP/2 against servers nobody here wrote (nginx, nghttpd), and against one that breaks every rule.
 
+#[path = "common/breaking.rs"]
+mod breaking;
 #[path = "common/certificates.rs"]
 mod certificates;
 #[path = "common/frames.rs"]
@@ -9,6 +11,7 @@ mod load;
 
 use std::{
     fs,
+    io::Read,
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
@@ -20,7 +23,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use certificates::Authority;
+use breaking::{break_tls, Breaking, Listener};
+use certificates::{Authority, Certificate};
 use frames::{
     frame, go_away, ok, reset, Answer, FrameServer, CONTINUATION, DATA, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE,
     MAX_CONCURRENT_STREAMS, PING, STATUS_200,
@@ -469,6 +473,45 @@ fn a_connection_that_breaks_mid_body_fails_its_requests() {
     });
     let run = hit(&whole.url(), &["-c", "1", "-n", "5"]);
     assert_eq!(run.number("/totals/failures"), 0, "{:#}", run.summary["errors"]);
+}
+
+/// A server that answers each request with a head and with data of these flags, and then ends TLS.
+fn ending(certificate: &Certificate, flags: u8, end: fn(&mut rustls::ServerConnection)) -> Listener {
+    Breaking::serve(certificate, &[b"h2"], end, move |stream| {
+        let answer = |got: frames::Received| match got.kind {
+            HEADERS => {
+                let head = frame(HEADERS, frames::END_HEADERS, got.stream, STATUS_200);
+                Answer::Close([head, frame(DATA, flags, got.stream, b"some")].concat())
+            }
+            _ => Answer::Send(Vec::new()),
+        };
+        frames::converse(stream, 0, &frames::settings(&[]), &answer, &AtomicU32::new(0)).ok()
+    })
+}
+
+#[test]
+fn what_breaks_tls_is_named() {
+    let authority = Authority::new();
+    let certificate = authority.sign("server", "DNS:localhost,IP:127.0.0.1", 1);
+    let errors = |server: &Listener, streams: &str| {
+        let run = hit(&server.url("https"), &["-k", "-c", "1", "--streams", streams, "-n", "6"]);
+        let errors = run.summary["errors"].as_array().expect("errors").clone();
+        let of = |error: &serde_json::Value| format!("{} {}: {}", error["count"], error["kind"], error["message"]);
+        errors.iter().map(of).collect::<Vec<_>>()
+    };
+    let broken = "6 \"tls\": \"the server sent the TLS alert bad_record_mac\"";
+    let half = ending(&certificate, 0, break_tls);
+    assert_eq!(errors(&half, "1"), [broken]);
+    assert_eq!(errors(&half, "3"), [broken], "who shares a connection is told the same");
+    let before_any_answer =
+        Breaking::serve(&certificate, &[b"h2"], break_tls, |stream| stream.read_exact(&mut [0; 24]).ok());
+    assert_eq!(errors(&before_any_answer, "1"), [broken]);
+    assert_eq!(errors(&before_any_answer, "3"), [broken]);
+
+    // A close in order is none of TLS's failures, and no failure at all behind a whole response.
+    let early = "6 \"closed_early\": \"the server closed the connection before the response was complete\"";
+    assert_eq!(errors(&ending(&certificate, 0, |tls| tls.send_close_notify()), "1"), [early]);
+    assert_eq!(errors(&ending(&certificate, END_STREAM, |tls| tls.send_close_notify()), "1"), [""; 0]);
 }
 
 #[test]

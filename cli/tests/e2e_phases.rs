@@ -4,6 +4,7 @@
 mod load;
 
 use std::{
+    fs::File,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     thread,
@@ -93,20 +94,40 @@ fn what_is_not_asked_for_is_not_recorded() {
     assert!(!run.stdout.contains("Phases ("), "{}", run.stdout);
 }
 
-#[test]
-fn each_pause_of_a_server_is_in_its_phase() {
-    let folder = Folder::new();
-    let body = folder.write("body", &"b".repeat(LARGE_BODY_BYTES));
-    let url = format!("http://{}/", slow_server());
-    let run = run(&["hit", &url, "-b", &format!("@{body}"), "-c", "1", "-n", "1", "--http-stat", "--quiet"]);
-    assert_eq!((run.code, run.number("/totals/failures")), (0, 0), "{}", run.stderr);
-    // A stamp may be taken late, which moves time from the phase it begins to the one it ends, so they are looked at as points of
-    // time. Each phase loses what is less than a microsecond.
+/// Every pause of the slow server is in its phase. A stamp may be taken late, which moves time from the phase it begins to the one it
+/// ends, so they are looked at as points of time. Each phase loses what is less than a microsecond.
+fn assert_pauses(run: &Run) {
+    assert_eq!((run.code, run.number("/totals/requests"), run.number("/totals/failures")), (0, 1, 0), "{}", run.stderr);
     let (pause_us, mut passed_us) = (PAUSE.as_micros() as u64, 0);
     for (pauses, phase) in (1..).zip(["send_us", "wait_us", "receive_us"]) {
         passed_us += run.number(&format!("/phases/{phase}/max")) + 1;
         assert!(passed_us >= pauses * pause_us, "{passed_us} us up to the end of {phase}");
     }
+}
+
+#[test]
+fn each_pause_of_a_server_is_in_its_phase() {
+    let folder = Folder::new();
+    let body = folder.write("body", &"b".repeat(LARGE_BODY_BYTES));
+    let url = format!("http://{}/", slow_server());
+    assert_pauses(&run(&["hit", &url, "-b", &format!("@{body}"), "-c", "1", "-n", "1", "--http-stat", "--quiet"]));
+}
+
+#[test]
+fn a_file_that_is_sent_in_pieces_is_sent_from_its_first_piece_to_its_last() {
+    let folder = Folder::new();
+    let file = folder.path().join("large.bin");
+    File::create(&file).and_then(|file| file.set_len(LARGE_BODY_BYTES as u64)).expect("a large file");
+    let case = folder.write(
+        "case.yml",
+        &format!(
+            "config: {{name: c, base_url: 'http://{}'}}\nteststeps:\n- {{name: s, request: {{method: POST, url: /, upload: \
+             {{a: '@{}'}}}}}}\n",
+            slow_server(),
+            file.display()
+        ),
+    );
+    assert_pauses(&run(&["boom", &case, "--spawn-count", "1", "--loop-count", "1", "--http-stat", "--quiet"]));
 }
 
 #[test]

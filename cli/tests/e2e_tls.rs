@@ -1,27 +1,27 @@
 //! HTTPS against nginx, OpenSSL and a server that breaks the rules: who is trusted, what is refused and why, and that each
 //! request is counted however its TLS ends.
 
+#[path = "common/breaking.rs"]
+mod breaking;
 #[path = "common/certificates.rs"]
 mod certificates;
 #[path = "common/load.rs"]
 mod load;
 
 use std::{
+    fs::File,
     io::{Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
+use breaking::{break_tls, read_head, unsealed_record, Breaking, Listener};
 use certificates::{Authority, Certificate};
 use load::{binary, closed_port, command, run, start_as, Folder, Nginx, Run};
-use rustls::{
-    pki_types::{pem::PemObject, CertificateDer, PrivateKeyDer},
-    ServerConfig, ServerConnection,
-};
+use rustls::ServerConnection;
 
 /// The names of the tests' server.
 const NAMES: &str = "DNS:localhost,IP:127.0.0.1";
@@ -334,11 +334,7 @@ fn what_breaks_a_response_in_the_middle_is_named() {
     let counted = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
     let open_ended = "HTTP/1.1 200 OK\r\n\r\nall";
 
-    let alert = after(counted, |tls| {
-        // A record no key has sealed: rustls answers it with an alert.
-        let _ = tls.read_tls(&mut [&[23, 3, 3, 0, 32][..], &[0; 32]].concat().as_slice());
-        let _ = tls.process_new_packets();
-    });
+    let alert = after(counted, break_tls);
     assert_eq!(only_error(&alert), ("tls", "the server sent the TLS alert bad_record_mac", 4));
 
     let early = "the server closed the connection before the response was complete";
@@ -352,6 +348,34 @@ fn what_breaks_a_response_in_the_middle_is_named() {
     assert_eq!((whole.number("/totals/requests"), whole.number("/totals/failures")), (4, 0), "{}", whole.stdout);
     let cut = after(open_ended, |_| {});
     assert_eq!(only_error(&cut), ("closed_early", early, 4));
+}
+
+#[test]
+fn what_breaks_an_upload_in_the_middle_is_named_though_the_connection_stays() {
+    let authority = Authority::new();
+    let certificate = authority.sign("server", NAMES, 1);
+    let server = Breaking::serve(
+        &certificate,
+        &[],
+        |_| {},
+        |stream| {
+            read_head(stream)?;
+            // Until then the client mostly stands before a full buffer of the kernel.
+            thread::sleep(Duration::from_millis(500));
+            stream.sock.write_all(&unsealed_record()).ok()?;
+            // It reads nothing more, and closes with the test.
+            loop {
+                thread::park();
+            }
+        },
+    );
+    let folder = Folder::new();
+    let file = folder.path().join("large.bin");
+    // More than the kernel keeps for a receiver that does not read.
+    File::create(&file).and_then(|file| file.set_len(64 * 1024 * 1024)).expect("a large file");
+    let request = format!("url: \"{}\", upload: {{a: '@{}'}}, timeout: 20", server.url("https"), file.display());
+    let run = boom(1, "", &request, "", &[]);
+    assert_eq!(only_error(&run), ("tls", "a TLS record of the server cannot be decrypted", 1));
 }
 
 #[test]
@@ -460,77 +484,5 @@ impl Drop for OpenSsl {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// A listener that does one thing with each connection.
-struct Listener(u16);
-
-impl Listener {
-    fn start(serve: impl Fn(&TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let serve = Arc::new(serve);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let serve = Arc::clone(&serve);
-                thread::spawn(move || serve(&stream));
-            }
-        });
-        Self(port)
-    }
-
-    fn url(&self, scheme: &str) -> String {
-        format!("{scheme}://127.0.0.1:{}/", self.0)
-    }
-}
-
-/// A server that says something over TLS, ends TLS in some way, and closes.
-struct Breaking;
-
-impl Breaking {
-    fn start(certificate: &Certificate, says: &'static str, end: fn(&mut ServerConnection)) -> Listener {
-        Self::start_after(certificate, says, end, false)
-    }
-
-    /// As [`start`](Self::start), and waits for a second request where it is to be `kept`.
-    fn start_after(
-        certificate: &Certificate,
-        says: &'static str,
-        end: fn(&mut ServerConnection),
-        kept: bool,
-    ) -> Listener {
-        let chain = CertificateDer::pem_file_iter(&certificate.certificate).unwrap().collect::<Result<_, _>>().unwrap();
-        let key = PrivateKeyDer::from_pem_file(&certificate.key).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
-        let config = Arc::new(config);
-        Listener::start(move |stream| {
-            let mut tls = ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                let mut more = [0; 4096];
-                match rustls::Stream::new(&mut tls, &mut &*stream).read(&mut more) {
-                    Ok(0) | Err(_) => return,
-                    Ok(count) => request.extend_from_slice(&more[..count]),
-                }
-            }
-            let _ = rustls::Stream::new(&mut tls, &mut &*stream).write_all(says.as_bytes());
-            if kept && !matches!(rustls::Stream::new(&mut tls, &mut &*stream).read(&mut [0; 4096]), Ok(1..)) {
-                return;
-            }
-            end(&mut tls);
-            while tls.wants_write() {
-                if tls.write_tls(&mut &*stream).is_err() {
-                    return;
-                }
-            }
-            let _ = stream.shutdown(Shutdown::Write);
-            let _ = std::io::copy(&mut &*stream, &mut std::io::sink());
-        })
     }
 }

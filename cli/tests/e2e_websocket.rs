@@ -1,6 +1,8 @@
 //! Websocket steps with the real binary, against a server made of the Python package `websockets` and against one that breaks
 //! every rule (hrp spec 12.6).
 
+#[path = "common/breaking.rs"]
+mod breaking;
 #[path = "common/certificates.rs"]
 mod certificates;
 #[path = "common/load.rs"]
@@ -8,11 +10,16 @@ mod load;
 #[path = "common/websockets.rs"]
 mod websockets;
 
-use std::{fs, time::Instant};
+use std::{
+    fs,
+    io::{Read, Write},
+    time::Instant,
+};
 
+use breaking::{break_tls, read_head, Breaking};
 use certificates::Authority;
 use load::{run, Folder, Run};
-use websockets::{hostile_server, Websockets};
+use websockets::{accepted, hostile_server, Websockets};
 
 /// The sample of the specification, as it is but for the server's address.
 const SAMPLE: &str = include_str!("../../engine/case/tests/cases/21_websocket.yml");
@@ -376,4 +383,36 @@ fn wss_is_the_same_over_tls() {
         "{:#}",
         run.summary["errors"]
     );
+}
+
+#[test]
+fn what_breaks_tls_is_named() {
+    let authority = Authority::new();
+    let certificate = authority.sign("server", "DNS:localhost,IP:127.0.0.1", 1);
+    let steps = [step("open", "/", "", ""), step("wr", "/", ", text: hello", "")];
+    let errors = |after_handshake: bool, end: fn(&mut rustls::ServerConnection)| {
+        let server = Breaking::serve(&certificate, &[], end, move |stream| {
+            let head = String::from_utf8(read_head(stream)?).ok()?;
+            let key = |line: &str| line.strip_prefix("Sec-WebSocket-Key: ").map(str::to_owned);
+            if after_handshake {
+                stream.write_all(accepted(&head.lines().find_map(key)?).as_bytes()).ok()?;
+                // The begin of the message.
+                stream.read_exact(&mut [0]).ok()?;
+            }
+            Some(())
+        });
+        let folder = Folder::new();
+        let base = server.url("wss");
+        let case = format!("config: {{name: ws, base_url: \"{base}\"}}\nteststeps:\n{}\n", steps.join("\n"));
+        let run = run(&["boom", &folder.write("case.yml", &case), "--spawn-count", "1", "--loop-count", "2"]);
+        run.assert_conserved();
+        let errors = run.summary["errors"].as_array().expect("errors").clone();
+        let of = |error: &serde_json::Value| format!("{} {}: {}", error["count"], error["kind"], error["message"]);
+        errors.iter().map(of).collect::<Vec<_>>()
+    };
+    let broken = "2 \"tls\": \"the server sent the TLS alert bad_record_mac\"";
+    assert_eq!(errors(true, break_tls), [broken]);
+    assert_eq!(errors(false, break_tls), [broken]);
+    let closed = "2 \"closed_early\": \"the server closed the connection without closing the websocket\"";
+    assert_eq!(errors(true, |tls| tls.send_close_notify()), [closed]);
 }

@@ -4,7 +4,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{
         atomic::{AtomicU32, Ordering},
         Arc,
@@ -109,6 +109,8 @@ impl FrameServer {
                 let number = counts.1.fetch_add(1, Ordering::Relaxed);
                 let (first, answer, requests) = (first.clone(), Arc::clone(&answer), Arc::clone(&counts.0));
                 thread::spawn(move || {
+                    let _ = stream.set_read_timeout(Some(PATIENCE));
+                    let _ = stream.set_nodelay(true);
                     // A client that goes away ends its connection, which is what tests of faults are about.
                     let _ = converse(stream, number, &first, &*answer, &requests);
                 });
@@ -126,15 +128,14 @@ impl FrameServer {
     }
 }
 
-fn converse(
-    mut stream: TcpStream,
+/// Speaks with one client until its connection ends, as [`FrameServer`] does.
+pub(crate) fn converse(
+    mut stream: impl Read + Write,
     connection: u32,
     first: &[u8],
     answer: &(impl Fn(Received) -> Answer + ?Sized),
     requests: &AtomicU32,
 ) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_nodelay(true)?;
     stream.write_all(first)?;
     let mut preface = [0; 24];
     stream.read_exact(&mut preface)?;

@@ -1,22 +1,23 @@
 //! Servers that speak WebSocket: one made by others, one that breaks every rule.
 
+#[path = "python_server.rs"]
+mod python_server;
+
 use std::{
     io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    process::Command,
     thread,
     time::Duration,
 };
 
+use python_server::PythonServer;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::certificates::Certificate;
 
 /// `cases/websocket_server.py` on a port of its own; ended when dropped.
-pub(crate) struct Websockets {
-    child: Child,
-    port: u16,
-}
+pub(crate) struct Websockets(PythonServer);
 
 impl Websockets {
     /// Starts one, over TLS where there is a certificate.
@@ -28,31 +29,13 @@ impl Websockets {
         if let Some(Certificate { certificate, key }) = certificate {
             command.arg(certificate).arg(key);
         }
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("python3 is installed");
-        let mut line = String::new();
-        let read = BufReader::new(child.stdout.take().expect("its stdout is piped")).read_line(&mut line);
-        let port = read.ok().and_then(|_| line.trim().parse().ok()).unwrap_or_default();
-        let mut server = Self { child, port };
-        let why = "the package websockets is needed: scripts/test.sh makes PUMMEL_WEBSOCKETS_PYTHON";
-        assert!(server.port != 0, "the websocket server ended: {:?} ({why})", server.child.wait());
-        server
+        let needed = "(the package websockets is needed: scripts/test.sh makes PUMMEL_WEBSOCKETS_PYTHON)";
+        Self(PythonServer::start(&mut command, &format!("the websocket server {needed}")))
     }
 
     /// Its address, as `host:port`.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Websockets {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.0.address()
     }
 }
 
@@ -74,15 +57,17 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, length], payload].concat()
 }
 
+/// What takes a handshake with this key.
+pub(crate) fn accepted(key: &str) -> String {
+    format!(
+        "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+        derive_accept_key(key.as_bytes())
+    )
+}
+
 fn answer(mut stream: TcpStream) {
     let Some((path, key)) = read_handshake(&stream) else { return };
-    let accept = |key: &str| {
-        format!(
-            "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-            derive_accept_key(key.as_bytes())
-        )
-    };
-    let good = accept(&key);
+    let good = accepted(&key);
     let after: Vec<u8> = match &*path {
         "/stall" => return hold(stream),
         "/half" => {
@@ -98,7 +83,7 @@ fn answer(mut stream: TcpStream) {
             return hold(stream);
         }
         "/key" => {
-            let _ = stream.write_all(accept("another").as_bytes());
+            let _ = stream.write_all(accepted("another").as_bytes());
             return hold(stream);
         }
         "/early" => frame(0x81, b"early"),

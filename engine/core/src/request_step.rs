@@ -32,13 +32,8 @@ impl User<'_> {
     ) -> Ended {
         let shard = self.shard;
         let counted = part == Part::Load;
-        // The bound first: who has no request left to send must not wait for a slot that may be far away.
-        if shard.stopping() || (counted && !shard.take_request()) {
+        if !self.turn(part).await {
             return Ended::Cut;
-        }
-        if counted && shard.paces(PacingUnit::Request) {
-            let Some(slot_ns) = shard.pace(self.now_ns).await else { return Ended::Cut };
-            self.now_ns = slot_ns;
         }
         let row = self.row(case, step, &exchange.row);
         if exchange.constant.is_none() {
@@ -102,6 +97,21 @@ impl User<'_> {
             watch.ends(failed.as_ref(), exit_code);
         }
         self.account(part, row, due_ns, &tally, failed)
+    }
+
+    /// Waits until a step that counts as a request may begin; false where it may not any more.
+    pub(crate) async fn turn(&mut self, part: Part) -> bool {
+        let shard = self.shard;
+        let counted = part == Part::Load;
+        // The bound first: who has no request left to send must not wait for a slot that may be far away.
+        if shard.stopping() || (counted && !shard.take_request()) {
+            return false;
+        }
+        if counted && shard.paces(PacingUnit::Request) {
+            let Some(slot_ns) = shard.pace(self.now_ns).await else { return false };
+            self.now_ns = slot_ns;
+        }
+        true
     }
 
     /// Counts a request that failed before there was anything to send.

@@ -9,7 +9,6 @@ use crate::{
     network::exchange::{too_many_hosts, Unanswered},
     network::tally::Tally,
     network::websocket::Call,
-    plan::PacingUnit,
     program::WebSocketExchange,
     request_step::{Head, GENERAL},
     user::User,
@@ -32,13 +31,8 @@ impl User<'_> {
     ) -> Ended {
         let shard = self.shard;
         let counted = part == Part::Load;
-        // As for any request: the bound first, then its slot.
-        if shard.stopping() || (counted && !shard.take_request()) {
+        if !self.turn(part).await {
             return Ended::Cut;
-        }
-        if counted && shard.paces(PacingUnit::Request) {
-            let Some(slot_ns) = shard.pace(self.now_ns).await else { return Ended::Cut };
-            self.now_ns = slot_ns;
         }
         let row = self.row(case, &step.request, &exchange.row);
         match self.render(case, &step.request).await {

@@ -134,6 +134,16 @@ impl Hop<'_> {
     fn limit(&self, connection: &Connection, from_ns: u64) {
         connection.set_deadline(from_ns.saturating_add(self.timeout_ns).min(self.until_ns));
     }
+
+    /// The connection's deadline has passed: true where the request has no more time. Otherwise it has a new deadline.
+    pub(super) fn is_late(&self, connection: &Connection, sent: Option<&Sent>) -> bool {
+        let now = now_ns();
+        let deadline_ns = deadline_of(first_sent(connection, sent), now, self.timeout_ns).min(self.until_ns);
+        if deadline_ns > now {
+            connection.set_deadline(deadline_ns);
+        }
+        deadline_ns <= now
+    }
 }
 
 /// The failure of a request to one host more than a core keeps track of.
@@ -330,7 +340,7 @@ impl Shard {
             // Few requests have files, so what they need is boxed: a user's future is as large as its largest state.
             let mut rest = None;
             if hop.request.has_files() {
-                rest = Some(Box::pin(self.send_rest(connection, hop)).await);
+                rest = Some(Box::pin(self.send_rest(connection, hop, timed)).await);
             }
 
             let (done_ns, ended) = loop {
@@ -346,7 +356,7 @@ impl Shard {
                                 Ok(Some(failed)) => failed,
                                 Err(stale) => return Err(stale),
                             },
-                            Some(TlsEnd::Broken(failure)) => Unanswered::Failed(Kind::Tls, failure.0),
+                            Some(TlsEnd::Broken(failure)) => failure.into(),
                         },
                         Reading::Complete => break (at_ns, Ok(())),
                         Reading::Failed(error) => broken(error),
@@ -356,16 +366,8 @@ impl Shard {
                         Ok(Some(failed)) => failed,
                         Err(stale) => return Err(stale),
                     },
-                    Some(Event::Timeout) => {
-                        let now = now_ns();
-                        let sent_ns = first_sent(connection, rest.as_deref());
-                        let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
-                        if deadline_ns > now {
-                            connection.set_deadline(deadline_ns);
-                            continue;
-                        }
-                        Kind::RequestTimeout.into()
-                    }
+                    Some(Event::Timeout) if !hop.is_late(connection, rest.as_deref()) => continue,
+                    Some(Event::Timeout) => Kind::RequestTimeout.into(),
                     None => rest.as_mut().and_then(|rest| rest.failed.take()).unwrap_or(Unanswered::Abandoned),
                 };
                 break (now_ns(), Err(Attempt::Ended(failed)));
@@ -379,7 +381,7 @@ impl Shard {
             }
             tally.exchanges.answered += u32::from(ended.is_ok());
             if timed {
-                let (sent_ns, taken_ns) = (connection.sent_ns(), connection.taken_ns());
+                let taken_ns = connection.taken_ns();
                 let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
                 tally.attempted(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
             }
@@ -438,7 +440,7 @@ impl Shard {
 fn sealed(connection: &Connection, plain: &[u8], mut out: Vec<u8>) -> Result<(Payload, u64), Attempt> {
     match connection.with(|wire| wire.seal(plain, &mut out)) {
         Ok(_) => Ok((Payload::Owned(out), plain.len() as u64)),
-        Err(failure) => Err(Attempt::Ended(Unanswered::Failed(Kind::Tls, failure.0))),
+        Err(failure) => Err(Attempt::Ended(failure.into())),
     }
 }
 
@@ -447,7 +449,7 @@ fn sealed(connection: &Connection, plain: &[u8], mut out: Vec<u8>) -> Result<(Pa
 fn ended_by(connection: &Connection, end: End, reused: bool, retry_stale: bool) -> Result<Option<Unanswered>, Attempt> {
     let (tls_end, secured) = connection.with(|wire| (wire.tls_end(), wire.tls().is_some()));
     if let Some(TlsEnd::Broken(failure)) = tls_end {
-        return Ok(Some(Unanswered::Failed(Kind::Tls, failure.0)));
+        return Ok(Some(failure.into()));
     }
     // Without a close_notify anybody may have cut the body short (RFC 8446 section 6.1).
     let cut = secured && tls_end.is_none();
@@ -471,7 +473,7 @@ fn ended_by(connection: &Connection, end: End, reused: bool, retry_stale: bool) 
 
 /// Until when a response may come. The limit counts from the first byte sent, which a busy core hands over later than the
 /// request was due; one that is still queued has all of it before it.
-pub(super) fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
+fn deadline_of(sent_ns: u64, now_ns: u64, timeout_ns: u64) -> u64 {
     let from_ns = if sent_ns == 0 { now_ns } else { sent_ns };
     from_ns.saturating_add(timeout_ns)
 }

@@ -5,7 +5,7 @@ use std::{
     future::{poll_fn, Future},
     io,
     pin::pin,
-    task::Poll,
+    task::{ready, Poll},
 };
 
 use pummel_ring::{now_ns, Address, ConnectOptions, End, Event};
@@ -146,6 +146,26 @@ impl Shard {
             Untunnelled::Timeout if hop.until_ns < own_ns => Err(Kind::RequestTimeout.into()),
             untunnelled => Err(untunnelled.into()),
         }
+    }
+
+    /// Waits until the kernel has taken what was sent: one send at a time. Otherwise gives what came before, the connection's end or
+    /// its timeout, and nothing where the run was cut off. What the peer says meanwhile waits where it was read.
+    pub(super) async fn flushed(&self, connection: &Connection) -> Result<(), Option<Event>> {
+        poll_fn(|cx| {
+            if connection.poll_flushed(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.aborted() {
+                return Poll::Ready(Err(None));
+            }
+            loop {
+                match ready!(connection.poll_event(cx)) {
+                    Event::Connected | Event::Data { .. } => {}
+                    event @ (Event::End(_) | Event::Timeout) => return Poll::Ready(Err(Some(event))),
+                }
+            }
+        })
+        .await
     }
 
     /// A failure to open a connection, which is the proxy's where there is one; what this machine has run out of is its own.

@@ -124,6 +124,14 @@ impl RingStream {
         }
     }
 
+    /// The end of the connection as an error: what broke its TLS where something did, for all else follows from that.
+    pub(crate) fn error_of(&self, end: End) -> io::Error {
+        match self.connection.with(|wire| wire.tls_end()) {
+            Some(TlsEnd::Broken(failure)) => failure.into(),
+            Some(TlsEnd::Closed) | None => end.to_io(),
+        }
+    }
+
     /// Takes bytes to be sent with the next [`poll_flush`](Self::poll_flush).
     ///
     /// # Errors
@@ -146,12 +154,19 @@ impl RingStream {
         }
         ready!(self.connection.poll_flushed(cx));
         if let Some(end @ End::Error(_)) = self.connection.ended() {
-            return Poll::Ready(Err(end.to_io()));
+            return Poll::Ready(Err(self.error_of(end)));
         }
         // The buffer of the send before becomes the next outbox, or takes what TLS makes of this one.
         let mut out = self.connection.take_buffer();
         out.shrink_to(RETAINED_BYTES);
-        if self.connection.with(|wire| wire.seal(&self.outbox, &mut out))? {
+        let sealed = self.connection.with(|wire| {
+            wire.seal(&self.outbox, &mut out).map_err(|failure| match wire.tls_end() {
+                // A close in order is the end of the stream, and no failure of TLS.
+                Some(TlsEnd::Closed) => End::Eof.to_io(),
+                _ => failure.into(),
+            })
+        })?;
+        if sealed {
             self.outbox.clear();
             self.outbox.shrink_to(RETAINED_BYTES);
         } else {

@@ -9,11 +9,11 @@ use std::{
 };
 
 use pummel_case::{BodyPiece, RenderedRequest};
-use pummel_ring::{now_ns, Event, Payload};
+use pummel_ring::{Event, Payload};
 
 use super::{
     connection::Connection,
-    exchange::{deadline_of, Hop, Unanswered},
+    exchange::{Hop, Unanswered},
     http1::Reading,
 };
 use crate::{error::Kind, shard::Shard};
@@ -104,8 +104,8 @@ impl Shard {
     }
 
     /// Sends what stands behind the first piece of a body. An answer that is complete before ends it, and then the connection
-    /// carries no other request.
-    pub(super) async fn send_rest(&self, connection: &Connection, hop: &Hop<'_>) -> Box<Sent> {
+    /// carries no other request. Where it is `timed`, the connection tells when the kernel had taken the last piece.
+    pub(super) async fn send_rest(&self, connection: &Connection, hop: &Hop<'_>, timed: bool) -> Box<Sent> {
         let mut sent = Box::<Sent>::default();
         let mut position = Position::BEHIND_FIRST;
         let told = loop {
@@ -130,7 +130,7 @@ impl Shard {
                 Ok(Ok(None)) => return sent,
                 Ok(Ok(Some(piece))) => {
                     let bytes = piece.len() as u64;
-                    if let Err(failed) = hand_over(connection, piece) {
+                    if let Err(failed) = hand_over(connection, piece, timed) {
                         sent.failed = Some(failed);
                         break None;
                     }
@@ -156,18 +156,9 @@ impl Shard {
             while let Poll::Ready(event) = connection.poll_event(cx) {
                 match event {
                     Event::Connected => continue,
-                    Event::Data { .. } if connection.with(|wire| wire.http().reading()) == Reading::Unfinished => {
-                        continue
-                    }
-                    Event::Timeout => {
-                        let (now, sent_ns) = (now_ns(), first_sent(connection, Some(sent)));
-                        let deadline_ns = deadline_of(sent_ns, now, hop.timeout_ns).min(hop.until_ns);
-                        if deadline_ns > now {
-                            connection.set_deadline(deadline_ns);
-                            continue;
-                        }
-                    }
-                    Event::Data { .. } | Event::End(_) => {}
+                    Event::Data { .. } if more_may_come(connection) => continue,
+                    Event::Timeout if !hop.is_late(connection, Some(sent)) => continue,
+                    Event::Data { .. } | Event::End(_) | Event::Timeout => {}
                 }
                 return Poll::Ready(Err(Some(event)));
             }
@@ -180,16 +171,24 @@ impl Shard {
     }
 }
 
+/// True while the answer is not over, and its connection's TLS has not ended it.
+fn more_may_come(connection: &Connection) -> bool {
+    connection.with(|wire| wire.tls_end().is_none() && wire.http().reading() == Reading::Unfinished)
+}
+
 /// Gives a further piece of a request to its connection, through its TLS where it has it.
-fn hand_over(connection: &Connection, piece: Vec<u8>) -> Result<(), Unanswered> {
+fn hand_over(connection: &Connection, piece: Vec<u8>, timed: bool) -> Result<(), Unanswered> {
     let mut sealed = Vec::new();
     let secured = connection.with(|wire| wire.seal(&piece, &mut sealed));
     match secured {
         Ok(secured) => {
+            if timed {
+                connection.time_next_send();
+            }
             connection.send(Payload::Owned(if secured { sealed } else { piece }));
             Ok(())
         }
-        Err(failure) => Err(Unanswered::Failed(Kind::Tls, failure.0)),
+        Err(failure) => Err(failure.into()),
     }
 }
 

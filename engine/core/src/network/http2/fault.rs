@@ -51,6 +51,10 @@ pub(super) fn fault(error: &h2::Error, link: &Link) -> Fault {
     if error.is_reset() || error.is_go_away() {
         return Fault::Failed(failed(Kind::Protocol, format!("the response is not valid HTTP/2 ({name})")));
     }
+    // As over HTTP/1.1, nothing is sent again to a server whose TLS breaks.
+    if let Some(failure) = link.tls_failure() {
+        return Fault::Failed(failure.into());
+    }
     Fault::Lost(match link.end() {
         Some(End::Error(_)) => Kind::Reset.into(),
         _ => Kind::ClosedEarly.into(),

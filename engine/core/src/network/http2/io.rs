@@ -39,6 +39,7 @@ impl AsyncRead for Io {
                     link.fire(&stream.connection, now_ns());
                 }
                 Err(error) => {
+                    link.broken_by(&error);
                     link.ended_by(End::Error(error.raw_os_error().unwrap_or_default()));
                     return Poll::Ready(Err(error));
                 }
@@ -51,7 +52,7 @@ impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut stream = self.link.stream.borrow_mut();
         let Some(stream) = stream.as_mut() else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        let count = ready!(stream.poll_write(cx, bytes))?;
+        let count = ready!(stream.poll_write(cx, bytes)).inspect_err(|error| self.link.broken_by(error))?;
         self.link.sent.borrow_mut().pass(&bytes[..count]);
         Poll::Ready(Ok(count))
     }
@@ -59,7 +60,8 @@ impl AsyncWrite for Io {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut stream = self.link.stream.borrow_mut();
         let Some(stream) = stream.as_mut() else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        stream.poll_flush(cx)
+        let flushed = ready!(stream.poll_flush(cx));
+        Poll::Ready(flushed.inspect_err(|error| self.link.broken_by(error)))
     }
 
     /// The socket is closed when the link ends; until then only what was written goes out.

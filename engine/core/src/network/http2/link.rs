@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
     collections::VecDeque,
+    io,
     rc::{Rc, Weak},
     task::{Context, Poll, Waker},
 };
@@ -21,6 +22,7 @@ use crate::{
         exchange::Unanswered,
         origins::OriginId,
         stream::RingStream,
+        tls::TlsFailure,
     },
 };
 
@@ -50,6 +52,8 @@ pub(crate) struct Link {
     old_ns: Cell<u64>,
     /// How the connection ended, if it has.
     end: Cell<Option<End>>,
+    /// What broke its TLS, if something did.
+    tls_failure: RefCell<Option<TlsFailure>>,
     pub(super) peer: RefCell<Option<(Address, Counted)>>,
     /// A response has come on it.
     pub(super) answered: Cell<bool>,
@@ -147,6 +151,7 @@ impl Link {
             spent: Cell::new(false),
             old_ns: Cell::new(u64::MAX),
             end: Cell::new(None),
+            tls_failure: RefCell::default(),
             peer: RefCell::new(None),
             answered: Cell::new(false),
             requests: Cell::new(0),
@@ -261,6 +266,18 @@ impl Link {
     /// How the connection ended.
     pub(super) fn end(&self) -> Option<End> {
         self.end.get()
+    }
+
+    /// Notes what broke the connection's TLS, if an error of its stream says so.
+    pub(super) fn broken_by(&self, error: &io::Error) {
+        if let Some(failure) = TlsFailure::behind(error) {
+            self.tls_failure.borrow_mut().get_or_insert_with(|| failure.clone());
+        }
+    }
+
+    /// What broke the connection's TLS, if something did.
+    pub(super) fn tls_failure(&self) -> Option<TlsFailure> {
+        self.tls_failure.borrow().clone()
     }
 
     /// When the last bytes arrived, in nanoseconds of the ring's clock.

@@ -1,10 +1,6 @@
 //! A tunnel through a proxy (RFC 9110 section 9.3.6).
 
-use std::{
-    borrow::Cow,
-    future::poll_fn,
-    task::{ready, Poll},
-};
+use std::borrow::Cow;
 
 use pummel_http::ProtocolError;
 use pummel_ring::{Event, Payload};
@@ -83,30 +79,14 @@ impl Shard {
         let (status, quiet) = connection.with(|wire| (wire.http().response.status, wire.http().quiet()));
         match (status, cut) {
             (0 | 200..300, Some(cut)) => Err(cut),
-            (200..300, None) if quiet => self.handed_over(connection).await,
+            // The kernel has the CONNECT as a rule long before the answer.
+            (200..300, None) if quiet => self.flushed(connection).await.map_err(|before| match before {
+                None => Untunnelled::Abandoned,
+                Some(Event::Timeout) => Untunnelled::Timeout,
+                Some(_) => Untunnelled::Closed,
+            }),
             (200..300, None) => Err(Untunnelled::Surplus),
             (status, _) => Err(Untunnelled::Refused { status }),
         }
-    }
-
-    /// Waits until the kernel has taken the CONNECT, which it has as a rule long before the answer: one send at a time.
-    async fn handed_over(&self, connection: &Connection) -> Result<(), Untunnelled> {
-        poll_fn(|cx| {
-            if connection.poll_flushed(cx).is_ready() {
-                return Poll::Ready(Ok(()));
-            }
-            if self.aborted() {
-                return Poll::Ready(Err(Untunnelled::Abandoned));
-            }
-            match ready!(connection.poll_event(cx)) {
-                Event::End(_) => Poll::Ready(Err(Untunnelled::Closed)),
-                Event::Timeout => Poll::Ready(Err(Untunnelled::Timeout)),
-                Event::Connected | Event::Data { .. } => {
-                    cx.waker().wake_by_ref();
-                    Poll::Pending
-                }
-            }
-        })
-        .await
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, fmt, io};
 
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError, PeerIncompatible};
+use webpki::Error as Reason;
 
 /// Why TLS failed, a sentence for the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +64,15 @@ impl fmt::Display for TlsFailure {
 
 impl std::error::Error for TlsFailure {}
 
+impl TlsFailure {
+    /// The failure that an error of a stream was made of, if it was.
+    pub(crate) fn behind(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
 impl From<TlsFailure> for io::Error {
-    /// Whoever reads a stream finds the failure again with `get_ref` and `downcast_ref`.
+    /// Whoever reads a stream finds the failure again with [`behind`](TlsFailure::behind).
     fn from(failure: TlsFailure) -> Self {
         Self::other(failure)
     }
@@ -87,14 +95,24 @@ fn certificate(reason: &CertificateError) -> &'static str {
         }
         CertificateError::BadSignature => "a signature of the server's certificate is wrong",
         CertificateError::BadEncoding => "the server's certificate cannot be read",
-        // webpki says so of a certificate that is an authority's, which a self-signed one mostly is.
-        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => UNKNOWN_ISSUER,
-        CertificateError::Other(other) if format!("{other:?}").contains("UnsupportedCertVersion") => {
-            "the server's certificate is of X.509 version 1, which cannot be verified"
-        }
-        _ => "the server's certificate is not valid",
+        CertificateError::Other(other) => match said_by_webpki(other) {
+            // It says so of a certificate that is an authority's, which a self-signed one mostly is.
+            Some(Reason::CaUsedAsEndEntity) => UNKNOWN_ISSUER,
+            Some(Reason::UnsupportedCertVersion) => {
+                "the server's certificate is of X.509 version 1, which cannot be verified"
+            }
+            _ => NOT_VALID,
+        },
+        _ => NOT_VALID,
     }
 }
+
+/// What webpki has said of a certificate where rustls has no word of its own for it.
+pub(super) fn said_by_webpki(other: &OtherError) -> Option<&Reason> {
+    other.0.downcast_ref()
+}
+
+const NOT_VALID: &str = "the server's certificate is not valid";
 
 const UNKNOWN_ISSUER: &str =
     "the server's certificate is self-signed or its issuer is not trusted (--cacert FILE trusts it)";

@@ -1,10 +1,5 @@
 //! The handshake of a connection that has just opened, or of the tunnel that was made through it.
 
-use std::{
-    future::poll_fn,
-    task::{ready, Poll},
-};
-
 use pummel_ring::{now_ns, End, Event, Payload};
 
 #[cfg(doc)]
@@ -34,11 +29,17 @@ impl From<TlsFailure> for Unsecured {
     }
 }
 
+impl From<TlsFailure> for Unanswered {
+    fn from(failure: TlsFailure) -> Self {
+        Self::Failed(Kind::Tls, failure.0)
+    }
+}
+
 impl From<Unsecured> for Unanswered {
     fn from(unsecured: Unsecured) -> Self {
         match unsecured {
-            Unsecured::Failed(failure) => Self::Failed(Kind::Tls, failure.0),
-            Unsecured::Timeout => Self::Failed(Kind::Tls, TlsFailure::TIMEOUT.0),
+            Unsecured::Failed(failure) => failure.into(),
+            Unsecured::Timeout => TlsFailure::TIMEOUT.into(),
             Unsecured::Abandoned => Self::Abandoned,
         }
     }
@@ -89,32 +90,14 @@ impl Shard {
                 (Some(Event::Connected | Event::Data { .. }), _) => {}
             }
         };
-        self.flushed(connection).await?;
+        self.flushed(connection).await.map_err(|before| match before {
+            None => Unsecured::Abandoned,
+            Some(Event::Timeout) => Unsecured::Timeout,
+            Some(_) => TlsFailure::RESET.into(),
+        })?;
         let tls_us = (now_ns() - begin_ns) / 1000;
         self.recorder.borrow_mut().handshake(tls_us, resumed);
         self.unverified.set(self.unverified.get() || !manner.verify);
         Ok(())
-    }
-
-    /// Waits until the kernel has taken what was sent: one send at a time.
-    async fn flushed(&self, connection: &Connection) -> Result<(), Unsecured> {
-        poll_fn(|cx| {
-            if connection.poll_flushed(cx).is_ready() {
-                return Poll::Ready(Ok(()));
-            }
-            if self.aborted() {
-                return Poll::Ready(Err(Unsecured::Abandoned));
-            }
-            match ready!(connection.poll_event(cx)) {
-                Event::Timeout => Poll::Ready(Err(Unsecured::Timeout)),
-                Event::End(_) => Poll::Ready(Err(TlsFailure::RESET.into())),
-                // What the server says first waits where it was read.
-                Event::Connected | Event::Data { .. } => {
-                    cx.waker().wake_by_ref();
-                    Poll::Pending
-                }
-            }
-        })
-        .await
     }
 }

@@ -13,6 +13,8 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, SignatureScheme,
 };
 
+use super::failure::said_by_webpki;
+
 /// Accepts a certificate whose chain ends at a trusted root, and one that is trusted itself.
 #[derive(Debug)]
 pub(super) struct Verified {
@@ -42,7 +44,7 @@ impl ServerCertVerifier for Verified {
             // webpki looks at the dates before it says this, so what is left is the name.
             Err(Error::InvalidCertificate(CertificateError::Other(other)))
                 if self.trusted.iter().any(|trusted| trusted.as_ref() == end_entity.as_ref())
-                    && format!("{other:?}").contains("CaUsedAsEndEntity") =>
+                    && matches!(said_by_webpki(&other), Some(webpki::Error::CaUsedAsEndEntity)) =>
             {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())

@@ -14,7 +14,10 @@ use tungstenite::{
 };
 
 use super::pipe::Pipe;
-use crate::{error::Kind, network::connection::Connection, network::exchange::Unanswered, network::stream::RingStream};
+use crate::{
+    error::Kind,
+    network::{connection::Connection, exchange::Unanswered, stream::RingStream, tls::TlsFailure},
+};
 
 /// The largest message taken from a server, all its fragments together. A message is kept to be looked at, and a server must not
 /// be able to fill the memory.
@@ -197,7 +200,7 @@ impl Conversation {
         }
         ready!(self.connection().poll_flushed(cx));
         match self.connection().ended() {
-            Some(End::Error(_)) => Poll::Ready(Err(Kind::Reset.into())),
+            Some(end @ End::Error(_)) => Poll::Ready(Err(lost(&self.socket.get_ref().stream.error_of(end)))),
             _ => Poll::Ready(Ok(())),
         }
     }
@@ -257,6 +260,9 @@ fn waits<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
 
 /// What a report says of a connection that broke.
 pub(super) fn lost(error: &io::Error) -> Unanswered {
+    if let Some(failure) = TlsFailure::behind(error) {
+        return failure.clone().into();
+    }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Kind::ClosedEarly.into(),
         _ => Kind::Reset.into(),
