@@ -15,6 +15,7 @@ struct Run {
     open: Option<OpenFacts>,
     exhausted: Vec<Exhausted>,
     broken_cores: Vec<usize>,
+    plugin: Option<Plugin>,
     system: System,
 }
 
@@ -41,6 +42,7 @@ impl Run {
             open: None,
             exhausted: Vec::new(),
             broken_cores: Vec::new(),
+            plugin: None,
             system: System::default(),
         }
     }
@@ -69,6 +71,7 @@ impl Run {
             open: self.open.as_ref(),
             exhausted: &self.exhausted,
             broken_cores: &self.broken_cores,
+            plugin: self.plugin.as_ref(),
             system: &self.system,
         })
     }
