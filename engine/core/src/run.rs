@@ -11,9 +11,11 @@ use std::{
 
 use crossbeam_channel::{bounded, unbounded, Receiver, RecvTimeoutError, Sender};
 use pummel_case::Origin;
+use pummel_plugin::PluginHost;
 use pummel_ring::{now_ns, MailboxSender};
 use pummel_stats::{
-    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, Resource, RunFacts,
+    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, PluginProcesses, Resource,
+    RunFacts,
 };
 use serde_json::Value;
 
@@ -149,8 +151,21 @@ impl Resolved {
             broken_cores: end.broken_cores,
             unverified: end.unverified,
             open: None,
+            plugins: plan.plugins.as_ref().map(processes).unwrap_or_default(),
         })?)
     }
+}
+
+/// The processes of the plugins that were started, as they are now.
+fn processes(plugins: &PluginHost) -> Vec<PluginProcesses> {
+    let reports = plugins.reports().into_iter();
+    let summed_up = reports.map(|plugin| PluginProcesses {
+        path: plugin.path.display().to_string(),
+        runner: plugin.runner,
+        workers: plugin.workers,
+        restarts: plugin.restarts,
+    });
+    summed_up.collect()
 }
 
 /// A functional run has one user, and nothing but its cases bounds or holds it.
