@@ -132,6 +132,13 @@ impl Resolved {
         drop(news);
         let tids = cores.wait_until_ready()?;
         shared.rendezvous.connect(cores.mailboxes.clone());
+        if let Some(host) = &plan.plugins {
+            let mailboxes = cores.mailboxes.clone();
+            host.watch(Box::new(move || {
+                let told = mailboxes.iter().filter(|mailbox| mailbox.send(Message::PluginsChanged).is_ok());
+                told.count() > 0
+            }));
+        }
 
         let start = Instant::now();
         let start_ns = now_ns();
