@@ -12,13 +12,13 @@ use std::{
 
 use pummel_case::CallOutcome::{self, Failed, Lost, Returned};
 use pummel_plugin::{
-    frames::BrokenPlugin,
+    frames::{BrokenPlugin, Hello},
     handshake::{handshake, Network},
     GrpcClient,
 };
 
 /// Beyond any wait of a test that goes well.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// What keeps a test's own files: gone when dropped.
 struct Folder(PathBuf);
@@ -58,7 +58,7 @@ fn funppy(file: &Path) -> Command {
 struct Plugin {
     process: Child,
     client: GrpcClient,
-    names: Vec<String>,
+    hello: Hello,
 }
 
 impl Plugin {
@@ -70,8 +70,8 @@ impl Plugin {
         let said = lines.find_map(|line| handshake(&line.expect("a line"))).expect("a handshake");
         let listening = said.expect("one that can be used");
         let connected = GrpcClient::connect(listening.network, &listening.address, LONG);
-        let (client, names) = connected.expect("a connection");
-        Self { process, client, names }
+        let (client, hello) = connected.expect("a connection");
+        Self { process, client, hello }
     }
 
     fn funppy() -> Self {
@@ -113,10 +113,9 @@ fn failed(text: &str) -> (CallOutcome, String) {
 #[test]
 fn functions_of_the_file_are_found_and_called() {
     let plugin = Plugin::funppy();
-    let mut names = plugin.names.clone();
-    names.sort();
-    let wanted = ["basename", "die", "echo", "fail", "gen", "later", "nothing", "pair", "rest", "sum_two", "yes"];
-    assert_eq!(names, wanted);
+    let own = ["sum_two", "echo", "gen", "nothing", "yes", "pair", "fail", "rest", "die", "later"];
+    assert_eq!(plugin.hello.own, own);
+    assert_eq!(plugin.hello.imported, ["basename"]);
     assert_eq!(plugin.call("sum_two", "[1, 2]"), returned("3"));
     assert_eq!(plugin.call("sum_two", "[1.5, 2]"), returned("3.5"));
     assert_eq!(plugin.call("gen", "[3]"), returned("\"xxx\""));
@@ -246,6 +245,8 @@ fn a_plugin_that_cannot_be_imported_is_told_with_its_place() {
     // The file itself is Python; what it imports is not.
     let helper = broken(b"import helper\n");
     assert_eq!((helper.syntax, &*helper.place), (false, "helper.py:3"), "{helper:?}");
+    let lines = broken("raise ValueError('two\\nlines: \u{fc} \\ud800')\n".as_bytes());
+    assert_eq!(lines.error, "ValueError: two lines: \u{fc} ?");
     assert!(broken(b"x = '\0'\n").syntax);
     assert!(broken(b"x = '\xff'\n").syntax);
 }
@@ -276,7 +277,7 @@ fn go_like(folder: &Folder) -> Command {
 fn a_plugin_on_a_unix_socket_is_called_and_ends_when_it_is_asked_to() {
     let folder = Folder::new();
     let mut plugin = Plugin::start(&mut go_like(&folder));
-    assert_eq!(plugin.names, ["sum_two_int", "sumtwoint", "panic"]);
+    assert_eq!(plugin.hello.own, ["sum_two_int", "sumtwoint", "panic"]);
     assert_eq!(plugin.call("sum_two_int", "[1, 2]"), returned("3"));
     assert_eq!(plugin.call("sum_two_int", "[\"a\", 2]"), failed("arg0 is no number"));
     plugin.client.shutdown();

@@ -22,7 +22,10 @@ use super::{
     proto::{controller, debugtalk},
     runtime,
 };
-use crate::{frames::REPLY_BYTES_MAX, handshake::Network};
+use crate::{
+    frames::{Hello, REPLY_BYTES_MAX},
+    handshake::Network,
+};
 
 /// What a message has around a result: tag and length of its one field.
 const RESULT_OVERHEAD_BYTES: usize = 16;
@@ -33,6 +36,10 @@ const HEADER_BYTES_MAX: u32 = 4 * 1024 * 1024;
 
 /// How much of results may be on the way unread: beyond HTTP/2's 64 KiB, so that one large result does not hold up all others.
 const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+
+/// What stands between the names of a plugin's own functions and of those it only imports (`runner/funppy_runner.py`). No function has
+/// such a name.
+const IMPORTED: &str = "(imported)";
 
 /// How long a plugin may take to answer that it ends. Those that do not know the question refuse it at once.
 const SHUTDOWN_TIME: Duration = Duration::from_millis(200);
@@ -47,11 +54,11 @@ pub struct GrpcClient {
 
 impl GrpcClient {
     /// Connects to a plugin where its handshake says that it listens, and asks for the names of its functions, so that it is known to
-    /// take calls. Blocks its thread, for up to `limit`.
+    /// take calls. What it says is given in the form our own runner has for it, without a version of Python. Blocks its thread, for up to `limit`.
     ///
     /// # Errors
     /// What went wrong, in one line.
-    pub fn connect(network: Network, address: &str, limit: Duration) -> Result<(Self, Vec<String>), String> {
+    pub fn connect(network: Network, address: &str, limit: Duration) -> Result<(Self, Hello), String> {
         let runtime = runtime::handle().map_err(|error| format!("no thread for gRPC: {error}"))?;
         let address = address.to_owned();
         let (tell, told) = mpsc::sync_channel(1);
@@ -60,7 +67,7 @@ impl GrpcClient {
             let connected = time::timeout(limit, introduce(network, &address)).await;
             let late = || format!("{address} did not answer within {} s", limit.as_secs_f64());
             let answer = connected.unwrap_or_else(|_| Err(late()));
-            let _ = tell.send(answer.map(|(channel, names)| (Self { runtime: at, channel }, names)));
+            let _ = tell.send(answer.map(|(channel, names)| (Self { runtime: at, channel }, hello(names))));
         });
         told.recv().unwrap_or_else(|_| Err("the thread of gRPC has ended".into()))
     }
@@ -113,6 +120,13 @@ async fn introduce(network: Network, address: &str) -> Result<(Channel, Vec<Stri
     let names =
         names.map_err(|status| format!("{address} does not name its functions: {}", failure::told(&status).1))?;
     Ok((channel, names.into_inner().names))
+}
+
+/// Which functions there are, by what the plugin says: all are its own, but for those our script for funppy lists behind [`IMPORTED`].
+fn hello(mut names: Vec<String>) -> Hello {
+    let end = names.iter().position(|name| name == IMPORTED).unwrap_or(names.len());
+    let imported = names.drain(end..).skip(1).collect();
+    Hello { own: names, imported, python: String::new() }
 }
 
 /// HTTP/2 on this stream, which is the only one that it will have.

@@ -14,6 +14,20 @@ import os
 import random
 import sys
 import traceback
+import types
+
+# What counts as a function among the things a plugin imports. Classes and modules do not.
+IMPORTED_KINDS = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    functools.partial,
+    type(functools.lru_cache()(len)),
+)
+# A name among those of the functions: the ones that stand behind it are only imported (grpc/client.rs).
+IMPORTED = "(imported)"
+# The longest text of an exception that is told: the line with it must not be longer than Pummel reads lines (4 KiB).
+TEXT_CHARACTERS_MAX = 900
 
 
 class Broken(Exception):
@@ -32,7 +46,7 @@ def place_of(error, folder):
         places.append((error.filename, error.lineno))
     for file, line in reversed(places):
         if os.path.abspath(file).startswith(folder + os.sep):
-            return "%s:%s" % (os.path.relpath(file, folder), line)
+            return "%s:%s" % (os.path.relpath(file, folder), line or 1)
     return ""
 
 
@@ -43,8 +57,8 @@ def load(path):
         with open(path, "rb") as file:
             source = file.read()
         tree = ast.parse(source, path)
-    # A ValueError tells of a NUL byte, in older versions of Python.
-    except (SyntaxError, ValueError) as error:
+    # A ValueError tells of a NUL byte, in older versions of Python; the last two of what is nested too deeply.
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise Broken(True, place_of(error, folder)) from error
     except OSError as error:
         raise Broken(False, "") from error
@@ -59,16 +73,34 @@ def load(path):
     return module, tree
 
 
-def functions_of(module, tree):
-    """What expressions may call: functions defined at the top of the file, then those it imports."""
+def register_functions(funppy, module, tree):
+    """Registers what expressions may call: functions defined at the top of the file, then those it imports."""
     defined = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    functions = {}
-    for name in defined + sorted(vars(module)):
-        value = getattr(module, name, None)
-        called = callable(value) if name in defined else inspect.isroutine(value)
-        if called and not name.startswith("_"):
-            functions[name] = value
-    return functions
+    public = [name for name in vars(module) if not name.startswith("_")]
+    for name in public:
+        function = getattr(module, name)
+        if name in defined and callable(function):
+            funppy.register(name, awaited(function) if inspect.iscoroutinefunction(function) else function)
+    # The file may have registered functions itself; they stay as they are.
+    known = set(funppy.plugin.functions)
+    funppy.register(IMPORTED, None)
+    for name in public:
+        function = getattr(module, name)
+        if name not in known and isinstance(function, IMPORTED_KINDS):
+            funppy.register(name, function)
+
+
+def one_line(error):
+    """The last line of an exception's traceback, `ValueError: no such user`."""
+    try:
+        text = str(error.msg if isinstance(error, SyntaxError) else error)
+    except Exception:
+        text = "(its text cannot be shown)"
+    text = " ".join([type(error).__name__ + ":"] + text.split()).rstrip(":")
+    if len(text) > TEXT_CHARACTERS_MAX:
+        text = text[:TEXT_CHARACTERS_MAX] + "..."
+    # A text may hold halves of characters, which are no text for anybody else.
+    return text.encode("utf-8", "replace").decode()
 
 
 def awaited(function):
@@ -108,15 +140,35 @@ def own_port(grpc):
     grpc.server = server
 
 
-def main():
-    path = os.path.abspath(sys.argv[1])
-    folder = os.path.dirname(path)
+def prepare_process(path):
+    """Makes the process what user code expects of a plugin of hrp."""
     sys.dont_write_bytecode = True
-    sys.argv = [path]
+    script = sys.argv[0]
+    if script.startswith("/proc/self/fd/"):
+        # The source of this program; children of user code have no use for it.
+        os.set_inheritable(int(script.rpartition("/")[2]), False)
+    # A child of `multiprocessing` would otherwise run this program first.
+    globals().pop("__file__", None)
     # The first entry is where this script lies, unless Python was told to leave it away.
     if not getattr(sys.flags, "safe_path", False):
         del sys.path[0]
-    sys.path.insert(0, folder)
+    sys.path.insert(0, os.path.dirname(path))
+    sys.argv = [path]
+
+
+def say_broken(broken):
+    """Writes the traceback, and as the last line what Pummel reads."""
+    error = broken.__cause__
+    traceback.print_exception(type(error), error, error.__traceback__)
+    said = {"syntax": broken.syntax, "error": one_line(error), "place": broken.place}
+    sys.stderr.write("\npummel: %s\n" % json.dumps(said, ensure_ascii=False))
+
+
+def main():
+    path = os.path.abspath(sys.argv[1])
+    # Messages may hold any character, whatever the locale.
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    prepare_process(path)
     try:
         try:
             import funppy
@@ -125,15 +177,11 @@ def main():
             raise Broken(False, "") from error
         module, tree = load(path)
     except Broken as broken:
-        error = broken.__cause__
-        traceback.print_exception(type(error), error, error.__traceback__)
-        said = traceback.format_exception_only(type(error), error)[-1].strip()
-        told = {"syntax": broken.syntax, "error": said, "place": broken.place}
-        sys.stderr.write("pummel: %s\n" % json.dumps(told))
-        sys.stderr.flush()
+        say_broken(broken)
+        # Threads that user code started may never end; they must not keep the process.
+        sys.stdout.flush()
         os._exit(1)
-    for name, function in functions_of(module, tree).items():
-        funppy.register(name, awaited(function) if inspect.iscoroutinefunction(function) else function)
+    register_functions(funppy, module, tree)
     own_port(grpc)
     # What the file printed may lack the end of its line; the handshake needs a line of its own.
     sys.stdout.write("\n")
