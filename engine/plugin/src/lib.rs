@@ -6,18 +6,31 @@
 //!
 //! Two protocols are spoken. `debugtalk.py` runs in our own runner (`runner/pummel_runner.py`), which speaks `frames` over a Unix
 //! socket: the engine connects to it from each core's ring. `debugtalk.bin`, and Python where stock funppy is asked for, speak gRPC
-//! (`grpc`), with tokio on one thread.
+//! (`grpc`), with tokio on one thread; they say where they listen by a line on standard output (`handshake`).
 #![forbid(unsafe_code)]
 
+mod control;
 pub mod frames;
 mod grpc;
+pub mod handshake;
 mod host;
+mod launch;
+mod locking;
+mod log;
 mod options;
+mod output;
 mod plugin;
+mod process;
+mod python;
+mod restarts;
+mod start;
+mod supervisor;
+mod wake;
 mod worker;
 
 pub use grpc::GrpcClient;
 pub use host::PluginHost;
+pub use launch::{launch, LAUNCH_COMMAND};
 pub use options::{PluginOptions, Runner};
 pub use plugin::{PluginReport, RunningPlugin};
 pub use worker::{Reach, WorkerState};
