@@ -11,9 +11,11 @@ use std::{
 
 use crossbeam_channel::{bounded, unbounded, Receiver, RecvTimeoutError, Sender};
 use pummel_case::Origin;
+use pummel_plugin::PluginHost;
 use pummel_ring::{now_ns, MailboxSender};
 use pummel_stats::{
-    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, Resource, RunFacts,
+    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, PluginProcesses, Resource,
+    RunFacts,
 };
 use serde_json::Value;
 
@@ -130,6 +132,13 @@ impl Resolved {
         drop(news);
         let tids = cores.wait_until_ready()?;
         shared.rendezvous.connect(cores.mailboxes.clone());
+        if let Some(host) = &plan.plugins {
+            let mailboxes = cores.mailboxes.clone();
+            host.watch(Box::new(move || {
+                let told = mailboxes.iter().filter(|mailbox| mailbox.send(Message::PluginsChanged).is_ok());
+                told.count() > 0
+            }));
+        }
 
         let start = Instant::now();
         let start_ns = now_ns();
@@ -149,8 +158,21 @@ impl Resolved {
             broken_cores: end.broken_cores,
             unverified: end.unverified,
             open: None,
+            plugins: plan.plugins.as_ref().map(processes).unwrap_or_default(),
         })?)
     }
+}
+
+/// The processes of the plugins that were started, as they are now.
+fn processes(plugins: &PluginHost) -> Vec<PluginProcesses> {
+    let reports = plugins.reports().into_iter();
+    let summed_up = reports.map(|plugin| PluginProcesses {
+        path: plugin.path.display().to_string(),
+        runner: plugin.runner,
+        workers: plugin.workers,
+        restarts: plugin.restarts,
+    });
+    summed_up.collect()
 }
 
 /// A functional run has one user, and nothing but its cases bounds or holds it.
