@@ -244,12 +244,11 @@ class Functions:
         self.registered = []
 
     def register(self, func_name, func):
-        """`funppy.register`: adds a function under a name of its own."""
-        if not isinstance(func_name, str) or not func_name.isidentifier():
-            raise ValueError("%r cannot be called from a case: a function's name is an identifier" % (func_name,))
-        if func_name not in self.registered:
-            self.registered.append(func_name)
-        self.add(func_name, func)
+        """`funppy.register`: adds a function under a name of its own. Names that no case can write are left out."""
+        if can_be_written(func_name):
+            if func_name not in self.registered:
+                self.registered.append(func_name)
+            self.add(func_name, func)
 
     def add(self, name, run):
         """Adds or replaces a function, of whose speed nothing is known."""
@@ -261,7 +260,7 @@ class Functions:
         own = list(self.registered)
         imported = []
         for name, value in list(vars(module).items()):
-            if name.startswith("_") or not name.isidentifier():
+            if name.startswith("_") or not can_be_written(name):
                 continue
             if name in defined and callable(value):
                 # funppy's generated script registers these last, so they stand above what was registered before.
@@ -273,6 +272,11 @@ class Functions:
                 continue
             self.add(name, value)
         return {"own": own, "imported": imported, "python": sys.version.split()[0]}
+
+
+def can_be_written(name):
+    """True for names of functions that a case can write."""
+    return isinstance(name, str) and name.isascii() and name.isidentifier()
 
 
 class Unserialisable(Exception):
