@@ -113,7 +113,7 @@ fn failed(text: &str) -> (CallOutcome, String) {
 #[test]
 fn functions_of_the_file_are_found_and_called() {
     let plugin = Plugin::funppy();
-    let own = ["sum_two", "echo", "gen", "nothing", "yes", "pair", "fail", "rest", "die", "later"];
+    let own = ["sum_two", "echo", "gen", "nothing", "yes", "pair", "fail", "fail_at_length", "rest", "die", "later"];
     assert_eq!(plugin.hello.own, own);
     assert_eq!(plugin.hello.imported, ["basename"]);
     assert_eq!(plugin.call("sum_two", "[1, 2]"), returned("3"));
@@ -196,9 +196,9 @@ fn what_is_too_large_fails_its_call_alone() {
 #[test]
 fn a_long_text_of_an_exception_is_cut() {
     let plugin = Plugin::funppy();
-    let text = "x".repeat(100_000);
     let wanted = format!("{}…", "x".repeat(1_000));
-    assert_eq!(plugin.call("fail", &format!("[\"{text}\"]")), failed(&wanted));
+    assert_eq!(plugin.call("fail_at_length", "[100000]"), failed(&wanted));
+    assert_eq!(plugin.call("fail_at_length", "[10000000]"), failed(&wanted));
     plugin.assert_alive();
 }
 
