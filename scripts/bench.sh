@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 need_build_tools
 need wrk:wrk ab:apache2-utils h2load:nghttp2-client nginx:nginx-light openssl:openssl taskset:util-linux setpriv:util-linux
+need_funppy
 # The clients of the memory scenarios hold 10,000 connections, nginx as many.
 ulimit -n "$(ulimit -Hn)"
 stage "Building Pummel" cargo build --release --locked -p pummel

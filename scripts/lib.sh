@@ -71,6 +71,23 @@ need_build_tools() {
     need cc:gcc git:git libc6-dev
 }
 
+# Names in PUMMEL_FUNPPY_PYTHON a Python that has funppy, of an environment made for it below the folder of build output.
+need_funppy() {
+    local target=${CARGO_TARGET_DIR:-target}
+    mkdir -p "$target"
+    PUMMEL_FUNPPY_PYTHON=$(realpath "$target")/python-funppy-0.5.2/bin/python
+    export PUMMEL_FUNPPY_PYTHON
+    [ -x "$PUMMEL_FUNPPY_PYTHON" ] && "$PUMMEL_FUNPPY_PYTHON" -c 'import funppy' 2>/dev/null && return
+    need python3:python3
+    python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
+    stage "Python funppy" make_funppy "$target/python-funppy-0.5.2"
+}
+
+make_funppy() {
+    python3 -m venv --clear "$1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check funppy==0.5.2
+}
+
 # nginx and taskset as plain commands.
 PATH=$PATH:/usr/sbin:/sbin
 export PATH

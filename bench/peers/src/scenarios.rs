@@ -10,7 +10,7 @@ use crate::{
     machine, memory,
     nginx::Listener,
     peers::{wrk_script, Ask, How, Work, WrkRequest, BARE_LOOP, H2LOAD, H2LOAD_H1, WRK},
-    record,
+    plugin_calls, record,
     rounds::{self, Goal},
     soak, sockets,
 };
@@ -42,6 +42,8 @@ enum Kind {
     Sockets,
     /// The time a large CSV file adds to the start.
     CsvLoad,
+    /// What calls cost a plugin's process, with our runner and with stock funppy.
+    PluginCalls,
     /// Speed and memory over a long run.
     Soak,
 }
@@ -62,7 +64,7 @@ const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
 /// The path of the plain GET.
 const HELLO: &str = "/hello/yangfan";
 
-static SCENARIOS: [Scenario; 17] = [
+static SCENARIOS: [Scenario; 18] = [
     Scenario {
         name: "hit-64",
         about: "GET of one URL, 64 keep-alive connections",
@@ -218,6 +220,12 @@ static SCENARIOS: [Scenario; 17] = [
         kind: Kind::CsvLoad,
     },
     Scenario {
+        name: "plugin-calls",
+        about: "calls of a trivial Python function, 200 in flight: our runner against stock funppy, by the plugin's CPU",
+        by_default: true,
+        kind: Kind::PluginCalls,
+    },
+    Scenario {
         name: "memory",
         about: "resident memory of `hit` at 200 and 10,000 connections, and the slope between them",
         by_default: true,
@@ -330,6 +338,7 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
         Kind::FirstRequest => first_request::run(bench),
         Kind::Sockets => sockets::run(bench),
         Kind::CsvLoad => csv_load::run(bench),
+        Kind::PluginCalls => plugin_calls::run(bench, flags.rounds, flags.seconds),
         Kind::Soak => soak::run(bench, flags.soak_seconds),
     }
 }

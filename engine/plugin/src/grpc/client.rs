@@ -30,9 +30,9 @@ use crate::{
 /// What a message has around a result: tag and length of its one field.
 const RESULT_OVERHEAD_BYTES: usize = 16;
 
-/// What a plugin may say of an error. gRPC carries it in a header, and tonic refuses more than 16 KiB of those unless told otherwise; a
-/// refused header would look like a plugin that broke off.
-const HEADER_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// What a plugin may say of an error, as much as of a result. gRPC carries it in a header, of which tonic takes 16 KiB unless told
+/// otherwise; beyond the limit the connection breaks, and with it the plugin is lost.
+const HEADER_BYTES_MAX: u32 = REPLY_BYTES_MAX as u32;
 
 /// How much of results may be on the way unread: beyond HTTP/2's 64 KiB, so that one large result does not hold up all others.
 const WINDOW_BYTES: u32 = 2 * 1024 * 1024;

@@ -166,7 +166,8 @@ def say_broken(broken):
 
 def main():
     path = os.path.abspath(sys.argv[1])
-    # Messages may hold any character, whatever the locale.
+    # What functions print goes out with each line. It may hold any character, whatever the locale.
+    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     prepare_process(path)
     try:

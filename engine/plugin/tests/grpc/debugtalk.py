@@ -39,6 +39,10 @@ def fail(text):
     raise ValueError(text)
 
 
+def fail_at_length(length):
+    raise ValueError("x" * length)
+
+
 def rest(seconds):
     time.sleep(seconds)
     return "rested"
