@@ -1,6 +1,7 @@
 //! Calls of a plugin's functions: what they cost Pummel and the plugin, and that they cost nothing where there are none.
 
 use std::{
+    fmt::Write,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -96,9 +97,9 @@ pub(crate) fn idle(bench: &Bench, rounds: u32, seconds: u64) -> Result<(String, 
     let without = project(bench, "no-plugin", &text, &bench.nginx.base_url(), false)?;
     let speed = |case: &Path| one(bench, case, USERS, seconds, &[]).map(|run| run.requests_per_client_cpu_s());
     let pairs = turns("plugin-idle", rounds, || speed(&with), || speed(&without))?;
-    let ratio = Ratio::of(&pairs);
-    let text = ratio.table("requests per client-CPU-s", ["with a plugin", "without"]);
-    Ok((text, vec![ratio.verdict("a case without calls, with a plugin / without", IDLE_LEAST)]))
+    let compared = Comparison::of(&pairs);
+    let text = compared.table("requests per client-CPU-s", ["with a plugin", "without"]);
+    Ok((text, vec![compared.verdict("a case without calls, with a plugin / without", IDLE_LEAST)]))
 }
 
 /// The comparison case with two calls an iteration, and wrk with the same requests.
@@ -119,18 +120,22 @@ pub(crate) fn two_calls(bench: &Bench, rounds: u32, seconds: u64) -> Result<(Str
         Ok(run.requests_per_client_cpu_s())
     };
     let pairs = turns("plugin-two-calls", rounds, ours, || wrk(bench, &ask))?;
-    let ratio = Ratio::of(&pairs);
-    let mut text = ratio.table("requests per client-CPU-s", ["pummel, two calls an iteration", WRK]);
+    let compared = Comparison::of(&pairs);
+    let mut text = compared.table("requests per client-CPU-s", ["pummel, two calls an iteration", WRK]);
     let beside = Spread::of(plugin.iter().map(|(beside, ..)| *beside));
     let calls = Spread::of(plugin.iter().map(|(_, calls, cpu_s)| calls / cpu_s));
     if let (Some(beside), Some(calls)) = (beside, calls) {
-        text += &format!(
-            "\nThe plugin took {:.2} s for each second of the client's CPU (median), and made {} calls in each second of its own.\n",
+        let _ = write!(
+            text,
+            "\nThe plugin took {:.2} s for each of the client's CPU (median), and made {} calls in each of its own.\n",
             beside.median,
             table::count(calls.median)
         );
     }
-    Ok((text, vec![ratio.verdict("pummel with two calls an iteration / wrk, the client's CPU alone", TWO_CALLS_LEAST)]))
+    Ok((
+        text,
+        vec![compared.verdict("pummel with two calls an iteration / wrk, the client's CPU alone", TWO_CALLS_LEAST)],
+    ))
 }
 
 /// Calls per second of the plugin's CPU with our runner and with stock funppy, which is in the environment of this folder.
@@ -150,9 +155,9 @@ pub(crate) fn runners(
         Ok(run.summary.count("/plugin/calls")? as f64 / run.children.cpu_s())
     };
     let pairs = turns("plugin-runners", rounds, || speed("own"), || speed("funppy"))?;
-    let ratio = Ratio::of(&pairs);
-    let text = ratio.table("calls per plugin-CPU-s", ["our runner", "stock funppy"]);
-    Ok((text, vec![ratio.verdict("our runner / stock funppy, the plugin's CPU alone", FUNPPY_LEAST)]))
+    let compared = Comparison::of(&pairs);
+    let text = compared.table("calls per plugin-CPU-s", ["our runner", "stock funppy"]);
+    Ok((text, vec![compared.verdict("our runner / stock funppy, the plugin's CPU alone", FUNPPY_LEAST)]))
 }
 
 /// Memory of both with 1,000 users, and what is left of the processes.
@@ -250,13 +255,13 @@ fn turns(
 }
 
 /// Two figures by round, and one against the other.
-struct Ratio {
+struct Comparison {
     ours: Option<Spread>,
     theirs: Option<Spread>,
     ratio: Option<Spread>,
 }
 
-impl Ratio {
+impl Comparison {
     fn of(pairs: &[(f64, f64)]) -> Self {
         Self {
             ours: Spread::of(pairs.iter().map(|pair| pair.0)),
@@ -324,7 +329,7 @@ impl Drop for Target {
 
 #[cfg(test)]
 mod tests {
-    use super::{turns, Ratio};
+    use super::{turns, Comparison};
 
     #[test]
     fn two_take_turns_and_are_compared_within_a_round() {
@@ -339,9 +344,9 @@ mod tests {
             turns("test", 2, || figure('o', ours.next().unwrap()), || figure('t', theirs.next().unwrap())).unwrap();
         assert_eq!(*order.borrow(), "otto");
         assert_eq!(pairs, [(120.0, 100.0), (60.0, 50.0)]);
-        let ratio = Ratio::of(&pairs);
-        assert!(ratio.verdict("a / b", 1.2).reached && !ratio.verdict("a / b", 1.21).reached);
-        let table = ratio.table("figure", ["a", "b"]);
+        let compared = Comparison::of(&pairs);
+        assert!(compared.verdict("a / b", 1.2).reached && !compared.verdict("a / b", 1.21).reached);
+        let table = compared.table("figure", ["a", "b"]);
         let cells: Vec<Vec<&str>> = table.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
         assert_eq!(cells[2][1..6], ["a", "90", "75-105", "1.20", "1.20-1.20"]);
         assert_eq!(cells[3][1..4], ["b", "75", "62-88"]);
