@@ -27,8 +27,6 @@ const DEBUGTALK: &str = include_str!("../plugin/debugtalk.py");
 const ONE_CALL: &str = include_str!("../plugin/one-call.yml");
 /// Two calls in every iteration of two requests.
 const TWO_CALLS: &str = include_str!("../plugin/two-calls.yml");
-/// Ten calls in every iteration of one request.
-const TEN_CALLS: &str = include_str!("../plugin/ten-calls.yml");
 /// The comparison case, which makes no call.
 const NO_CALL: &str = "scripts/cases/demo.yml";
 
@@ -49,8 +47,6 @@ const USERS: u32 = 200;
 const IDLE_LEAST: f64 = 0.98;
 /// 15 times what hrp boom does with two calls an iteration (2.3 k requests per client-CPU-second where wrk does 99 k).
 const TWO_CALLS_LEAST: f64 = 0.35;
-/// Calls per second of the plugin's CPU, against stock funppy's in the same rounds.
-const FUNPPY_LEAST: f64 = 10.0;
 /// Users of the memory's measurement, each with a call in every iteration.
 const MEMORY_USERS: u32 = 1000;
 /// Long enough for every user to be there and to have called many times.
@@ -66,7 +62,7 @@ const GONE_AFTER: Duration = Duration::from_secs(1);
 pub(crate) fn demo(bench: &Bench, seconds: u64) -> Result<(String, Vec<Verdict>), BenchError> {
     let target = Target::start(bench)?;
     let case = project(bench, "plugin-demo", ONE_CALL, &target.base_url, true)?;
-    let run = one(bench, &case, USERS, seconds, &[])?;
+    let run = one(bench, &case, USERS, seconds)?;
     let summary = &run.summary;
     let (iterations, calls) = (summary.count("/transactions/0/passed")?, summary.count("/plugin/calls")?);
     let errors = summary.count("/plugin/errors")?;
@@ -95,7 +91,7 @@ pub(crate) fn idle(bench: &Bench, rounds: u32, seconds: u64) -> Result<(String, 
     let text = std::fs::read_to_string(bench.root.join(NO_CALL)).doing(format!("read {NO_CALL}"))?;
     let with = project(bench, "plugin-idle", &text, &bench.nginx.base_url(), true)?;
     let without = project(bench, "no-plugin", &text, &bench.nginx.base_url(), false)?;
-    let speed = |case: &Path| one(bench, case, USERS, seconds, &[]).map(|run| run.requests_per_client_cpu_s());
+    let speed = |case: &Path| one(bench, case, USERS, seconds).map(|run| run.requests_per_client_cpu_s());
     let pairs = turns("plugin-idle", rounds, || speed(&with), || speed(&without))?;
     let compared = Comparison::of(&pairs);
     let text = compared.table("requests per client-CPU-s", ["with a plugin", "without"]);
@@ -111,7 +107,7 @@ pub(crate) fn two_calls(bench: &Bench, rounds: u32, seconds: u64) -> Result<(Str
     let ask = Ask { users: USERS, seconds, cpu: bench.client_cpu, work, how: How::KeptAlive };
     let mut plugin = Vec::new();
     let ours = || {
-        let run = one(bench, &case, USERS, seconds, &[])?;
+        let run = one(bench, &case, USERS, seconds)?;
         plugin.push((
             run.children.cpu_s() / run.client_cpu_s(),
             run.summary.count("/plugin/calls")? as f64,
@@ -138,32 +134,10 @@ pub(crate) fn two_calls(bench: &Bench, rounds: u32, seconds: u64) -> Result<(Str
     ))
 }
 
-/// Calls per second of the plugin's CPU with our runner and with stock funppy, which is in the environment of this folder.
-pub(crate) fn runners(
-    bench: &Bench,
-    rounds: u32,
-    seconds: u64,
-    funppy: Option<&Path>,
-) -> Result<(String, Vec<Verdict>), BenchError> {
-    let Some(venv) = funppy else {
-        return Ok(("Not measured: --funppy-venv names no environment with funppy.".into(), Vec::new()));
-    };
-    let case = project(bench, "plugin-runners", TEN_CALLS, &bench.nginx.base_url(), true)?;
-    let venv = std::fs::canonicalize(venv).doing(format!("find {}", venv.display()))?.to_string_lossy().into_owned();
-    let speed = |runner: &str| {
-        let run = one(bench, &case, USERS, seconds, &["--venv", &venv, "--plugin-runner", runner])?;
-        Ok(run.summary.count("/plugin/calls")? as f64 / run.children.cpu_s())
-    };
-    let pairs = turns("plugin-runners", rounds, || speed("own"), || speed("funppy"))?;
-    let compared = Comparison::of(&pairs);
-    let text = compared.table("calls per plugin-CPU-s", ["our runner", "stock funppy"]);
-    Ok((text, vec![compared.verdict("our runner / stock funppy, the plugin's CPU alone", FUNPPY_LEAST)]))
-}
-
 /// Memory of both with 1,000 users, and what is left of the processes.
 pub(crate) fn memory(bench: &Bench) -> Result<(String, Vec<Verdict>), BenchError> {
     let case = project(bench, "plugin-memory", ONE_CALL, &bench.nginx.base_url(), true)?;
-    let run = one(bench, &case, MEMORY_USERS, MEMORY_SECONDS, &[])?;
+    let run = one(bench, &case, MEMORY_USERS, MEMORY_SECONDS)?;
     thread::sleep(GONE_AFTER);
     let calls = run.summary.count("/plugin/calls")?;
     let text = format!("{} users made {} calls.", table::count(f64::from(MEMORY_USERS)), table::count(calls as f64));
@@ -212,9 +186,8 @@ impl Run {
     }
 }
 
-fn one(bench: &Bench, case: &Path, users: u32, seconds: u64, more: &[&str]) -> Result<Run, BenchError> {
-    let mut args = boom(case, &users.to_string(), &seconds.to_string());
-    args.extend(more.iter().map(ToString::to_string));
+fn one(bench: &Bench, case: &Path, users: u32, seconds: u64) -> Result<Run, BenchError> {
+    let args = boom(case, &users.to_string(), &seconds.to_string());
     let mut children = Children::default();
     let ((ran, summary), served) =
         bench.nginx.serving(|| bench.run_pummel(args, seconds, |look| children.look(look)))?;

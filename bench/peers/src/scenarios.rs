@@ -48,8 +48,6 @@ enum Kind {
     PluginIdle,
     /// Two calls in every iteration, against wrk.
     PluginTwoCalls,
-    /// Our runner against stock funppy.
-    PluginRunners,
     /// Memory and processes with many users that call.
     PluginMemory,
     /// Speed and memory over a long run.
@@ -72,7 +70,7 @@ const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
 /// The path of the plain GET.
 const HELLO: &str = "/hello/yangfan";
 
-static SCENARIOS: [Scenario; 22] = [
+static SCENARIOS: [Scenario; 21] = [
     Scenario {
         name: "hit-64",
         about: "GET of one URL, 64 keep-alive connections",
@@ -282,12 +280,6 @@ static SCENARIOS: [Scenario; 22] = [
         kind: Kind::PluginTwoCalls,
     },
     Scenario {
-        name: "plugin-runners",
-        about: "10 calls for each request, 200 users: our runner and stock funppy (--funppy-venv)",
-        by_default: true,
-        kind: Kind::PluginRunners,
-    },
-    Scenario {
         name: "plugin-memory",
         about: "1,000 users with a call in every iteration: memory of Python and of Pummel, and processes",
         by_default: true,
@@ -373,7 +365,6 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
         Kind::PluginDemo => plugins::demo(bench, flags.seconds),
         Kind::PluginIdle => plugins::idle(bench, flags.rounds, flags.seconds),
         Kind::PluginTwoCalls => plugins::two_calls(bench, flags.rounds, flags.seconds),
-        Kind::PluginRunners => plugins::runners(bench, flags.rounds, flags.seconds, flags.funppy_venv.as_deref()),
         Kind::PluginMemory => plugins::memory(bench),
         Kind::Soak => soak::run(bench, flags.soak_seconds),
     }
