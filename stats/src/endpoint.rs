@@ -24,6 +24,11 @@ pub enum EndpointKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EndpointId(pub(crate) u32);
 
+impl EndpointId {
+    /// No entry of any recorder: what is counted for it counts nowhere.
+    pub const NONE: Self = Self(u32::MAX);
+}
+
 /// The identity of an address. Two cores that name the same feed the same entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EndpointKey {

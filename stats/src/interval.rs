@@ -25,6 +25,8 @@ pub(crate) struct RowCells {
     pub(crate) duration: Recorded<u32>,
     /// Made with the row's first request whose phases are recorded, which most runs never have.
     pub(crate) phases: Option<Box<RequestCells<u32>>>,
+    /// Calls of plugin functions; made with the row's first, which most rows never have.
+    pub(crate) plugin: Option<Box<Recorded<u32>>>,
 }
 
 impl RowCells {
@@ -47,7 +49,12 @@ impl RowCells {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.succeeded == 0 && self.failed == 0 && self.abandoned == 0 && self.exchanges == ExchangeCounts::default()
+        // A call of a plugin may end in the interval before the one in which its request does.
+        self.succeeded == 0
+            && self.failed == 0
+            && self.abandoned == 0
+            && self.exchanges == ExchangeCounts::default()
+            && self.plugin.as_ref().is_none_or(|calls| calls.moments().count() == 0)
     }
 
     fn clear(&mut self) {
@@ -57,6 +64,9 @@ impl RowCells {
         self.duration.clear();
         if let Some(phases) = &mut self.phases {
             phases.clear();
+        }
+        if let Some(calls) = &mut self.plugin {
+            calls.clear();
         }
         self.succeeded = 0;
         self.failed = 0;
@@ -73,6 +83,7 @@ impl RowCells {
             + self.failed_us.held_bytes()
             + self.duration.held_bytes()
             + self.phases.as_ref().map_or(0, |phases| phases.held_bytes())
+            + self.plugin.as_ref().map_or(0, |calls| calls.held_bytes())
             + size_of::<Self>() as u64
     }
 }
@@ -95,6 +106,12 @@ pub(crate) struct CoreCounts {
     pub(crate) handshakes: u64,
     /// Part of `handshakes`: those that resumed a session.
     pub(crate) handshakes_resumed: u64,
+    /// Calls of plugin functions that ended, by whatever way.
+    pub(crate) plugin_calls: u64,
+    /// Part of `plugin_calls`: those that failed.
+    pub(crate) plugin_errors: u64,
+    /// What these calls took, microseconds.
+    pub(crate) plugin_us: u64,
 }
 
 impl CoreCounts {
@@ -112,6 +129,9 @@ impl CoreCounts {
         self.connection_errors += part.connection_errors;
         self.handshakes += part.handshakes;
         self.handshakes_resumed += part.handshakes_resumed;
+        self.plugin_calls += part.plugin_calls;
+        self.plugin_errors += part.plugin_errors;
+        self.plugin_us += part.plugin_us;
     }
 
     /// Requests begun and not finished.
@@ -149,6 +169,7 @@ pub(crate) struct SecondTally {
     pub(crate) failures: u64,
     pub(crate) bytes_received: u64,
     pub(crate) handshakes: u64,
+    pub(crate) plugin_calls: u64,
     /// Finished after the stop; `second` means nothing then.
     pub(crate) drain: bool,
 }
@@ -183,6 +204,10 @@ pub(crate) struct Interval {
     pub(crate) user_time: UserTime,
     pub(crate) lateness: Recorded<u32>,
     pub(crate) connections: ConnectionCells<u32>,
+    /// Calls of plugin functions that belong to no row; made with the first.
+    pub(crate) plugin_elsewhere: Option<Box<Recorded<u32>>>,
+    /// Most calls of plugin functions under way at once.
+    pub(crate) plugin_in_flight_max: u64,
     /// When the core's first user began, nanoseconds on the run clock.
     pub(crate) first_user_ns: Option<u64>,
     /// When the core's last user ended so far.
@@ -211,6 +236,10 @@ impl Interval {
         self.user_time = UserTime::default();
         self.lateness.clear();
         self.connections.clear();
+        if let Some(calls) = &mut self.plugin_elsewhere {
+            calls.clear();
+        }
+        self.plugin_in_flight_max = 0;
         self.first_user_ns = None;
         self.last_user_ns = 0;
         self.stopped_ns = None;
@@ -227,5 +256,6 @@ impl Interval {
         self.rows.iter().map(RowCells::held_bytes).sum::<u64>()
             + self.lateness.held_bytes()
             + self.connections.held_bytes()
+            + self.plugin_elsewhere.as_ref().map_or(0, |calls| calls.held_bytes())
     }
 }

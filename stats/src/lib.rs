@@ -43,5 +43,5 @@ pub use phases::{Opening, RequestPhases};
 pub use recorder::Recorder;
 pub use row::{Exchanges, RowId, RowKey, RowKind, Sample, TRANSACTION};
 pub use snapshot::{Correction, RowSecond, RowTotal, Snapshot};
-pub use summary::{Conservation, Host, Summary};
+pub use summary::{Conservation, Host, PluginProcesses, Summary};
 pub use verdict::{Exhausted, Limit, Resource, Verdict};

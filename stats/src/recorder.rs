@@ -216,6 +216,33 @@ impl Recorder {
         }
     }
 
+    /// A call of a plugin's function ended after `call_us`, microseconds; it `failed` where it gave no value, whether by the
+    /// function's fault or the plugin's. `row` is that of the step which called, `None` where no step did. Once for each call;
+    /// allocates on a row's first. What a failed call does to its request is told of apart.
+    pub fn plugin_call(&mut self, row: Option<RowId>, call_us: u64, failed: bool) {
+        let counts = &mut self.current.counts;
+        counts.plugin_calls += 1;
+        counts.plugin_errors += u64::from(failed);
+        counts.plugin_us += call_us;
+        let calls = match row.and_then(|row| self.current.rows.get_mut(row.0 as usize)) {
+            Some(cells) => &mut cells.plugin,
+            None => &mut self.current.plugin_elsewhere,
+        };
+        calls.get_or_insert_default().record(call_us);
+    }
+
+    /// So many calls of plugin functions are under way on this core now. Call it whenever their number has risen.
+    #[inline]
+    pub fn plugin_in_flight(&mut self, in_flight: u64) {
+        let max = &mut self.current.plugin_in_flight_max;
+        *max = (*max).max(in_flight);
+    }
+
+    /// What all calls of plugin functions on this core took so far, microseconds.
+    pub fn plugin_time_us(&self) -> u64 {
+        self.sent.plugin_us + self.current.counts.plugin_us
+    }
+
     /// Counts an error of something that is no request, such as a referenced case that could not begin.
     pub fn count_error(&mut self, row: RowId, kind: &'static str, message: &str) {
         let error = self.error(row, kind, message);
@@ -442,6 +469,7 @@ impl Recorder {
             failures: now.failed - before.failed,
             bytes_received: now.bytes_received - before.bytes_received,
             handshakes: now.handshakes - before.handshakes,
+            plugin_calls: now.plugin_calls - before.plugin_calls,
             drain,
         };
         self.marked = *now;

@@ -102,6 +102,7 @@ pub fn snapshot(second: u64) -> Snapshot {
             p99_us: both.value_at(0.99),
             bytes_received: 400_000,
             handshakes: 0,
+            plugin_calls: 0,
             drain: false,
         },
         totals: totals.collect(),
@@ -153,6 +154,7 @@ pub fn summary() -> Summary {
         response_us: latency.latency(),
         failed_us: failed.latency(),
         phases: None,
+        plugin_us: None,
     };
     Summary {
         schema: SCHEMA.to_owned(),
@@ -215,6 +217,7 @@ pub fn summary() -> Summary {
         client: client(),
         phases: Phases { connect_us: spread(200, 90, 1).latency(), ..Phases::default() },
         tls: None,
+        plugin: None,
         conservation: Conservation {
             started: 30_000,
             succeeded: 29_996,
@@ -239,6 +242,7 @@ fn series_point(t_s: u64) -> SeriesPoint {
         p99_us: Some(15_000),
         bytes_received: 400_000,
         handshakes: 0,
+        plugin_calls: 0,
         drain: false,
     }
 }

@@ -49,6 +49,8 @@ pub struct Summary {
     pub phases: Phases,
     /// TLS; `null` where there was no handshake.
     pub tls: Option<Tls>,
+    /// Calls of plugin functions; `null` where no plugin was started.
+    pub plugin: Option<Plugin>,
     /// The check that nothing was lost or invented.
     pub conservation: Conservation,
     /// Thresholds and whether they held; empty when none was given.
@@ -162,6 +164,8 @@ pub struct Step {
     pub failed_us: Latency,
     /// Where the time of the requests that succeeded went; `null` where it was not asked for (`--http-stat`).
     pub phases: Option<StepPhases>,
+    /// What its calls of plugin functions took, each by itself; `null` where it made none. No part of the times above.
+    pub plugin_us: Option<Latency>,
 }
 
 /// One transaction, or one referenced case.
@@ -221,6 +225,8 @@ pub struct SeriesPoint {
     pub bytes_received: u64,
     /// TLS handshakes completed.
     pub handshakes: u64,
+    /// Calls of plugin functions that ended.
+    pub plugin_calls: u64,
     /// This is what finished after the stop, however long that took; not a second.
     pub drain: bool,
 }
@@ -381,6 +387,53 @@ pub struct Tls {
     pub handshakes_per_s: f64,
     /// A server was spoken to whose certificate nobody had verified.
     pub unverified: bool,
+}
+
+/// Calls of plugin functions (`debugtalk`) over the whole run, those of once-per-user steps too. Calls made while the cases were
+/// loaded are not among them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Plugin {
+    /// Calls that ended, by whatever way.
+    pub calls: u64,
+    /// Calls that gave no value: the function failed, or its process broke down or did not answer in time.
+    pub errors: u64,
+    /// Most calls under way at once on each core, added up: never less than there were in the whole run at once, and more where
+    /// the cores had their most at different times.
+    pub in_flight_max: u64,
+    /// What calls took, those that failed too: from the engine's asking to its having the answer.
+    pub call_us: Latency,
+    /// Share of the iterations' time that went by in calls, 0 to 1, until the stop and without once-per-user steps; `null` where
+    /// there was no iteration.
+    pub share_of_iterations: Option<f64>,
+    /// The processes, one entry for each plugin.
+    pub processes: Vec<PluginProcesses>,
+}
+
+impl Plugin {
+    /// How many processes there were at once.
+    pub fn workers(&self) -> u64 {
+        self.processes.iter().map(|plugin| plugin.workers).sum()
+    }
+
+    /// How often a process was started anew.
+    pub fn restarts(&self) -> u64 {
+        self.processes.iter().map(|plugin| plugin.restarts).sum()
+    }
+}
+
+/// The processes of one plugin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PluginProcesses {
+    /// The plugin's file.
+    pub path: String,
+    /// What runs it: `own`, `funppy` or `bin`.
+    pub runner: String,
+    /// Processes side by side.
+    pub workers: u64,
+    /// How often one was started anew.
+    pub restarts: u64,
 }
 
 /// The check that nothing was lost or invented.

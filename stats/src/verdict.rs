@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::SHORTEST_SPAN;
 use crate::collector::{Model, OpenFacts};
 use crate::latency::Latency;
-use crate::summary::{CpuCore, Little, System};
+use crate::summary::{CpuCore, Little, Plugin, System};
 
 /// A core whose thread runs, or waits for its CPU, more than this share of the time cannot be relied on to be on time.
 pub const SATURATED_SHARE: f64 = 0.85;
@@ -24,6 +24,12 @@ pub const LITTLE_TOLERANCE: f64 = 0.05;
 
 /// An open run must achieve this share of its intended rate.
 pub const ACHIEVED_SHARE: f64 = 0.99;
+
+/// Share of the iterations' time in calls of plugin functions above which the report says so (hrp spec 19.9).
+pub const PLUGIN_SHARE: f64 = 0.20;
+
+/// From this share on the plugin, which is a part of the load generator, took more of the users' time than anything else.
+const PLUGIN_MOST: f64 = 0.50;
 
 /// Steal above this share of the machine's time is worth a sentence.
 const STEAL_WORTH_SAYING: f64 = 0.02;
@@ -99,6 +105,8 @@ pub struct Facts<'a> {
     pub exhausted: &'a [Exhausted],
     /// Cores that broke down.
     pub broken_cores: &'a [usize],
+    /// Calls of plugin functions, where there is a plugin.
+    pub plugin: Option<&'a Plugin>,
     /// The machine's counters.
     pub system: &'a System,
 }
@@ -132,6 +140,7 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
     judge_little(facts, &mut judgement);
     judge_broken_cores(facts, &mut judgement);
     judge_limit(facts, &load, &mut judgement);
+    say_what_plugins_did(facts, &mut judgement);
     say_what_the_machine_did(facts, &mut judgement);
     judgement
 }
@@ -294,6 +303,11 @@ fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
             load.lateness_p99_us,
             percent(share)
         ));
+    } else if facts.plugin_share() >= PLUGIN_MOST {
+        judgement.limit = Limit::Client;
+        judgement
+            .reasons
+            .push("the users waited for the plugin's functions longer than for answers of the server".to_owned());
     } else if share < IDLE_SHARE {
         judgement.limit = Limit::Server;
         judgement
@@ -344,6 +358,35 @@ fn saturation(facts: &Facts<'_>, core: usize, occupied: f64) -> String {
             "the client's {place} ran {} of the time and waited for its CPU most of the rest: something else runs there",
             percent(ran)
         )
+    }
+}
+
+impl Facts<'_> {
+    /// Share of the iterations' time in calls of plugin functions; 0 where it is not known.
+    fn plugin_share(&self) -> f64 {
+        self.plugin.and_then(|plugin| plugin.share_of_iterations).unwrap_or(0.0)
+    }
+}
+
+/// Neither makes a run invalid: calls are no part of a request's time, and those a broken process lost are counted as failed.
+fn say_what_plugins_did(facts: &Facts<'_>, judgement: &mut Judgement) {
+    let Some(plugin) = facts.plugin else { return };
+    let share = facts.plugin_share();
+    if share > PLUGIN_SHARE {
+        judgement.reasons.push(format!(
+            "functions of the plugin took {} of the iterations' time ({} calls): call them less often, in setup_case or the \
+             config's variables, or add processes with --plugin-workers",
+            percent(share),
+            plugin.calls
+        ));
+    }
+    match plugin.restarts() {
+        0 => {}
+        restarts => judgement.reasons.push(format!(
+            "a process of the plugin broke down and was started anew {}: the calls it had failed; --log-level debug shows what \
+             it wrote",
+            if restarts == 1 { "once".to_owned() } else { format!("{restarts} times") }
+        )),
     }
 }
 

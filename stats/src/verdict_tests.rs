@@ -1,6 +1,7 @@
 //! Each rule with figures on both sides of its bound.
 
 use super::*;
+use crate::summary::PluginProcesses;
 
 /// Facts of a run that was fine: closed, one core at 50 %, lateness p99 20 us, service p99 10 ms.
 struct Run {
@@ -15,6 +16,7 @@ struct Run {
     open: Option<OpenFacts>,
     exhausted: Vec<Exhausted>,
     broken_cores: Vec<usize>,
+    plugin: Option<Plugin>,
     system: System,
 }
 
@@ -41,6 +43,7 @@ impl Run {
             open: None,
             exhausted: Vec::new(),
             broken_cores: Vec::new(),
+            plugin: None,
             system: System::default(),
         }
     }
@@ -69,6 +72,7 @@ impl Run {
             open: self.open.as_ref(),
             exhausted: &self.exhausted,
             broken_cores: &self.broken_cores,
+            plugin: self.plugin.as_ref(),
             system: &self.system,
         })
     }
@@ -237,4 +241,42 @@ fn the_machines_part_is_said_and_changes_no_verdict() {
             "the cgroup's CPU quota held this process back for 2 ms"
         ]
     );
+}
+
+fn calling(share: f64, restarts: u64) -> Run {
+    let processes = vec![PluginProcesses { workers: 1, restarts, ..PluginProcesses::default() }];
+    let plugin = Plugin { calls: 500, share_of_iterations: Some(share), processes, ..Plugin::default() };
+    Run { plugin: Some(plugin), ..Run::fine() }
+}
+
+#[test]
+fn functions_that_take_long_and_processes_that_break_down_are_told_and_leave_the_run_valid() {
+    let waited = "no core of the client was above 50.0 %: the users waited for answers";
+    assert_eq!(calling(0.2, 0).judge().reasons, [waited]);
+
+    let third = calling(0.34, 0).judge();
+    assert_eq!((third.verdict, third.limit), (Verdict::Valid, Limit::Server));
+    assert_eq!(
+        third.reasons,
+        [
+            waited,
+            "functions of the plugin took 34.0 % of the iterations' time (500 calls): call them less often, in setup_case or \
+             the config's variables, or add processes with --plugin-workers",
+        ]
+    );
+
+    let most = calling(0.5, 0).judge();
+    assert_eq!((most.verdict, most.limit), (Verdict::Valid, Limit::Client));
+    assert_eq!(most.reasons[0], "the users waited for the plugin's functions longer than for answers of the server");
+
+    let restarts = |restarts| calling(0.0, restarts).judge().reasons.pop().unwrap();
+    assert!(
+        restarts(1).starts_with("a process of the plugin broke down and was started anew once: "),
+        "{}",
+        restarts(1)
+    );
+    assert!(restarts(7).contains(" 7 times: the calls it had failed;"), "{}", restarts(7));
+
+    let unknown = Run { plugin: Some(Plugin::default()), ..Run::fine() };
+    assert_eq!(unknown.judge().reasons, [waited]);
 }

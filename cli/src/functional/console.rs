@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 use super::{
     body::{header, is_json, value_text},
     dump::dump,
-    phases::phases_line,
+    phases::step_phases_line,
     results::{CaseFacts, CaseRun, Count, Results},
 };
 
@@ -95,13 +95,11 @@ impl Console {
                 let _ = writeln!(text, "          body    {}", one_line(&problem, CHARS_MAX));
             }
         }
-        if let Some(exchange) = &record.exchange {
-            if self.options.phases {
-                let _ = writeln!(text, "        {}", phases_line(exchange));
-            }
-            if self.options.exchanges {
-                text.push_str(&dump(exchange));
-            }
+        if let Some(phases) = step_phases_line(record).filter(|_| self.options.phases) {
+            let _ = writeln!(text, "        {phases}");
+        }
+        if let Some(exchange) = record.exchange.as_ref().filter(|_| self.options.exchanges) {
+            text.push_str(&dump(exchange));
         }
         text
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{
     body::{shown, value_text, ShownBody},
     console::counted,
-    phases::phases_line,
+    phases::step_phases_line,
     results::{CaseRun, Count, Results, StepResult},
 };
 
@@ -148,7 +148,7 @@ impl<'a> RecordView<'a> {
         let response = exchange.and_then(|exchange| exchange.response.as_ref());
         let mut statistics =
             vec![("content size", bytes(record.content_bytes)), ("elapsed", latency(record.elapsed_us as f64))];
-        statistics.extend(exchange.map(|exchange| ("phases", phases_line(exchange))));
+        statistics.extend(step_phases_line(record).map(|phases| ("phases", phases)));
         Self {
             name: &record.name,
             step_type: record.step_type,

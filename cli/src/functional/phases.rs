@@ -1,6 +1,6 @@
 //! The phases of a request, as text and with hrp's names.
 
-use pummel_engine::{ExchangeRecord, Phases};
+use pummel_engine::{ExchangeRecord, Phases, StepRecord};
 use pummel_stats::display::units::latency;
 
 /// hrp's phases and the points of time they add up to, whole milliseconds, in hrp's order (hrp spec 13.8). hrp knows no
@@ -23,8 +23,17 @@ pub(super) fn hrp_phases_ms(phases: Phases) -> [(&'static str, u64); 10] {
     ]
 }
 
-/// The phases on one line (`--http-stat`). A connection that was open before says so, and one that was never made.
-pub(super) fn phases_line(exchange: &ExchangeRecord) -> String {
+/// The phases of a step on one line (`--http-stat`): its calls of plugin functions, which are in no other phase, then those of
+/// its exchange. None where there was neither.
+pub(super) fn step_phases_line(record: &StepRecord) -> Option<String> {
+    let plugin = (record.plugin_us > 0).then(|| format!("plugin {}", latency(record.plugin_us as f64)));
+    let exchange = record.exchange.as_deref().map(phases_line);
+    let phases: Vec<_> = plugin.into_iter().chain(exchange).collect();
+    (!phases.is_empty()).then(|| phases.join(", "))
+}
+
+/// The phases of an exchange. A connection that was open before says so, and one that was never made.
+fn phases_line(exchange: &ExchangeRecord) -> String {
     let Phases { dns_us, connect_us, tls_us, send_us, wait_us, receive_us, total_us } = exchange.phases;
     let time = |us: u64| latency(us as f64);
     let opening = match (&exchange.address, connect_us) {
@@ -46,6 +55,7 @@ pub(super) fn phases_line(exchange: &ExchangeRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::functional::sample::passing;
 
     const PHASES: Phases = Phases {
         dns_us: 1_500,
@@ -61,6 +71,18 @@ mod tests {
     fn points_of_time_add_up_before_they_are_rounded() {
         let ms: Vec<u64> = hrp_phases_ms(PHASES).iter().map(|(_, ms)| *ms).collect();
         assert_eq!(ms, [1, 2, 3, 10, 0, 1, 4, 8, 19, 20]);
+    }
+
+    #[test]
+    fn calls_of_plugins_are_a_phase_of_their_own_also_where_nothing_was_sent() {
+        let mut record = StepRecord { plugin_us: 1_240, exchange: None, ..passing("log in") };
+        assert_eq!(step_phases_line(&record).as_deref(), Some("plugin 1.24 ms"));
+        record.exchange = Some(Box::default());
+        assert_eq!(step_phases_line(&record).as_deref(), Some("plugin 1.24 ms, no connection, total 0 us"));
+        record.plugin_us = 0;
+        assert_eq!(step_phases_line(&record).as_deref(), Some("no connection, total 0 us"));
+        record.exchange = None;
+        assert_eq!(step_phases_line(&record), None);
     }
 
     #[test]

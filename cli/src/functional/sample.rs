@@ -97,6 +97,7 @@ fn bare(name: &str, step_type: &'static str) -> StepRecord {
         step_type,
         started_at: t0(),
         elapsed_us: 6_700,
+        plugin_us: 0,
         content_bytes: 0,
         failure: None,
         extracted: Vec::new(),

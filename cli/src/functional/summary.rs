@@ -114,6 +114,9 @@ struct Record<'a> {
     step_type: &'a str,
     success: bool,
     elapsed_ms: u64,
+    /// What its calls of plugin functions took, whole microseconds, as they often take less than hrp's unit; hrp has no such key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     httpstat: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,6 +218,7 @@ impl<'a> Record<'a> {
             step_type: record.step_type,
             success: record.failure.is_none(),
             elapsed_ms: record.elapsed_us / 1000,
+            plugin_us: (record.plugin_us > 0).then_some(record.plugin_us),
             httpstat: phases,
             data,
             content_size: record.content_bytes,
@@ -343,6 +347,15 @@ mod tests {
     #[test]
     fn phases_are_there_on_demand_only() {
         assert!(!text(&results(), false).contains("httpstat"));
+    }
+
+    #[test]
+    fn calls_of_plugins_have_a_key_where_there_are_any() {
+        let mut results = results();
+        assert!(!text(&results, true).contains("plugin_us"));
+        results.cases[0].steps[0].record.plugin_us = 1_240;
+        let document: Value = serde_json::from_str(&text(&results, false)).unwrap();
+        assert_eq!(document["details"][0]["records"][0]["plugin_us"], 1_240);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub struct StepRecord {
     pub started_at: SystemTime,
     /// How long it took, microseconds.
     pub elapsed_us: u64,
+    /// What its calls of plugin functions took, microseconds; 0 where it made none. No part of an exchange's phases.
+    pub plugin_us: u64,
     /// Bytes of the response's body as it came, content codings still on (hrp spec 11.9).
     pub content_bytes: u64,
     /// Why it failed; none where it passed.

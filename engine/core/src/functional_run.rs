@@ -54,7 +54,9 @@ pub(crate) async fn run(shard: &Rc<Shard>, functional: &Functional) {
             if shard.stopped() {
                 break;
             }
-            let mut run = CaseRun { user: &mut user, functional, case, program, exit_code: 0, began_ns: now_ns() };
+            let began_ns = now_ns();
+            let mut run =
+                CaseRun { user: &mut user, functional, case, program, exit_code: 0, began_ns, plugin_before_us: 0 };
             let passed = run.run(shard, position).await;
             if !passed && !functional.continue_on_failure {
                 break;
@@ -73,6 +75,8 @@ struct CaseRun<'r, 'a> {
     /// That of the first failure.
     exit_code: u8,
     began_ns: u64,
+    /// What all calls of plugin functions had taken when the present step began, microseconds.
+    plugin_before_us: u64,
 }
 
 impl<'a> CaseRun<'_, 'a> {
@@ -143,6 +147,7 @@ impl<'a> CaseRun<'_, 'a> {
             if self.user.shard.stopping() {
                 return Ended::Cut;
             }
+            self.plugin_before_us = self.user.shard.recorder.borrow().plugin_time_us();
             let round = self.round(steps, at);
             at += 1;
             let ended = match (step, compiled) {
@@ -273,7 +278,9 @@ impl<'a> CaseRun<'_, 'a> {
     }
 
     /// Tells of a step, and how it ended.
-    fn step_over(&mut self, record: StepRecord) -> Ended {
+    fn step_over(&mut self, mut record: StepRecord) -> Ended {
+        let plugin_us = self.user.shard.recorder.borrow().plugin_time_us();
+        record.plugin_us = plugin_us.saturating_sub(self.plugin_before_us);
         let ended = match &record.failure {
             None => Ended::Passed,
             Some(_) if self.user.shard.stopping() => Ended::Cut,
@@ -319,6 +326,7 @@ fn record(name: String, step_type: &'static str) -> StepRecord {
         step_type,
         started_at: SystemTime::now(),
         elapsed_us: 0,
+        plugin_us: 0,
         content_bytes: 0,
         failure: None,
         extracted: Vec::new(),

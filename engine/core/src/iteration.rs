@@ -1,6 +1,6 @@
 //! One iteration of a case in a load run: the walk over its flat list of steps (hrp spec 14.7, 14.8).
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, time::Duration};
 
 use pummel_case::{
     EnterStep, EvaluateStep, Prepared, Progress, RendezvousStep, Repeat, Session, Step, StepError, TransactionEdge,
@@ -13,6 +13,7 @@ use crate::{
     cursor::Cursor,
     error::Kind,
     plan::nanos,
+    plugin::WaitOf,
     program::{Compiled, Program},
     user::User,
 };
@@ -182,11 +183,17 @@ impl<'a> User<'a> {
         self.unless_stopped()
     }
 
-    /// What a function of a step asks for before it goes on.
-    pub(crate) async fn wait_for(&mut self, wait: Wait, progress: &mut Progress) -> Ended {
+    /// What a function of a step asks for before it goes on. Boxed, as few steps have any, and a user's future would be larger for
+    /// each.
+    pub(crate) fn wait_for<'w>(
+        &'w mut self,
+        wait: Wait,
+        progress: &'w mut Progress,
+        of: WaitOf,
+    ) -> Pin<Box<dyn Future<Output = Ended> + 'w>> {
         match wait {
-            Wait::Sleep(time) => self.pause_from(now_ns(), time).await,
-            Wait::Call(call) => self.call_plugin(call, progress).await,
+            Wait::Sleep(time) => Box::pin(self.pause_from(now_ns(), time)),
+            Wait::Call(call) => Box::pin(self.call_plugin(call, progress, of)),
         }
     }
 
@@ -258,7 +265,7 @@ impl<'a> User<'a> {
     ) -> Result<Ended, StepError> {
         let mut progress = Progress::default();
         while let Prepared::Wait(wait) = run(self.session(case), &mut progress)? {
-            if self.wait_for(wait, &mut progress).await == Ended::Cut {
+            if self.wait_for(wait, &mut progress, WaitOf::default()).await == Ended::Cut {
                 return Ok(Ended::Cut);
             }
         }

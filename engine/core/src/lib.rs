@@ -11,7 +11,7 @@
 //!
 //! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
 //! `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer), `functional_run` (the same
-//! steps, looked at), then `rendezvous`, `cursor`, `program`, `pacer`, `ways`, `limits`, `ports`.
+//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `pacer`, `ways`, `limits`, `ports`.
 #![forbid(unsafe_code)]
 
 mod choice;
@@ -25,7 +25,7 @@ mod limits;
 mod network;
 mod pacer;
 mod plan;
-mod plugin_call;
+mod plugin;
 mod ports;
 mod program;
 mod rendezvous;

@@ -12,6 +12,7 @@ use crate::{
     network::exchange::{too_many_hosts, Answered, Hop, Unanswered},
     network::tally::Tally,
     plan::PacingUnit,
+    plugin::WaitOf,
     program::{Exchange, Extra, Row},
     shard::Shard,
     user::User,
@@ -37,7 +38,7 @@ impl User<'_> {
         }
         let row = self.row(case, step, &exchange.row);
         if exchange.constant.is_none() {
-            match self.render(case, step).await {
+            match self.render(case, step, row).await {
                 Ok(Ended::Cut) => return Ended::Cut,
                 Ok(_) => {}
                 Err(error) => return self.unsendable(part, row, watch, error.exit_code, error.into()),
@@ -83,7 +84,7 @@ impl User<'_> {
         let failed = match answered {
             Ok(mut answered) => {
                 let failed = if exchange.checks {
-                    self.check(case, step, &mut answered, watch.as_deref_mut(), &mut exit_code).await
+                    self.check(case, step, row, &mut answered, watch.as_deref_mut(), &mut exit_code).await
                 } else {
                     None
                 };
@@ -167,9 +168,9 @@ impl User<'_> {
         }
     }
 
-    /// Builds the request, with the waits its functions ask for; those are no part of the request's time. They are boxed, as few
-    /// steps have any and a user's future would be larger for each.
-    pub(crate) async fn render(&mut self, case: usize, step: &RequestStep) -> Result<Ended, StepError> {
+    /// Builds the request, with the waits its functions ask for; those are no part of the request's time.
+    pub(crate) async fn render(&mut self, case: usize, step: &RequestStep, row: RowId) -> Result<Ended, StepError> {
+        let of = WaitOf { row: Some(row), answered: false };
         let mut progress = Progress::default();
         loop {
             let rendered = self.rendered.get_or_insert_default();
@@ -177,7 +178,7 @@ impl User<'_> {
             match prepared? {
                 Prepared::Done => return Ok(Ended::Passed),
                 Prepared::Wait(wait) => {
-                    if Box::pin(self.wait_for(wait, &mut progress)).await == Ended::Cut {
+                    if self.wait_for(wait, &mut progress, of).await == Ended::Cut {
                         return Ok(Ended::Cut);
                     }
                 }
@@ -191,10 +192,12 @@ impl User<'_> {
         &mut self,
         case: usize,
         step: &RequestStep,
+        row: RowId,
         answered: &mut Answered,
         mut watch: Option<&mut Watch>,
         exit_code: &mut u8,
     ) -> Option<Unanswered> {
+        let of = WaitOf { row: Some(row), answered: true };
         let mut progress = Progress::default();
         loop {
             let journal = watch.as_deref_mut().map(|watch| &mut watch.journal);
@@ -205,7 +208,7 @@ impl User<'_> {
                 Ok(Prepared::Wait(wait)) => {
                     // The time limit was that of the response, and this is here.
                     answered.unlimit();
-                    if Box::pin(self.wait_for(wait, &mut progress)).await == Ended::Cut {
+                    if self.wait_for(wait, &mut progress, of).await == Ended::Cut {
                         return Some(Unanswered::Abandoned);
                     }
                 }

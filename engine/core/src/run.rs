@@ -11,9 +11,11 @@ use std::{
 
 use crossbeam_channel::{bounded, unbounded, Receiver, RecvTimeoutError, Sender};
 use pummel_case::Origin;
+use pummel_plugin::PluginHost;
 use pummel_ring::{now_ns, MailboxSender};
 use pummel_stats::{
-    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, Resource, RunFacts,
+    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, PluginProcesses, Resource,
+    RunFacts,
 };
 use serde_json::Value;
 
@@ -101,7 +103,7 @@ impl Resolved {
         let facts = facts(&self);
         let ways = self.ways;
         let (plan, addresses, tls) = (Arc::new(self.plan), Arc::new(self.addresses), Arc::new(self.tls));
-        let sockets = limits::prepare(&plan, ways.connections(&plan))?;
+        let sockets = limits::prepare(&plan, ways.connections(&plan) + links_to_plugins(&plan))?;
         let capabilities = pummel_ring::probe()?;
         let shared = Arc::new(Shared::new(&plan));
 
@@ -130,6 +132,13 @@ impl Resolved {
         drop(news);
         let tids = cores.wait_until_ready()?;
         shared.rendezvous.connect(cores.mailboxes.clone());
+        if let Some(host) = &plan.plugins {
+            let mailboxes = cores.mailboxes.clone();
+            host.watch(Box::new(move || {
+                let told = mailboxes.iter().filter(|mailbox| mailbox.send(Message::PluginsChanged).is_ok());
+                told.count() > 0
+            }));
+        }
 
         let start = Instant::now();
         let start_ns = now_ns();
@@ -149,8 +158,27 @@ impl Resolved {
             broken_cores: end.broken_cores,
             unverified: end.unverified,
             open: None,
+            plugins: plan.plugins.as_ref().map(processes).unwrap_or_default(),
         })?)
     }
+}
+
+/// Connections to the processes of plugins: each core has one to each.
+fn links_to_plugins(plan: &Plan) -> u64 {
+    let processes: u64 = plan.plugins.iter().flat_map(PluginHost::reports).map(|plugin| plugin.workers).sum();
+    processes * plan.cpus.len() as u64
+}
+
+/// The processes of the plugins that were started, as they are now.
+fn processes(plugins: &PluginHost) -> Vec<PluginProcesses> {
+    let reports = plugins.reports().into_iter();
+    let summed_up = reports.map(|plugin| PluginProcesses {
+        path: plugin.path.display().to_string(),
+        runner: plugin.runner,
+        workers: plugin.workers,
+        restarts: plugin.restarts,
+    });
+    summed_up.collect()
 }
 
 /// A functional run has one user, and nothing but its cases bounds or holds it.
@@ -196,7 +224,7 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
 /// How many sockets a core's ring has room for.
 fn sockets_of(plan: &Plan, core: usize, ways: &Ways, limit: u64) -> u32 {
     let connections = (u64::from(users_of(plan, core)) * ways.count()).min(ways.connections(plan));
-    let wanted = connections * 2 + SPARE_SOCKETS;
+    let wanted = connections * 2 + links_to_plugins(plan) + SPARE_SOCKETS;
     wanted.min(limit.max(1)) as u32
 }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
+use pummel_case::CallOutcome;
 use pummel_http::Decoder;
 use pummel_ring::{now_ns, Address, Mailbox, MailboxSender, Ring};
 use pummel_stats::{EndpointId, Recorder};
@@ -31,6 +32,7 @@ use crate::{
     network::tls::CoreTls,
     pacer::Pacer,
     plan::{nanos, Connections, PacingUnit},
+    plugin::PluginCalls,
     program::Program,
     rendezvous::LocalGate,
     shared::Shared,
@@ -47,6 +49,10 @@ pub(crate) enum Message {
     Released { gate: usize, epoch: u64, at_ns: u64 },
     /// A lookup has ended.
     Resolved(OriginId, Found),
+    /// The state of some worker of a plugin has changed.
+    PluginsChanged,
+    /// A call that went out over gRPC has ended.
+    PluginAnswered { id: u32, outcome: CallOutcome, answer: String },
 }
 
 /// What the users of one core share. Nothing of it is shared with another core.
@@ -69,6 +75,8 @@ pub(crate) struct Shard {
     pub(crate) lingering: Rc<RefCell<Lingering>>,
     /// Connections that speak HTTP/2.
     pub(crate) links: Rc<Links>,
+    /// Calls of plugins' functions, where the run has plugins.
+    pub(crate) plugin_calls: Option<Rc<PluginCalls>>,
     /// Takes content codings off bodies.
     pub(crate) decoder: RefCell<Decoder>,
     pub(crate) pacer: RefCell<Option<Pacer>>,
@@ -154,6 +162,8 @@ impl Shard {
             connections_max.map(|most| ConnectionLimit::new(share(most.into(), core, plan.cpus.len())));
         let lingering = Rc::<RefCell<Lingering>>::default();
         let links = Links::new(&plan.network, Rc::clone(&recorder), Rc::clone(&lingering));
+        let plugin_calls =
+            plan.plugins.as_ref().map(|host| PluginCalls::new(host.clone(), ring.clone(), mailbox.clone()));
         let gates = (0..shared.rendezvous.count()).map(|_| LocalGate::default()).collect();
         let sources = &plan.network.addresses.sources;
         let sources = Sources::new(sources, core * sources.len() / plan.cpus.len(), &mut recorder.borrow_mut());
@@ -169,6 +179,7 @@ impl Shard {
             connection_limit,
             lingering,
             links,
+            plugin_calls,
             decoder: RefCell::default(),
             pacer: RefCell::new(pacer),
             requests_left: Cell::new(requests_of(&plan, core)),
@@ -434,6 +445,9 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
         idle.borrow_mut().close(|| shard.recorder.borrow_mut().connection_closed());
     }
     shard.links.closed().await;
+    if let Some(calls) = &shard.plugin_calls {
+        calls.closed().await;
+    }
     shard.lingering.borrow_mut().clear();
 }
 
@@ -492,6 +506,16 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
             Message::Released { gate, epoch, at_ns } => shard.gates.borrow_mut()[gate].released(epoch, at_ns),
             Message::Resolved(id, found) => {
                 shard.origins.borrow_mut().resolved(id, found, shard.core, now_ns());
+            }
+            Message::PluginsChanged => {
+                if let Some(calls) = &shard.plugin_calls {
+                    calls.refresh();
+                }
+            }
+            Message::PluginAnswered { id, outcome, answer } => {
+                if let Some(calls) = &shard.plugin_calls {
+                    calls.answered(id, outcome, answer);
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use pummel_case::{Prepared, Progress, ResponseView, StepError, WebSocketStep};
 use pummel_http::Response;
+use pummel_stats::RowId;
 
 use crate::{
     functional_run::Watch,
@@ -9,6 +10,7 @@ use crate::{
     network::exchange::{too_many_hosts, Unanswered},
     network::tally::Tally,
     network::websocket::Call,
+    plugin::WaitOf,
     program::WebSocketExchange,
     request_step::{Head, GENERAL},
     user::User,
@@ -35,7 +37,7 @@ impl User<'_> {
             return Ended::Cut;
         }
         let row = self.row(case, &step.request, &exchange.row);
-        match self.render(case, &step.request).await {
+        match self.render(case, &step.request, row).await {
             Ok(Ended::Cut) => return Ended::Cut,
             Ok(_) => {}
             Err(error) => return self.unsendable(part, row, watch, error.exit_code, error.into()),
@@ -58,7 +60,7 @@ impl User<'_> {
         let mut exit_code = GENERAL;
         let failed = match answered {
             Ok(Some(mut response)) if exchange.checks => {
-                let checked = self.check_websocket(case, step, &mut response, watch.as_deref_mut()).await;
+                let checked = self.check_websocket(case, step, row, &mut response, watch.as_deref_mut()).await;
                 checked.unwrap_or_else(|error| {
                     exit_code = error.exit_code;
                     Some(error.into())
@@ -79,9 +81,11 @@ impl User<'_> {
         &mut self,
         case: usize,
         step: &WebSocketStep,
+        row: RowId,
         response: &mut Response,
         mut watch: Option<&mut Watch>,
     ) -> Result<Option<Unanswered>, StepError> {
+        let of = WaitOf { row: Some(row), answered: true };
         let mut progress = Progress::default();
         let mut body = std::mem::take(&mut response.body);
         // Only a handshake's answer has a protocol.
@@ -93,7 +97,7 @@ impl User<'_> {
             let Prepared::Wait(wait) = step.request.check(self.session(case), view, &mut progress, journal)? else {
                 return Ok(None);
             };
-            if self.wait_for(wait, &mut progress).await == Ended::Cut {
+            if self.wait_for(wait, &mut progress, of).await == Ended::Cut {
                 return Ok(Some(Unanswered::Abandoned));
             }
         }

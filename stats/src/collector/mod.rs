@@ -4,6 +4,7 @@
 //! seconds, and `report` builds the summary.
 
 mod endpoints;
+mod plugins;
 mod report;
 mod thread;
 mod timeline;
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::{OutputSpec, OutputThread};
 use crate::recorder::{Recorder, TRAVELLING_PER_CORE};
-use crate::summary::{Host, Summary};
+use crate::summary::{Host, PluginProcesses, Summary};
 use crate::verdict::Exhausted;
 
 use thread::{Control, StatsThread};
@@ -81,6 +82,8 @@ pub struct FinalFacts {
     pub unverified: bool,
     /// Of an open run, its arrivals.
     pub open: Option<OpenFacts>,
+    /// The plugins that were started, and their processes.
+    pub plugins: Vec<PluginProcesses>,
 }
 
 /// The arrivals of an open run.

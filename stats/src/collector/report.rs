@@ -7,14 +7,14 @@ use crate::latency::Latency;
 use crate::phases::RequestCells;
 use crate::row::{ExchangeCounts, RowKind};
 use crate::summary::{
-    Client, Connections, Conservation, Little, Memory, Phases, Run, SeriesPoint, Step, StepPhases, Summary, Tls,
-    Totals, Transaction, SCHEMA,
+    Client, Connections, Conservation, Little, Memory, Phases, Plugin, Run, SeriesPoint, Step, StepPhases, Summary,
+    Tls, Totals, Transaction, SCHEMA,
 };
 use crate::verdict::{judge, Facts};
 
 use super::thread::{StatsThread, Window};
 use super::totals::RowSum;
-use super::{FinalFacts, Model};
+use super::{plugins, FinalFacts, Model};
 
 /// Iterations each user must have finished on average before Little's law is judged. The iteration a user is in at the
 /// stop does not count; with 20 finished ones it is 2.5 % on average, half of what the law may be off by.
@@ -28,6 +28,7 @@ const UNSENT_SHARE: f64 = 0.01;
 pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
     let errors = stats.totals.errors().to_vec();
     let load_s = stats.window.load_s();
+    let plugin = plugins::summary(&stats.totals, facts);
     Summary {
         schema: SCHEMA.to_owned(),
         run: run(stats, facts),
@@ -40,9 +41,10 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         addresses: stats.totals.endpoints.of_kind(EndpointKind::Address),
         sources: stats.totals.endpoints.of_kind(EndpointKind::Source),
         series: stats.timeline.series().to_vec(),
-        client: client(stats, facts),
+        client: client(stats, facts, plugin.as_ref()),
         phases: phases(stats),
         tls: tls(stats, facts, load_s),
+        plugin,
         conservation: conservation(stats),
         thresholds: Vec::new(),
     }
@@ -117,6 +119,7 @@ fn step(row: &RowSum, load_s: f64) -> Step {
         response_us: Latency::from(&row.response),
         failed_us: Latency::from(&row.failed_us),
         phases: row.phases.as_ref().map(|phases| phases.summed_up()),
+        plugin_us: row.plugin.as_deref().map(Latency::from),
     }
 }
 
@@ -132,7 +135,7 @@ fn transaction(row: &RowSum, load_s: f64) -> Transaction {
     }
 }
 
-fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
+fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>) -> Client {
     let counts = &stats.totals.counts;
     let (lateness_us, service_us) = (Latency::from(&stats.totals.lateness), Latency::from(&stats.totals.service));
     let (cpu_cores, occupied) = stats.sampler.cores();
@@ -151,6 +154,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts) -> Client {
         open: facts.open.as_ref(),
         exhausted: &facts.exhausted,
         broken_cores: &facts.broken_cores,
+        plugin,
         system: &system,
     });
     let mut notes = judgement.notes;
@@ -257,11 +261,14 @@ fn conservation(stats: &StatsThread) -> Conservation {
     equal("connections opened against their histogram", counts.connections_opened, opened);
     equal("TLS handshakes against their histogram", counts.handshakes, connections.tls.bucketed());
 
+    equal("calls of plugins against their histogram", counts.plugin_calls, stats.totals.plugins.bucketed());
+
     let seconds = |figure: fn(&SeriesPoint) -> u64| stats.timeline.series().iter().map(figure).sum::<u64>();
     equal("requests against the sum over seconds", requests, seconds(|point| point.requests));
     equal("failures against the sum over seconds", counts.failed, seconds(|point| point.failures));
     equal("bytes received against the sum over seconds", counts.bytes_received, seconds(|point| point.bytes_received));
     equal("TLS handshakes against the sum over seconds", counts.handshakes, seconds(|point| point.handshakes));
+    equal("calls of plugins against the sum over seconds", counts.plugin_calls, seconds(|point| point.plugin_calls));
 
     let exchanges = exchanges_hold(counts, &all_exchanges(stats), &mut broken);
     Conservation {

@@ -21,6 +21,7 @@ struct Second {
     failures: u64,
     bytes_received: u64,
     handshakes: u64,
+    plugin_calls: u64,
     /// By place in the totals.
     rows: BTreeMap<usize, RowSecond>,
 }
@@ -32,6 +33,7 @@ impl Second {
         self.failures += tally.failures;
         self.bytes_received += tally.bytes_received;
         self.handshakes += tally.handshakes;
+        self.plugin_calls += tally.plugin_calls;
     }
 
     fn add_rows(&mut self, parts: Vec<(usize, RowSecond)>) {
@@ -46,7 +48,7 @@ impl Second {
     }
 
     fn is_empty(&self) -> bool {
-        self.requests == 0 && self.handshakes == 0 && self.rows.is_empty()
+        self.requests == 0 && self.handshakes == 0 && self.plugin_calls == 0 && self.rows.is_empty()
     }
 
     fn point(&self, t_s: u64, drain: bool) -> SeriesPoint {
@@ -61,6 +63,7 @@ impl Second {
             p99_us: overall.value_at(0.99),
             bytes_received: self.bytes_received,
             handshakes: self.handshakes,
+            plugin_calls: self.plugin_calls,
             drain,
         }
     }
@@ -107,7 +110,7 @@ impl Timeline {
             return;
         }
         if tally.second < self.next() {
-            if tally.users + tally.requests + tally.handshakes > 0 || !rows.is_empty() {
+            if tally.users + tally.requests + tally.handshakes + tally.plugin_calls > 0 || !rows.is_empty() {
                 self.correct(tally, rows);
             }
             return;
@@ -134,6 +137,7 @@ impl Timeline {
             published.failures += tally.failures;
             published.bytes_received += tally.bytes_received;
             published.handshakes += tally.handshakes;
+            published.plugin_calls += tally.plugin_calls;
         }
         self.corrected += 1;
         let correction = Correction { number: self.corrected, point: published.clone(), rows: late };

@@ -11,6 +11,7 @@ use crate::snapshot::{RowSecond, RowTotal};
 use crate::summary::ErrorCount;
 
 use super::endpoints::EndpointTotals;
+use super::plugins::PluginTotals;
 use super::Model;
 
 /// One row over the whole run.
@@ -31,6 +32,8 @@ pub(super) struct RowSum {
     pub(super) duration: Recorded<u64>,
     /// Only where they are recorded.
     pub(super) phases: Option<Box<RequestCells<u64>>>,
+    /// Calls of plugin functions; only where there are any.
+    pub(super) plugin: Option<Box<Recorded<u64>>>,
     /// What snapshots show of this row, kept until the row changes.
     view: Option<Arc<RowTotal>>,
 }
@@ -52,6 +55,7 @@ impl RowSum {
             failed_us: Recorded::default(),
             duration: Recorded::default(),
             phases: None,
+            plugin: None,
             view: None,
         }
     }
@@ -82,6 +86,7 @@ impl RowSum {
         let latencies = [&self.service, &self.response, &self.failed_us, &self.duration];
         latencies.into_iter().map(Recorded::held_bytes).sum::<u64>()
             + self.phases.as_ref().map_or(0, |phases| phases.held_bytes())
+            + self.plugin.as_ref().map_or(0, |calls| calls.held_bytes())
     }
 }
 
@@ -100,6 +105,7 @@ pub(super) struct Totals {
     pub(super) connections: ConnectionCells<u64>,
     /// Those of the load's requests; only where they are recorded.
     pub(super) phases: Option<Box<RequestCells<u64>>>,
+    pub(super) plugins: PluginTotals,
     pub(super) counts: CoreCounts,
     /// Handshakes before the stop; their rate divides this by the load window.
     pub(super) handshakes_in_window: u64,
@@ -129,6 +135,7 @@ impl Totals {
             lateness: Recorded::default(),
             connections: ConnectionCells::default(),
             phases: None,
+            plugins: PluginTotals::new(cores),
             counts: CoreCounts::default(),
             handshakes_in_window: 0,
             user_time: UserTime::default(),
@@ -151,6 +158,7 @@ impl Totals {
         self.connections.merge(&interval.connections);
 
         let in_window = interval.in_window();
+        self.plugins.merge(interval, in_window);
         self.handshakes_in_window += if in_window { interval.counts.handshakes } else { 0 };
         let mut parts = Vec::new();
         for (id, cells) in interval.rows.iter().enumerate().filter(|(_, cells)| !cells.is_empty()) {
@@ -174,6 +182,11 @@ impl Totals {
         row.bytes_sent += cells.bytes_sent;
         row.bytes_decoded += cells.bytes_decoded;
         row.exchanges.merge(&cells.exchanges);
+        if let Some(calls) = &cells.plugin {
+            let calls = calls.to_distribution();
+            row.plugin.get_or_insert_default().merge(&calls);
+            self.plugins.merge_row(row.key.kind, &calls, in_window);
+        }
         if cells.succeeded + cells.failed == 0 {
             return None;
         }
@@ -291,6 +304,7 @@ impl Totals {
         overall.into_iter().map(Recorded::held_bytes).sum::<u64>()
             + self.connections.held_bytes()
             + self.phases.as_ref().map_or(0, |phases| phases.held_bytes())
+            + self.plugins.held_bytes()
             + self.rows.iter().map(RowSum::held_bytes).sum::<u64>()
     }
 }

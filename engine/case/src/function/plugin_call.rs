@@ -9,7 +9,7 @@ use crate::{
     operation::SlotPlace,
     plugin::{CallOutcome, Plugin, PluginCall},
     session::Session,
-    value::{Value, MAX_VALUE_DEPTH},
+    value::{Operand, Value, MAX_VALUE_DEPTH},
     Wait,
 };
 
@@ -59,18 +59,20 @@ impl CallOfPlugin {
         returned: Option<Box<PluginCall>>,
     ) -> Result<Option<Wait>, StepError> {
         let Some(mut call) = returned else { return self.prepare(session).map(|call| Some(Wait::Call(call))) };
-        let value = value_of(&call);
+        let set = match scalar(&call) {
+            Some(scalar) => {
+                session.set(slot, scalar);
+                Ok(())
+            }
+            None => value_of(&call).map(|value| session.set_value(slot, value)),
+        };
         call.answer.clear();
         call.answer.shrink_to(KEPT_BYTES);
         session.spare_call = Some(call);
-        match value {
-            Ok(value) => session.set_value(slot, value),
-            Err((kind, reason)) => {
-                let message = Arc::from(format!("call function {} failed: {reason}", self.function));
-                return Err(StepError { kind, message, exit_code: CALL_CODE });
-            }
-        }
-        Ok(None)
+        set.map(|()| None).map_err(|(kind, reason)| {
+            let message = Arc::from(format!("call function {} failed: {reason}", self.function));
+            StepError { kind, message, exit_code: CALL_CODE }
+        })
     }
 
     /// The call with its arguments.
@@ -103,6 +105,28 @@ impl CallOfPlugin {
     }
 }
 
+/// A result that can be had without building anything, as most can: text without escapes, an integer, a boolean, nothing.
+fn scalar(call: &PluginCall) -> Option<Operand<'_>> {
+    if call.outcome != CallOutcome::Returned {
+        return None;
+    }
+    let answer = call.answer.as_str();
+    match answer {
+        // The second as stock funppy writes them (hrp spec 19.7).
+        "null" | "None" => Some(Operand::Null),
+        "true" | "True" => Some(Operand::Bool(true)),
+        "false" | "False" => Some(Operand::Bool(false)),
+        _ if answer.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
+            answer.parse().ok().map(|n: i64| Operand::Int(n.into()))
+        }
+        _ => {
+            let text = answer.strip_prefix('"')?.strip_suffix('"')?;
+            let plain = text.len() <= MAX_RESULT_BYTES && !text.bytes().any(|b| matches!(b, b'"' | b'\\' | 0..=0x1f));
+            plain.then_some(Operand::Text(text))
+        }
+    }
+}
+
 /// What a call gave, or what kind of failure it is and why.
 fn value_of(call: &PluginCall) -> Result<Value, (StepErrorKind, String)> {
     let failed = |reason: &str| (StepErrorKind::Plugin, reason.to_owned());
@@ -112,17 +136,12 @@ fn value_of(call: &PluginCall) -> Result<Value, (StepErrorKind, String)> {
         CallOutcome::Lost => return Err(failed(&call.answer)),
         CallOutcome::Returned => {}
     }
-    let json = match serde_json::from_str(&call.answer) {
-        Ok(json) => json,
-        Err(_) => match &*call.answer {
-            // As stock funppy writes them (hrp spec 19.7).
-            "None" => serde_json::Value::Null,
-            "True" => true.into(),
-            "False" => false.into(),
-            _ => return Err((StepErrorKind::Function, "what it returned is not valid JSON".to_owned())),
-        },
+    let value = match scalar(call) {
+        Some(scalar) => scalar.to_value(),
+        None => serde_json::from_str(&call.answer)
+            .map(Value::from_json)
+            .map_err(|_| (StepErrorKind::Function, "what it returned is not valid JSON".to_owned()))?,
     };
-    let value = Value::from_json(json);
     if value.fits(&mut { MAX_RESULT_BYTES }, MAX_VALUE_DEPTH) {
         Ok(value)
     } else {

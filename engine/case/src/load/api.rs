@@ -34,7 +34,7 @@ pub(crate) fn compile_api(
     let root = tree(node, &mut reference, builder, report)?;
     let api = Fields::of(root, "an API", report)?;
     api.warn_unknown(&KEYS, "an API", report);
-    warn_uncalled(root, report);
+    warn_uncalled(root, &builder.scope, report);
     let Some(request) = api.get("request") else {
         let error = report.error(Place { len: 0, ..root.place }, code::INVALID_CASE, "the API has no request");
         error.help = Some("an API is a map with name and request, like a step".into());

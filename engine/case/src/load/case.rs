@@ -109,7 +109,7 @@ impl<'a> Opened<'a> {
             return None;
         };
         fields.warn_unknown(&KEYS, "a test case", report);
-        warn_uncalled(root, report);
+        warn_uncalled(root, base, report);
         let config = Config::read(fields.get("config"), context.options, base, run_itself, report);
         let Some(steps) = fields.get("teststeps") else {
             let error = report.error(

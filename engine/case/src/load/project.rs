@@ -57,8 +57,8 @@ impl Context<'_> {
     /// The plugin in a file: one for all cases, as it may be broken, which is said once.
     fn plugin(&self, file: PathBuf) -> ProjectPlugin {
         let mut plugins = self.plugins.borrow_mut();
-        let source = || ProjectPlugin::new(file.clone(), self.options.plugins.clone());
-        plugins.entry(file.clone()).or_insert_with(source).clone()
+        let unopened = |file: &PathBuf| ProjectPlugin::new(file.clone(), self.options.plugins.clone());
+        plugins.entry(file).or_insert_with_key(unopened).clone()
     }
 
     /// The nearest folder upwards that holds any of the files that mark a project.

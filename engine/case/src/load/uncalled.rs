@@ -3,21 +3,20 @@
 use super::report::Report;
 use crate::{
     document::{Node, NodeKind, Place},
-    expression::{tokens, Token},
-    function::Function,
+    expression::{tokens, Scope, Token},
 };
 
-/// Warns of each text below `node` that names a function of ours like a call and, as in hrp, is none. The tree is at most
+/// Warns of each text below `node` that names a function like a call and, as in hrp, is none. The tree is at most
 /// [`MAX_DEPTH`](crate::document::MAX_DEPTH) levels deep.
-pub(crate) fn warn_uncalled(node: &Node, report: &mut Report) {
+pub(crate) fn warn_uncalled(node: &Node, scope: &Scope, report: &mut Report) {
     match &node.kind {
-        NodeKind::Scalar(scalar) => warn_text(&scalar.text, node.place, report),
-        NodeKind::List(items) => items.iter().for_each(|item| warn_uncalled(item, report)),
-        NodeKind::Map(entries) => entries.iter().for_each(|(_, value)| warn_uncalled(value, report)),
+        NodeKind::Scalar(scalar) => warn_text(&scalar.text, node.place, scope, report),
+        NodeKind::List(items) => items.iter().for_each(|item| warn_uncalled(item, scope, report)),
+        NodeKind::Map(entries) => entries.iter().for_each(|(_, value)| warn_uncalled(value, scope, report)),
     }
 }
 
-fn warn_text(text: &str, place: Place, report: &mut Report) {
+fn warn_text(text: &str, place: Place, scope: &Scope, report: &mut Report) {
     if !text.contains("${") {
         return;
     }
@@ -26,7 +25,7 @@ fn warn_text(text: &str, place: Place, report: &mut Report) {
         for call in literal.split("${").skip(1) {
             let Some((name, arguments)) = call.split_once('(') else { continue };
             let name = name.trim();
-            if !Function::names().any(|known| known == name) {
+            if !is_name(name) || !matches!(scope.callee(name), Ok(Some(_))) {
                 continue;
             }
             let warning = report.warn(place, format!("the function {name} is not called here: this stays text"));
@@ -40,4 +39,9 @@ fn warn_text(text: &str, place: Place, report: &mut Report) {
             });
         }
     }
+}
+
+/// What may name a function at all: a plugin is not opened for anything else.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

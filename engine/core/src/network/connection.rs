@@ -128,6 +128,14 @@ impl Wire {
         Self { protocol: Protocol::Stream(Inbox::default()), ..Self::new(peer, counted) }
     }
 
+    /// Appends what has arrived on a stream without TLS to `out`; true when receiving is to start again.
+    pub(crate) fn take_arrived(&mut self, out: &mut Vec<u8>) -> bool {
+        match &mut self.protocol {
+            Protocol::Stream(inbox) => inbox.take(out),
+            Protocol::Http1(_) => false,
+        }
+    }
+
     /// HTTP/1.1, on a connection that speaks it.
     #[inline]
     pub(crate) fn http(&mut self) -> &mut Http1 {

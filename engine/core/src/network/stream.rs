@@ -45,6 +45,19 @@ impl Inbox {
         Flow::Wake
     }
 
+    /// Moves everything out, behind what `out` holds; true when receiving is to start again.
+    pub(crate) fn take(&mut self, out: &mut Vec<u8>) -> bool {
+        if out.is_empty() && self.read == 0 {
+            mem::swap(out, &mut self.bytes);
+        } else {
+            out.extend_from_slice(&self.bytes[self.read..]);
+        }
+        self.bytes.clear();
+        self.bytes.shrink_to(RETAINED_BYTES);
+        self.read = 0;
+        mem::take(&mut self.paused)
+    }
+
     /// Moves bytes out, and how many; true when receiving is to start again.
     fn read(&mut self, out: &mut [u8]) -> (usize, bool) {
         let unread = &self.bytes[self.read..];

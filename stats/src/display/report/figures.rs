@@ -1,6 +1,7 @@
 //! The tables of latencies: steps, transactions, the times of failed requests, and phases.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use super::page::Text;
 use crate::collector::Model;
@@ -8,7 +9,7 @@ use crate::display::text::{columns, one_line, LEFT, NAME_CHARS_MAX, RIGHT};
 use crate::display::units::{latency_or_dash, percent, rate, whole_us};
 use crate::latency::Latency;
 use crate::row::TRANSACTION;
-use crate::summary::{Step, Summary};
+use crate::summary::{Plugin, Step, Summary};
 
 /// A percentile of the tables.
 struct Percentile {
@@ -38,6 +39,7 @@ pub(super) fn figures(text: &mut Text, summary: &Summary) {
     tables.setup(text, summary);
     tables.failed(text, summary);
     tables.phases(text, summary);
+    tables.plugin(text, summary);
     tables.footnote(text);
 }
 
@@ -156,6 +158,25 @@ impl Tables {
         table(text, ["COUNT"], rows.collect());
     }
 
+    /// What calls of plugin functions took, step by step and in all.
+    fn plugin(&mut self, text: &mut Text, summary: &Summary) {
+        let Some(plugin) = &summary.plugin else { return };
+        text.heading("Functions of the plugin (their time is in no request's)");
+        let steps = summary.setup.iter().chain(&summary.steps);
+        let calling = steps.filter_map(|step| step.plugin_us.as_ref().map(|calls| (self.step_name(step), calls)));
+        let mut named: Vec<_> = calling.collect();
+        // The row of one step that made every call says all there is.
+        if plugin.calls > 0 && named.iter().all(|(_, calls)| calls.count < plugin.calls) {
+            named.push(("Total".to_owned(), &plugin.call_us));
+        }
+        if !named.is_empty() {
+            let rows = named.into_iter().map(|(name, calls)| self.row(name, [calls.count.to_string()], calls, 0));
+            let rows = rows.collect();
+            table(text, ["CALLS"], rows);
+        }
+        text.line(&format!("  {}", plugin_line(plugin)));
+    }
+
     fn footnote(&self, text: &mut Text) {
         if self.weak.is_empty() {
             return;
@@ -204,6 +225,27 @@ impl Tables {
             name
         }
     }
+}
+
+/// `12345 calls, 0 errors, at most 200 at once, 7.3% of the iterations' time; 1 process, 0 restarts`.
+fn plugin_line(plugin: &Plugin) -> String {
+    let of = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let mut calls = match plugin.calls {
+        0 => "no calls".to_owned(),
+        calls => format!(
+            "{}, {}, at most {} at once",
+            of(calls, "call", "calls"),
+            of(plugin.errors, "error", "errors"),
+            plugin.in_flight_max
+        ),
+    };
+    if let Some(share) = plugin.share_of_iterations.filter(|_| plugin.calls > 0) {
+        // In millionths, which is finer than what is shown.
+        let share = percent((share * 1e6).ceil() as u64, 1_000_000);
+        let _ = write!(calls, ", {share} of the iterations' time");
+    }
+    let processes = of(plugin.workers(), "process", "processes");
+    format!("{calls}; {processes}, {}", of(plugin.restarts(), "restart", "restarts"))
 }
 
 /// The latency of the model, and the other one.

@@ -4,7 +4,7 @@ use super::{report, ReportOptions};
 use crate::collector::Model;
 use crate::latency::Latency;
 use crate::sample;
-use crate::summary::{Conservation, CpuCore, ErrorCount, Summary, Threshold, Tls};
+use crate::summary::{Conservation, CpuCore, ErrorCount, Plugin, PluginProcesses, Summary, Threshold, Tls};
 use crate::verdict::{Limit, Verdict};
 
 const PLAIN: ReportOptions = ReportOptions { colour: false };
@@ -147,6 +147,47 @@ fn phases_are_shown_where_they_were_asked_for() {
       receive  30000     0 us     0 us     0 us     0 us     0 us      0 us      0 us     0 us
       ~ too few samples to rely on: p99 needs 1000, p99.9 needs 10000
     ");
+}
+
+#[test]
+fn calls_of_plugins_stand_by_step_and_in_all() {
+    let mut summary = good();
+    assert!(!report(&summary, PLAIN).contains("plugin"));
+    let python =
+        PluginProcesses { path: "/shop/debugtalk.py".into(), runner: "own".into(), workers: 2, ..Default::default() };
+    summary.plugin = Some(Plugin { processes: vec![python], ..Plugin::default() });
+    insta::assert_snapshot!(section(&report(&summary, PLAIN), "Functions"), @r"
+    Functions of the plugin (their time is in no request's)
+      no calls; 2 processes, 0 restarts
+    ");
+
+    let (once, twice) = (summary.steps[0].service_us.clone(), summary.steps[1].service_us.clone());
+    summary.steps[0].plugin_us = Some(once);
+    let plugin = summary.plugin.as_mut().unwrap();
+    (plugin.calls, plugin.errors, plugin.in_flight_max) = (15_000, 1, 200);
+    plugin.share_of_iterations = Some(0.073);
+    plugin.processes[0].restarts = 1;
+    insta::assert_snapshot!(section(&report(&summary, PLAIN), "Functions"), @r"
+    Functions of the plugin (their time is in no request's)
+      NAME       CALLS     MEAN     MIN      P50      P90      P95      P99    P99.9      MAX
+      GET hello  15000  7.90 ms  400 us  7.90 ms  13.9 ms  14.7 ms  15.3 ms  15.4 ms  15.4 ms
+      15000 calls, 1 error, at most 200 at once, 7.3% of the iterations' time; 2 processes, 1 restart
+    ");
+
+    summary.steps[1].plugin_us = Some(twice);
+    let plugin = summary.plugin.as_mut().unwrap();
+    (plugin.calls, plugin.errors, plugin.share_of_iterations) = (29_996, 0, None);
+    plugin.call_us = summary.totals.service_us.clone();
+    let text = report(&summary, PLAIN);
+    insta::assert_snapshot!(section(&text, "Functions"), @r"
+    Functions of the plugin (their time is in no request's)
+      NAME        CALLS     MEAN     MIN      P50      P90      P95      P99    P99.9      MAX
+      GET hello   15000  7.90 ms  400 us  7.90 ms  13.9 ms  14.7 ms  15.3 ms  15.4 ms  15.4 ms
+      POST order  14996  8.30 ms  800 us  8.30 ms  14.3 ms  15.0 ms  15.6 ms  15.8 ms  15.8 ms
+      Total       29996  8.10 ms  400 us  8.10 ms  14.1 ms  14.9 ms  15.5 ms  15.8 ms  15.8 ms
+      29996 calls, 0 errors, at most 200 at once; 2 processes, 1 restart
+    ");
+    assert!(text.lines().all(|line| line.chars().count() <= 120));
 }
 
 #[test]

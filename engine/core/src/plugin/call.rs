@@ -1,0 +1,89 @@
+//! A call as one of a user's waits.
+
+use std::{
+    future::{poll_fn, Future},
+    pin::pin,
+    task::Poll,
+};
+
+use pummel_case::{CallOutcome, PluginCall, Progress};
+use pummel_ring::now_ns;
+use pummel_stats::RowId;
+
+use super::{calls::Standing, pending::fill};
+use crate::{
+    iteration::{Ended, IDLE_ITERATION_NS},
+    shard::Shard,
+    user::User,
+};
+
+/// The largest arguments of a call: as large as its result may be, and as any variable.
+const ARGUMENTS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// On whose behalf a user waits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WaitOf {
+    /// The row of the request, where there is one.
+    pub(crate) row: Option<RowId>,
+    /// Its response is there: the stop of the load lets a call go on, as it does with requests under way.
+    pub(crate) answered: bool,
+}
+
+impl WaitOf {
+    /// True once a call is to be given up.
+    fn is_over(self, shard: &Shard) -> bool {
+        if self.answered {
+            shard.aborted()
+        } else {
+            shard.stopping()
+        }
+    }
+}
+
+impl User<'_> {
+    /// Makes a call and gives it back to the step that asked for it. The user then stands at the call's end, so that no request holds
+    /// its time.
+    pub(crate) async fn call_plugin(&mut self, call: Box<PluginCall>, progress: &mut Progress, wait: WaitOf) -> Ended {
+        let (shard, begin_ns) = (self.shard, now_ns());
+        let Some(call) = shard.call_plugin(call, begin_ns, wait).await else { return Ended::Cut };
+        self.now_ns = now_ns();
+        let took_ns = self.now_ns.saturating_sub(begin_ns);
+        // A call that ends at once need not have yielded.
+        self.waited |= took_ns >= IDLE_ITERATION_NS;
+        let failed = call.outcome != CallOutcome::Returned;
+        shard.recorder.borrow_mut().plugin_call(wait.row, took_ns / 1000, failed);
+        progress.resume(call);
+        // The step would go on with its request.
+        if wait.is_over(shard) {
+            Ended::Cut
+        } else {
+            Ended::Passed
+        }
+    }
+}
+
+impl Shard {
+    /// Makes a call that began at a time, and gives it back with how it ended; none where it was given up.
+    async fn call_plugin(&self, mut call: Box<PluginCall>, begin_ns: u64, wait: WaitOf) -> Option<Box<PluginCall>> {
+        let Some(calls) = &self.plugin_calls else {
+            fill(&mut call, CallOutcome::Lost, "no plugin is running");
+            return Some(call);
+        };
+        if call.arguments.len() > ARGUMENTS_BYTES_MAX {
+            fill(&mut call, CallOutcome::Failed, "its arguments are larger than 16 MiB");
+            return Some(call);
+        }
+        let deadline_ns = begin_ns.saturating_add(calls.timeout_ns());
+        let mut limit = pin!(self.ring.sleep_until(deadline_ns));
+        let waiting = calls.begin(call, deadline_ns);
+        self.recorder.borrow_mut().plugin_in_flight(calls.in_flight());
+        poll_fn(|cx| match waiting.poll(cx) {
+            Standing::Ended(call) => Poll::Ready(Some(call)),
+            _ if wait.is_over(self) => Poll::Ready(None),
+            // Its link looks after its time.
+            Standing::UnderWay => Poll::Pending,
+            Standing::NoWorker => limit.as_mut().poll(cx).map(|()| waiting.give_up()),
+        })
+        .await
+    }
+}
