@@ -1,8 +1,12 @@
-//! Makes the client code of proto/debugtalk.proto, without protoc.
+//! Makes the client code of the protocols in proto/, without protoc.
+
+const PROTOCOLS: [&str; 2] = ["proto/debugtalk.proto", "proto/grpc_controller.proto"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo:rerun-if-changed=proto/debugtalk.proto");
-    let descriptors = protox::compile(["proto/debugtalk.proto"], ["proto"])?;
-    tonic_prost_build::configure().build_server(false).compile_fds(descriptors)?;
+    for file in PROTOCOLS {
+        println!("cargo:rerun-if-changed={file}");
+    }
+    let descriptors = protox::compile(PROTOCOLS, ["proto"])?;
+    tonic_prost_build::configure().build_server(false).build_transport(false).compile_fds(descriptors)?;
     Ok(())
 }

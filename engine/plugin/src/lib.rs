@@ -6,11 +6,12 @@
 //!
 //! Two protocols are spoken. `debugtalk.py` runs in our own runner (`runner/pummel_runner.py`), which speaks `frames` over a Unix
 //! socket: the engine connects to it from each core's ring. `debugtalk.bin`, and Python where stock funppy is asked for, speak gRPC
-//! (`grpc`), with tokio on one thread.
+//! (`grpc`), with tokio on one thread; they say where they listen by a line on standard output (`handshake`).
 #![forbid(unsafe_code)]
 
 pub mod frames;
 mod grpc;
+pub mod handshake;
 mod host;
 mod options;
 mod plugin;
