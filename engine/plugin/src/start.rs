@@ -125,8 +125,10 @@ impl Program {
                 Said::Nothing => {}
                 Said::Closed => {
                     let last_moments = Instant::now() + LAST_MOMENTS;
-                    process.wait(&[], Some(last_moments), |_| {});
-                    return Err(self.ended(process));
+                    if process.wait(&[], Some(last_moments), |_| {}).ended {
+                        return Err(self.ended(process));
+                    }
+                    return Err(self.failed("its process closed its input, which belongs to the runner".to_owned()));
                 }
                 Said::Broken(broken) => return Err(NotStarted::Failed(self.broken(&broken, Some(python)))),
                 Said::Hello(hello) => {
