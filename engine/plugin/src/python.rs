@@ -28,7 +28,7 @@ const MINOR_VERSION_MIN: u32 = 7;
 const PROBE_TIME: Duration = Duration::from_secs(30);
 
 /// How long an environment or funppy may take to be installed, over a slow network.
-const INSTALL_TIME: Duration = Duration::from_secs(600);
+const INSTALL_TIME: Duration = Duration::from_mins(10);
 
 /// What a Python is asked.
 const PROBE: &str = "import sys; print('pummel|%d|%d|%s' % (sys.version_info[0], sys.version_info[1], sys.executable))";
@@ -89,7 +89,7 @@ fn find_in(options: &PluginOptions, surroundings: &Surroundings) -> Result<PathB
         return search.in_venv(&venv);
     }
     let tried = if tried.is_empty() { "there is no python3 on PATH".to_owned() } else { tried.join("; ") };
-    Err(search.failure(tried))
+    Err(search.failure(&tried))
 }
 
 /// A search for a Python.
@@ -110,7 +110,7 @@ impl Search<'_> {
             Ok(python) => return Ok(python),
             Err(told) => told,
         };
-        let failure = |reason: &str| self.failure(format!("{} {reason}", python.display()));
+        let failure = |reason: &str| self.failure(&format!("{} {reason}", python.display()));
         if !self.options.install_deps || !self.needs_funppy || self.probe_for(&python, PROBE).is_err() {
             return Err(failure(&told));
         }
@@ -119,7 +119,7 @@ impl Search<'_> {
     }
 
     fn create(&self, venv: &Path) -> Result<(), PluginFailure> {
-        let failure = |reason: String| self.failure(format!("{} cannot be created: {reason}", venv.display()));
+        let failure = |reason: String| self.failure(&format!("{} cannot be created: {reason}", venv.display()));
         let plain = Self { needs_funppy: false, ..*self };
         let base = self.surroundings.on_path().find_map(|python| plain.probe(&python).ok());
         let base = base.ok_or_else(|| failure("there is no Python 3.7 or later on PATH".to_owned()))?;
@@ -180,7 +180,7 @@ impl Search<'_> {
         Ok((ended, lines))
     }
 
-    fn failure(&self, tried: String) -> PluginFailure {
+    fn failure(&self, tried: &str) -> PluginFailure {
         let what = if self.needs_funppy { "Python with funppy" } else { "Python" };
         let help = match (self.needs_funppy, self.options.install_deps) {
             (true, false) => {

@@ -13,7 +13,7 @@ use pummel_case::{CallOutcome, Plugin, PluginCall, PluginSource};
 use pummel_plugin::{PluginHost, PluginOptions, Reach, Runner, RunningPlugin, WorkerState};
 
 /// Beyond any wait of a test that goes well.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A project of a test's own: gone when dropped.
 struct Project(PathBuf);
