@@ -28,7 +28,7 @@ pub(crate) const INVALID_FILE: u8 = 18;
 pub(crate) const START_FAILED: u8 = 31;
 
 /// How long a plugin may take until it takes calls (hrp spec 19.5): what it imports is read from a disk, perhaps over a network.
-const START_TIME: Duration = Duration::from_secs(60);
+const START_TIME: Duration = Duration::from_mins(1);
 
 /// How long a process that says that it takes calls may take to answer the first.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -112,7 +112,7 @@ impl Program {
     }
 
     fn start_own(&self, python: &Path, generation: u64, wake: &Wake) -> Result<Started, NotStarted> {
-        let system = |error: io::Error| self.failed(format!("it cannot be started: {error}"));
+        let system = |error: io::Error| self.failed(&format!("it cannot be started: {error}"));
         let (listener, name) = listen().map_err(system)?;
         // Connected before the process is there, so that a process that is not there any more is one that has closed it.
         let mut control = Control::connect(&name, generation).map_err(system)?;
@@ -125,8 +125,10 @@ impl Program {
                 Said::Nothing => {}
                 Said::Closed => {
                     let last_moments = Instant::now() + LAST_MOMENTS;
-                    process.wait(&[], Some(last_moments), |_| {});
-                    return Err(self.ended(process));
+                    if process.wait(&[], Some(last_moments), |_| {}).ended {
+                        return Err(self.ended(process));
+                    }
+                    return Err(self.failed("its process closed its input, which belongs to the runner"));
                 }
                 Said::Broken(broken) => return Err(NotStarted::Failed(self.broken(&broken, Some(python)))),
                 Said::Hello(hello) => {
@@ -142,7 +144,7 @@ impl Program {
 
     fn start_grpc(&self, wake: &Arc<Wake>) -> Result<Started, NotStarted> {
         let process =
-            self.spawn(Stdio::null()).map_err(|error| self.failed(format!("it cannot be started: {error}")))?;
+            self.spawn(Stdio::null()).map_err(|error| self.failed(&format!("it cannot be started: {error}")))?;
         let until = Instant::now() + START_TIME;
         let (mut process, listening) = self.listening(process, until, wake)?;
         let socket = (listening.network == Network::Unix).then(|| PathBuf::from(&listening.address));
@@ -153,8 +155,8 @@ impl Program {
                     let names = self.by_origin(names);
                     return Ok(Started { process, reach: Reach::Grpc(client), control: None, socket, names });
                 }
-                Ok(Err(reason)) => return Err(NotStarted::ByChance(self.failure(reason))),
-                Err(mpsc::TryRecvError::Disconnected) => return Err(self.failed("no thread for gRPC".to_owned())),
+                Ok(Err(reason)) => return Err(NotStarted::ByChance(self.failure(&reason))),
+                Err(mpsc::TryRecvError::Disconnected) => return Err(self.failed("no thread for gRPC")),
                 Err(mpsc::TryRecvError::Empty) => {}
             }
             if process.wait(&[wake.descriptor()], Some(until), |_| {}).ended {
@@ -176,7 +178,7 @@ impl Program {
             });
             match said {
                 Some(Ok(listening)) => return Ok((process, listening)),
-                Some(Err(unusable)) => return Err(self.failed(unusable.to_string())),
+                Some(Err(unusable)) => return Err(self.failed(&unusable.to_string())),
                 None if turn.ended => return Err(self.ended(process)),
                 None => self.check(wake, until)?,
             }
@@ -190,7 +192,7 @@ impl Program {
             return Err(NotStarted::Ending);
         }
         if Instant::now() >= until {
-            return Err(self.failed(format!("it took no calls within {} s of its start", START_TIME.as_secs())));
+            return Err(self.failed(&format!("it took no calls within {} s of its start", START_TIME.as_secs())));
         }
         Ok(())
     }
@@ -236,7 +238,7 @@ impl Program {
             return NotStarted::Failed(self.broken(&broken, self.python()));
         }
         let reason = if ended.last_line.is_empty() { String::new() } else { format!(": {}", ended.last_line) };
-        let failure = self.failure(format!("its process {ended} before it took calls{reason}"));
+        let failure = self.failure(&format!("its process {ended} before it took calls{reason}"));
         if ended.last_line.ends_with(PORT_IS_TAKEN) {
             return NotStarted::ByChance(failure);
         }
@@ -262,11 +264,11 @@ impl Program {
         PluginFailure { message, help: Some(help), exit_code: if broken.syntax { INVALID_FILE } else { START_FAILED } }
     }
 
-    fn failed(&self, reason: String) -> NotStarted {
+    fn failed(&self, reason: &str) -> NotStarted {
         NotStarted::Failed(self.failure(reason))
     }
 
-    fn failure(&self, reason: String) -> PluginFailure {
+    fn failure(&self, reason: &str) -> PluginFailure {
         let file = shown(&self.file);
         let help = match &self.kind {
             Kind::Bin => format!(
