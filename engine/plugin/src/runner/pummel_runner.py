@@ -47,6 +47,8 @@ SLOW_SECONDS = 1e-3
 QUICK_CALLS_TO_RETURN = 16
 # Different tracebacks that are written; each is remembered, so that it is written once.
 TRACEBACKS_MAX = 1000
+# The longest traceback that is written; of a longer one the begin and the end.
+TRACEBACK_CHARACTERS_MAX = 16000
 # How long one that cannot run waits to say so. Pummel connects at once.
 BROKEN_WAIT_SECONDS = 60
 # Pause after a connection could not be accepted, mostly for want of file descriptors: they come back as others close.
@@ -371,6 +373,9 @@ def show_traceback(error, function=""):
     tracebacks_shown.add(key)
     try:
         text = "".join(traceback.format_exception(type(error), error, inner))
+        if len(text) > TRACEBACK_CHARACTERS_MAX:
+            half = TRACEBACK_CHARACTERS_MAX // 2
+            text = "%s\n...\n%s" % (text[:half], text[-half:])
         sys.stderr.write("%s%s" % ("in %s: " % function if function else "", text))
     except BaseException:
         # An exception that cannot be shown, or a replaced standard error, must not become a failure of its own.
@@ -625,7 +630,7 @@ class Server:
                 kind = type(result)
                 if kind is int:
                     payload = b"%d" % result
-                elif kind is str and len(result) < READ_BYTES:
+                elif kind is str and len(result) < READ_BYTES and result.isascii():
                     payload = json_of_str(result).encode()
                 elif result is None:
                     payload = b"null"
