@@ -96,16 +96,17 @@ def prepare_process(path):
     """Makes the process what user code expects of a plugin of hrp."""
     # Ctrl-C in a terminal reaches all processes there; Pummel decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A thread that computes gives way to one that has a quick answer.
+    sys.setswitchinterval(SLOW_SECONDS)
     # Nothing is written into the project's folder.
     sys.dont_write_bytecode = True
-    folder = os.path.dirname(path)
+    # The project's folder takes the place of this program's, which is first unless PYTHONSAFEPATH is set.
+    sys.path[: 0 if getattr(sys.flags, "safe_path", False) else 1] = [os.path.dirname(path)]
     script = sys.argv[0]
     if script.startswith("/proc/self/fd/"):
         # The source of this program; children of user code have no use for it.
         os.set_inheritable(int(script.rpartition("/")[2]), False)
-        sys.path[0] = folder
-    else:
-        sys.path[:1] = [folder]
     sys.argv[:] = [path]
     # A child of `multiprocessing` would otherwise run this program first.
     globals().pop("__file__", None)
@@ -439,7 +440,9 @@ class Connection:
         """Sends what there was no room for."""
         with self.lock:
             try:
-                sent = self.peer.send(memoryview(self.unsent)[:RESULT_BYTES_MAX])
+                # A view must be gone before what it shows may change.
+                with memoryview(self.unsent) as unsent:
+                    sent = self.peer.send(unsent)
             except BlockingIOError:
                 return
             except OSError:
@@ -463,10 +466,10 @@ class Pool:
 
     def __init__(self, functions, limit):
         self.functions = functions
-        self.limit = limit
+        self.limit = max(limit, 1)
         self.threads = 0
         self.jobs = SimpleQueue()
-        # One entry for each thread that waits. A list's ends may be used by several threads at once.
+        # One entry for each thread that waits; the ends of a deque may be used by several threads at once.
         self.idle = deque(maxlen=limit)
 
     def call(self, connection, ident, function, arguments):
