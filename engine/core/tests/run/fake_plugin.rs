@@ -11,9 +11,16 @@ use std::{
 use pummel_case::{load_text, Case, LoadOptions, Plugins};
 use pummel_plugin::{PluginHost, PluginOptions};
 
-/// What the launcher of the plugin executes in place of our own runner: its arguments are the name of the sub-command, the parent's id,
-/// the script's name, the Python and the plugin's file.
-const LAUNCHER: &str = "#!/bin/sh\nexec \"$4\" \"$(dirname \"$0\")/fake.py\" \"$5\"\n";
+/// The launcher of the plugin's processes: it executes the script below in place of our own runner, and all else as it is told. Its
+/// arguments are the name of the sub-command, the parent's id, the script's name, the program and its arguments.
+const LAUNCHER: &str = r#"#!/bin/sh
+script="$3"
+shift 3
+if [ "$script" = own ]; then
+    exec "$1" "$(dirname "$0")/fake.py" "$2"
+fi
+exec "$@"
+"#;
 
 /// The functions: `echo(x)`; `most()`, the most calls that came in one frame; `generation()`, which process of the plugin this is;
 /// `fail(text)`; `slow(s)`, which takes so many seconds; `hang_in(n)`, `die_in(n)`, `babble_in(n)`, which do so in process n and return 0 in others. Replies of a frame go out
@@ -26,6 +33,8 @@ with open(os.path.join(folder, "starts"), "a+") as starts:
     starts.write("x")
     starts.flush()
     generation = starts.tell()
+if generation > 1 and os.path.exists(os.path.join(folder, "mute")):
+    time.sleep(60)
 listener = socket.socket(fileno=os.dup(0))
 names = ["echo", "most", "generation", "fail", "slow", "hang_in", "die_in", "babble_in"]
 most = 0
@@ -93,6 +102,11 @@ impl FakePlugin {
         fs::set_permissions(&launcher, PermissionsExt::from_mode(0o755)).expect("its permissions");
         let options = PluginOptions { workers, timeout, launcher, ..PluginOptions::default() };
         Self { folder, host: PluginHost::new(options) }
+    }
+
+    /// Puts a file into its folder. With a file `mute` every process behind the first says nothing.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.join(name), text).expect("a file");
     }
 
     /// A case of the project.
