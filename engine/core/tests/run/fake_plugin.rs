@@ -23,8 +23,8 @@ exec "$@"
 "#;
 
 /// The functions: `echo(x)`; `most()`, the most calls that came in one frame; `generation()`, which process of the plugin this is;
-/// `fail(text)`; `slow(s)`, which takes so many seconds; `hang_in(n)`, `die_in(n)`, `babble_in(n)`, which do so in process n and return 0 in others. Replies of a frame go out
-/// in reverse order, in one write.
+/// `fail(text)`; `slow(s)`, which takes so many seconds; `hang_in(n)`, `die_in(n)`, `mute_in(n)`, behind which no process says anything
+/// any more, `babble_in(n)`: they do so in process n and return 0 in others. Replies of a frame go out in reverse order, in one write.
 const FAKE: &str = r#"
 import json, os, socket, struct, sys, threading, time
 
@@ -36,7 +36,7 @@ with open(os.path.join(folder, "starts"), "a+") as starts:
 if generation > 1 and os.path.exists(os.path.join(folder, "mute")):
     time.sleep(60)
 listener = socket.socket(fileno=os.dup(0))
-names = ["echo", "most", "generation", "fail", "slow", "hang_in", "die_in", "babble_in"]
+names = ["echo", "most", "generation", "fail", "slow", "hang_in", "die_in", "mute_in", "babble_in"]
 most = 0
 
 
@@ -55,7 +55,9 @@ def answer(number, name, arguments):
     if name == "slow":
         time.sleep(arguments[0])
     if name.endswith("_in") and arguments[0] == generation:
-        if name == "die_in":
+        if name == "mute_in":
+            open(os.path.join(folder, "mute"), "w").close()
+        if name in ("die_in", "mute_in"):
             os._exit(3)
         return b"" if name == "hang_in" else b"\xff" * 16
     return reply(number, 0, str(generation) if name == "generation" else "0")
@@ -102,11 +104,6 @@ impl FakePlugin {
         fs::set_permissions(&launcher, PermissionsExt::from_mode(0o755)).expect("its permissions");
         let options = PluginOptions { workers, timeout, launcher, ..PluginOptions::default() };
         Self { folder, host: PluginHost::new(options) }
-    }
-
-    /// Puts a file into its folder. With a file `mute` every process behind the first says nothing.
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.join(name), text).expect("a file");
     }
 
     /// A case of the project.

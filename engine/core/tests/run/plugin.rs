@@ -236,14 +236,12 @@ fn large_arguments_and_results_come_whole() {
 fn calls_wait_for_a_process_that_is_started_anew_but_not_for_ever() {
     let plugin = FakePlugin::new("mute", 1, Duration::from_secs(1));
     let (address, _) = recording(|_| OK.to_vec());
-    let mut plan = one_step(&plugin, address, "request: {method: GET, url: \"/?v=${die_in(1)}\"}");
+    let mut plan = one_step(&plugin, address, "request: {method: GET, url: \"/?v=${mute_in(1)}\"}");
     plan.load.users = 2;
     plan.load.loops_per_user = Some(2);
-    // Every process behind the first says nothing.
-    plugin.write("mute", "");
     let summary = summary_of(plan);
     assert_eq!((summary.conservation.failed, summary.conservation.succeeded), (4, 0));
-    let text = |reason: &str| format!("call function die_in failed: {reason}");
+    let text = |reason: &str| format!("call function mute_in failed: {reason}");
     assert_eq!(
         messages(&summary),
         [
