@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::flags::LogLevel;
 
@@ -22,8 +23,11 @@ pub(crate) fn diagnostics() -> Diagnostics {
     CHOSEN.get().copied().unwrap_or(Diagnostics { json: false, warnings: true })
 }
 
-/// Starts logging. To be called once, before anything else runs.
-pub(crate) fn start(level: LogLevel, json: bool) {
+/// What plugins print and log has this target.
+const PLUGIN_TARGET: &str = "plugin";
+
+/// Starts logging. To be called once, before anything else runs. With `plugins` the output of plugins is shown whatever the level.
+pub(crate) fn start(level: LogLevel, json: bool, plugins: bool) {
     let level = match level {
         LogLevel::Trace => LevelFilter::TRACE,
         LogLevel::Debug => LevelFilter::DEBUG,
@@ -34,10 +38,13 @@ pub(crate) fn start(level: LogLevel, json: bool) {
     };
     let _ = CHOSEN.set(Diagnostics { json, warnings: level >= LevelFilter::WARN });
     // A stderr nobody reads must not end the run, so failures to write are not reported on it either.
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).log_internal_errors(false);
+    let of_plugins = if plugins { level.max(LevelFilter::DEBUG) } else { level };
+    let log =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(of_plugins).log_internal_errors(false);
+    let shown = Targets::new().with_default(level).with_target(PLUGIN_TARGET, of_plugins);
     if json {
-        log.json().init();
+        log.json().finish().with(shown).init();
     } else {
-        log.init();
+        log.finish().with(shown).init();
     }
 }

@@ -1,6 +1,6 @@
 //! The `pummel` command: flags in, a plan, a run, a report and an exit code out.
 //!
-//! Thin by intent. Reading order: `flags` (what can be typed), `profile` and `plan` (what it means), `commands` (what each
+//! Thin by intent. Reading order: `flags` (what can be typed), `profile` and `plan` (what it means), `plugins` (the processes of debugtalk files), `commands` (what each
 //! command does), `execute` (a run from its plan to its exit code), `functional` (what `run` shows and writes). `machine` and `doctor` know the system, `failure` the
 //! one diagnostic a person sees, `exit` the codes scripts rely on.
 
@@ -23,8 +23,10 @@ mod plan_addresses;
 mod plan_network;
 mod plan_proxies;
 mod plan_run;
+mod plugins;
 mod profile;
 mod profile_network;
+mod profile_plugin;
 mod signals;
 mod values;
 
@@ -33,7 +35,7 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 use crate::{
-    failure::{warn, Failure},
+    failure::Failure,
     flags::{Cli, Command},
 };
 
@@ -57,13 +59,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
-    log::start(cli.global.log_level, cli.global.log_json);
-    if cli.global.venv.is_some() {
-        warn("--venv is ignored: Python functions (debugtalk.py) are not built yet", None);
-    }
+    let shows_plugins = matches!(&cli.command, Command::Run(flags) if flags.output.log_plugin);
+    log::start(cli.global.log_level, cli.global.log_json, shows_plugins);
     match cli.command {
-        Command::Boom(flags) => commands::boom(*flags),
-        Command::Run(flags) => commands::run(*flags),
+        Command::Boom(flags) => commands::boom(*flags, cli.global.venv),
+        Command::Run(flags) => commands::run(*flags, cli.global.venv),
         Command::Hit(flags) => commands::hit(&flags),
         Command::Convert(flags) => commands::convert(&flags),
         Command::Demo(flags) => commands::demo(&flags),

@@ -22,6 +22,7 @@ use crate::{
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
     plan_network::{credentials, network, Certificates},
+    plugins::CommandPlugins,
     profile::apply_profile,
 };
 
@@ -72,22 +73,32 @@ impl JsonTarget {
     }
 }
 
-/// The run of `boom`.
+/// The run of `boom`, from flags that a profile has been put over ([`with_profile`]).
 ///
 /// # Errors
-/// Wrong usage, and the load errors of cases, profile and `.env` file.
-pub(crate) fn plan_boom(mut flags: BoomFlags) -> Result<PlannedRun, Failure> {
+/// Wrong usage, and the load errors of cases and `.env` file.
+pub(crate) fn plan_boom(flags: BoomFlags, plugins: &CommandPlugins) -> Result<PlannedRun, Failure> {
+    refuse_what_is_not_built(&flags.later.given)?;
+
+    let auth = credentials(&flags.run.network.transport.reach.auth)?;
+    let cases = load_cases(&flags.paths, flags.pasted.as_ref(), flags.cases, auth, BrokenSteps::Refused, plugins)?;
+    let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
+    let mut run = plan_cases("boom", &flags.run, cases, cpus)?;
+    run.plan.plugins = plugins.opened();
+    Ok(run)
+}
+
+/// The flags of `boom` with what a profile file says over them; shows the warnings about it.
+///
+/// # Errors
+/// The file cannot be read, or is no profile.
+pub(crate) fn with_profile(mut flags: BoomFlags) -> Result<BoomFlags, Failure> {
     if let Some(profile) = flags.profile.take() {
         for warning in apply_profile(&profile, &mut flags)? {
             warn(warning, None);
         }
     }
-    refuse_what_is_not_built(&flags.later.given)?;
-
-    let auth = credentials(&flags.run.network.transport.reach.auth)?;
-    let cases = load_cases(&flags.paths, flags.pasted.as_ref(), flags.cases, auth, BrokenSteps::Refused)?;
-    let cpus = choose_cpus(&flags.run.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?;
-    plan_cases("boom", &flags.run, cases, cpus)
+    Ok(flags)
 }
 
 /// What becomes of a step that is wrong while its case is not.
@@ -109,6 +120,7 @@ pub(crate) fn load_cases(
     flags: CaseFileFlags,
     auth: Option<Credentials>,
     broken_steps: BrokenSteps,
+    plugins: &CommandPlugins,
 ) -> Result<Vec<Case>, Failure> {
     let mut variables = Vec::new();
     if let Some(path) = &flags.env_file {
@@ -134,7 +146,7 @@ pub(crate) fn load_cases(
         },
         broken_steps: broken_steps == BrokenSteps::Fail,
         auth,
-        plugins: None,
+        plugins: Some(plugins.source()),
     };
     let loaded = load_named_or_pasted(paths, pasted, &options)?;
     for warning in &loaded.warnings {

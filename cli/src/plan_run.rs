@@ -7,12 +7,13 @@ use pummel_engine::{Cookies, Functional, FunctionalEvent, Load, Network, Plan};
 
 use crate::{
     console::Stream,
-    failure::{warn, Failure},
+    failure::Failure,
     flags::{MachineFlags, RunFlags},
     functional::{CaseFacts, Keep},
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
     plan::{load_cases, name_of, BrokenSteps, JsonTarget},
     plan_network::{credentials, reach, Certificates},
+    plugins::CommandPlugins,
 };
 
 /// How long a request in flight may go on after Ctrl-C: the default of `--stop-timeout`.
@@ -73,14 +74,11 @@ impl FunctionalOutput {
 ///
 /// # Errors
 /// Wrong usage, and the load errors of cases and `.env` file.
-pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
-    let RunFlags { paths, continue_on_failure, case_timeout, cases, mut network, output, pasted } = flags;
+pub(crate) fn plan_run(flags: RunFlags, plugins: &CommandPlugins) -> Result<PlannedFunctional, Failure> {
+    let RunFlags { paths, continue_on_failure, case_timeout, cases, plugin: _, mut network, output, pasted } = flags;
     network.reach.proxy.proxy = network.proxy_url.take().or(network.reach.proxy.proxy.take());
-    if output.log_plugin {
-        warn("--log-plugin is ignored: Python functions (debugtalk.py) are not built yet", None);
-    }
     let auth = credentials(&network.reach.auth)?;
-    let cases = load_cases(&paths, pasted.as_ref(), cases, auth, BrokenSteps::Fail)?;
+    let cases = load_cases(&paths, pasted.as_ref(), cases, auth, BrokenSteps::Fail, plugins)?;
     let (sender, events) = unbounded();
     let one_core = MachineFlags { cores: Some(1), cpus: None };
     let facts = cases.iter().map(CaseFacts::of).collect();
@@ -101,7 +99,7 @@ pub(crate) fn plan_run(flags: RunFlags) -> Result<PlannedFunctional, Failure> {
         },
         stop_timeout: STOP_TIMEOUT,
         record_action: true,
-        plugins: None,
+        plugins: plugins.opened(),
         functional: Some(Functional { continue_on_failure, case_timeout, events: sender }),
     };
     let output = FunctionalOutput {
@@ -143,7 +141,10 @@ mod tests {
         let typed = ["pummel", "run", case].into_iter().chain(args.iter().copied());
         let matches = command().try_get_matches_from(typed).unwrap();
         match Cli::from_arg_matches(&matches).unwrap().command {
-            Command::Run(flags) => plan_run(*flags),
+            Command::Run(flags) => {
+                let plugins = CommandPlugins::new(&flags.plugin, None);
+                plan_run(*flags, &plugins)
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -1,6 +1,6 @@
 //! The profile file of `boom`: flags in a file. What it holds overrides the command line (hrp spec 14.2).
 //!
-//! Keys are hrp's, which are its flags' names, and those of our own flags of the network; values are read by the parsers of the flags, so `run-time: 2m` works in
+//! Keys are hrp's, which are its flags' names, and those of our own flags of the network and of functions; values are read by the parsers of the flags, so `run-time: 2m` works in
 //! both places. An unknown key is a warning, a value a flag would refuse is wrong usage.
 
 use std::path::Path;
@@ -14,6 +14,7 @@ use crate::{
     files::{read_text, FileKind},
     flags::{not_built, BoomFlags, NetworkFlags},
     profile_network::{opposite, set_value, switch},
+    profile_plugin::set_plugin_value,
     values::{parse_duration, parse_rate, parse_rate_limit, parse_users},
 };
 
@@ -69,9 +70,10 @@ pub(crate) fn apply_profile(path: &Path, flags: &mut BoomFlags) -> Result<Vec<St
 
 fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut Vec<String>) -> Result<(), Failure> {
     let value = entry.value.as_str();
-    let network = set_value(&mut flags.run.network, &entry.key, value);
+    let set = set_value(&mut flags.run.network, &entry.key, value)
+        .or_else(|| set_plugin_value(&mut flags.plugin, &entry.key, value));
     let result = match entry.key.as_str() {
-        _ if network.is_some() => network.unwrap_or(Ok(())),
+        _ if set.is_some() => set.unwrap_or(Ok(())),
         "spawn-count" => parse_users(value).map(|users| flags.run.load.spawn_count = users),
         "spawn-rate" => parse_rate(value).map(|rate| flags.run.load.spawn_rate = rate),
         "run-time" => parse_duration(value).map(|time| flags.run.load.run_time = time),
@@ -79,6 +81,7 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
         "max-rps" => parse_rate_limit(value).map(|limit| flags.run.load.max_rps = limit),
         "disable-console-output" => parse_switch(value).map(|on| flags.run.output.disable_console_output = on),
         "http-stat" => parse_switch(value).map(|on| flags.run.output.http_stat = on),
+        "install-deps" => parse_switch(value).map(|on| flags.plugin.install_deps = on),
         key if switch(&mut flags.run.network, key).is_some() => {
             parse_switch(value).map(|on| turn(&mut flags.run.network, key, on))
         }
@@ -89,7 +92,7 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
                 Some(given) => flags.later.given.push(given),
                 None if crate::flags::is_later_flag(&flag) => {}
                 None => warnings.push(format!(
-                    "{}: unknown key \"{key}\" in the profile, ignored; it may hold {} and the flags of network, TLS and addresses",
+                    "{}: unknown key \"{key}\" in the profile, ignored; it may hold {} and the flags of network, TLS, addresses and functions",
                     at(path, entry.place),
                     KEYS.join(", ")
                 )),
@@ -219,7 +222,7 @@ mod tests {
     use clap::FromArgMatches;
 
     use super::*;
-    use crate::flags::{command, Cli, Command};
+    use crate::flags::{command, Cli, Command, PluginRunner};
 
     fn boom_flags(args: &[&str]) -> BoomFlags {
         let typed = ["pummel", "boom", "case.yml"].iter().chain(args);
@@ -274,6 +277,18 @@ mod tests {
         assert!(refused("streams: 0\n").contains("h.yml:1:10: streams \"0\" is not in 1..=10000"));
         assert!(refused("tls-min: 1.1\n").contains("tls-min \"1.1\" is not a value it takes"));
         assert!(refused("http2: perhaps\n").contains("http2 \"perhaps\" is not true or false"));
+    }
+
+    #[test]
+    fn flags_of_functions_are_keys_too() {
+        let mut flags = boom_flags(&["--plugin-workers", "3"]);
+        let text = "plugin-timeout: 2m\nplugin-runner: funppy\nplugin-threads: 9\ninstall-deps: true\n";
+        assert!(apply("h.yml", text, &mut flags).unwrap().is_empty());
+        let plugin = &flags.plugin;
+        assert_eq!((plugin.plugin_workers, plugin.plugin_timeout.as_secs(), plugin.plugin_threads), (3, 120, 9));
+        assert_eq!((plugin.plugin_runner, plugin.install_deps), (PluginRunner::Funppy, true));
+        let refused = apply("i.yml", "plugin-workers: 65\n", &mut flags).unwrap_err();
+        assert!(refused.message().contains("plugin-workers \"65\" is not in 1..=64"), "{}", refused.message());
     }
 
     #[test]

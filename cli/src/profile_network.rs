@@ -4,7 +4,7 @@ use std::error::Error;
 
 use clap::FromArgMatches;
 
-use crate::flags::{command, Cli, Command, NetworkFlags};
+use crate::flags::{command, BoomFlags, Cli, Command, NetworkFlags};
 
 /// Puts what a flag holds into its place.
 type Copy = fn(&mut NetworkFlags, NetworkFlags);
@@ -77,11 +77,14 @@ pub(crate) fn opposite(key: &str) -> Option<&'static str> {
 /// What is wrong with the value, as the end of a sentence that has named it.
 pub(crate) fn set_value(flags: &mut NetworkFlags, key: &str, value: &str) -> Option<Result<(), String>> {
     let (_, copy) = VALUES.iter().find(|(name, _)| *name == key)?;
-    Some(parsed(key, value).map(|parsed| copy(flags, parsed)))
+    Some(parsed(key, value).map(|parsed| copy(flags, parsed.run.network)))
 }
 
 /// The flags of a command line that holds this one.
-fn parsed(key: &str, value: &str) -> Result<NetworkFlags, String> {
+///
+/// # Errors
+/// What is wrong with the value, as the end of a sentence that has named it.
+pub(crate) fn parsed(key: &str, value: &str) -> Result<BoomFlags, String> {
     let given = format!("--{key}={value}");
     // The key of a certificate is not taken without it, which may stand in another line.
     let with = if key == "key" { "--cert=-" } else { "--log-level=warn" };
@@ -89,7 +92,7 @@ fn parsed(key: &str, value: &str) -> Result<NetworkFlags, String> {
         .try_get_matches_from(["pummel", "boom", "-", with, &given])
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed.map(|cli| cli.command) {
-        Ok(Command::Boom(flags)) => Ok(flags.run.network),
+        Ok(Command::Boom(flags)) => Ok(*flags),
         Ok(_) => Err("is no flag of boom".into()),
         Err(error) => {
             let reason = error.source().map_or_else(|| "is not a value it takes".into(), ToString::to_string);
@@ -107,7 +110,7 @@ mod tests {
         let command = command();
         let boom = command.find_subcommand("boom").unwrap();
         let headings = ["Network", "TLS", "Addresses"];
-        let mut flags = parsed("streams", "1").unwrap();
+        let mut flags = parsed("streams", "1").unwrap().run.network;
         let mut count = 0;
         for flag in boom.get_arguments().filter(|flag| headings.contains(&flag.get_help_heading().unwrap_or_default()))
         {

@@ -52,12 +52,15 @@ fn with_log_json_each_line_of_stderr_is_an_object() {
 
 #[test]
 fn the_log_level_decides_on_warnings_and_on_what_the_run_says_of_itself() {
+    let case = "config: {name: a}\nteststeps:\n- {name: b, request: {method: GET, url: \"http://127.0.0.1:1/\"}}\n";
+    let case = TempFile::new("levels.yml", case);
     let stderr = |level: &str| -> Vec<String> {
-        let ran = run(&["hit", "http://127.0.0.1:1/", "-n", "1", "--venv", "x", "--log-json", "--log-level", level]);
+        let boom = ["boom", case.path(), "--loop-count", "1", "--cpu-profile", "a.prof"];
+        let ran = run(&[&boom[..], &["--log-json", "--log-level", level]].concat());
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         json_lines(&ran.stderr).iter().map(|line| line["fields"]["message"].as_str().unwrap().to_owned()).collect()
     };
-    let ignored = "--venv is ignored: Python functions (debugtalk.py) are not built yet";
+    let ignored = "--cpu-profile is ignored: it profiles hrp itself";
     assert_eq!(stderr("error"), Vec::<String>::new());
     assert_eq!(stderr("warn"), [ignored]);
     assert_eq!(stderr("info"), [ignored, "the run starts", "the run ended"]);

@@ -142,16 +142,22 @@ fn ten_thousand_messages_of_exceptions_are_bounded_and_every_one_is_counted() {
 fn run(calls: &[(u64, bool, bool)], cores: usize, cuts: usize) -> Summary {
     let (collector, mut recorders) = start(cores, Vec::new());
     let rows: Vec<_> = recorders.iter_mut().map(|recorder| recorder.row(key(RowKind::Request, "a"))).collect();
-    recorders.iter_mut().for_each(|recorder| recorder.user_started(0));
+    for recorder in &mut recorders {
+        recorder.user_started(0);
+    }
     let every = calls.len() / (cuts + 1) + 1;
     for (n, &(call_us, failed, in_step)) in calls.iter().enumerate() {
         let (recorder, row) = (&mut recorders[n % cores], rows[n % cores]);
         recorder.plugin_call(in_step.then_some(row), call_us, failed);
         if n % every == every - 1 {
-            recorders.iter_mut().for_each(|recorder| recorder.hand_over((n / every + 1) as u64));
+            for recorder in &mut recorders {
+                recorder.hand_over((n / every + 1) as u64);
+            }
         }
     }
-    recorders.iter_mut().for_each(|recorder| recorder.finish(1_000 * S));
+    for recorder in &mut recorders {
+        recorder.finish(1_000 * S);
+    }
     (*collector.finish(FinalFacts::default()).unwrap().summary).clone()
 }
 

@@ -98,7 +98,7 @@ impl Bench {
     pub(crate) fn case_for_nginx(&self, case: &str) -> Result<PathBuf, BenchError> {
         let text = fs::read_to_string(self.root.join(case)).doing(format!("read {case}"))?;
         let name = Path::new(case).file_name().map_or_else(|| "case.yml".into(), |name| name.to_string_lossy());
-        self.work.write(&name, &text.replace(CASE_BASE_URL, &self.nginx.base_url()))
+        self.work.write(&name, &at(&text, &self.nginx.base_url()))
     }
 
     /// Fails once Ctrl-C was pressed.
@@ -108,6 +108,11 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// The text of a case of the project as it goes to another server.
+pub(crate) fn at(case: &str, base_url: &str) -> String {
+    case.replace(CASE_BASE_URL, base_url)
 }
 
 /// The file in the work folder that pummel writes its summary to.
@@ -132,6 +137,11 @@ impl Summary {
     /// The count at a pointer (RFC 6901).
     pub(crate) fn count(&self, pointer: &str) -> Result<u64, BenchError> {
         self.0.pointer(pointer).and_then(Value::as_u64).ok_or_else(|| missing(pointer))
+    }
+
+    /// The figure at a pointer.
+    pub(crate) fn figure(&self, pointer: &str) -> Result<f64, BenchError> {
+        self.0.pointer(pointer).and_then(Value::as_f64).ok_or_else(|| missing(pointer))
     }
 
     /// How many errors there were of a kind.

@@ -47,6 +47,8 @@ pub(crate) struct Client<'a> {
 /// A client's memory at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look {
+    /// The client.
+    pub(crate) pid: u32,
     /// Since the client was started.
     pub(crate) elapsed: Duration,
     /// Resident now (`VmRSS`).
@@ -167,10 +169,11 @@ fn used_by_ended_children() -> nix::Result<f64> {
 /// A process's memory; none once it has ended.
 fn look_at(pid: u32, elapsed: Duration) -> Option<Look> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    Some(Look { elapsed, resident_kib: kib_of(&status, "VmRSS:")?, peak_kib: kib_of(&status, "VmHWM:")? })
+    Some(Look { pid, elapsed, resident_kib: kib_of(&status, "VmRSS:")?, peak_kib: kib_of(&status, "VmHWM:")? })
 }
 
-fn kib_of(status: &str, key: &str) -> Option<u64> {
+/// The KiB behind a key of `/proc/PID/status`.
+pub(crate) fn kib_of(status: &str, key: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -230,7 +230,7 @@ pub(crate) static PEERS: [Peer; 10] = [
 ];
 
 /// The flags `hrp boom` and `pummel boom` share.
-fn boom(case: &Path, users: &str, seconds: &str) -> Vec<String> {
+pub(crate) fn boom(case: &Path, users: &str, seconds: &str) -> Vec<String> {
     let case = text(case);
     let load = ["boom", &case, "--spawn-count", users, "--spawn-rate", SPAWN_RATE, "--run-time", seconds];
     let mut args = arguments(load);

@@ -10,7 +10,7 @@ use crate::{
     machine, memory,
     nginx::Listener,
     peers::{wrk_script, Ask, How, Work, WrkRequest, BARE_LOOP, H2LOAD, H2LOAD_H1, WRK},
-    plugin_calls, record,
+    plugins, record,
     rounds::{self, Goal},
     soak, sockets,
 };
@@ -42,8 +42,16 @@ enum Kind {
     Sockets,
     /// The time a large CSV file adds to the start.
     CsvLoad,
-    /// What calls cost a plugin's process, with our runner and with stock funppy.
-    PluginCalls,
+    /// A call of a plugin in every iteration, against the embedded target.
+    PluginDemo,
+    /// A plugin that nothing calls.
+    PluginIdle,
+    /// Two calls in every iteration, against wrk.
+    PluginTwoCalls,
+    /// Our runner against stock funppy.
+    PluginRunners,
+    /// Memory and processes with many users that call.
+    PluginMemory,
     /// Speed and memory over a long run.
     Soak,
 }
@@ -64,7 +72,7 @@ const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
 /// The path of the plain GET.
 const HELLO: &str = "/hello/yangfan";
 
-static SCENARIOS: [Scenario; 18] = [
+static SCENARIOS: [Scenario; 22] = [
     Scenario {
         name: "hit-64",
         about: "GET of one URL, 64 keep-alive connections",
@@ -220,12 +228,6 @@ static SCENARIOS: [Scenario; 18] = [
         kind: Kind::CsvLoad,
     },
     Scenario {
-        name: "plugin-calls",
-        about: "calls of a trivial Python function, 200 in flight: our runner against stock funppy, by the plugin's CPU",
-        by_default: true,
-        kind: Kind::PluginCalls,
-    },
-    Scenario {
         name: "memory",
         about: "resident memory of `hit` at 200 and 10,000 connections, and the slope between them",
         by_default: true,
@@ -262,6 +264,36 @@ static SCENARIOS: [Scenario; 18] = [
         kind: Kind::Closing,
     },
     Scenario {
+        name: "plugin-demo",
+        about: "the comparison case with a call of debugtalk.py in every iteration, against the embedded target",
+        by_default: true,
+        kind: Kind::PluginDemo,
+    },
+    Scenario {
+        name: "plugin-idle",
+        about: "the comparison case, which calls nothing, in a project with a debugtalk.py and in one without",
+        by_default: true,
+        kind: Kind::PluginIdle,
+    },
+    Scenario {
+        name: "plugin-two-calls",
+        about: "2 requests in a transaction, 2 calls of debugtalk.py, 200 users, beside wrk with the same requests",
+        by_default: true,
+        kind: Kind::PluginTwoCalls,
+    },
+    Scenario {
+        name: "plugin-runners",
+        about: "10 calls for each request, 200 users: our runner and stock funppy (--funppy-venv)",
+        by_default: true,
+        kind: Kind::PluginRunners,
+    },
+    Scenario {
+        name: "plugin-memory",
+        about: "1,000 users with a call in every iteration: memory of Python and of Pummel, and processes",
+        by_default: true,
+        kind: Kind::PluginMemory,
+    },
+    Scenario {
         name: "soak",
         about: "64 connections for 10 minutes: speed and memory at the end against the beginning",
         by_default: false,
@@ -277,7 +309,7 @@ pub(crate) fn run(flags: &Flags) -> Result<(), BenchError> {
     if flags.list {
         for scenario in &SCENARIOS {
             let asked = if scenario.by_default { "" } else { " (only when asked for)" };
-            println!("{:<14} {}{asked}", scenario.name, scenario.about);
+            println!("{:<16} {}{asked}", scenario.name, scenario.about);
         }
         return Ok(());
     }
@@ -338,7 +370,11 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
         Kind::FirstRequest => first_request::run(bench),
         Kind::Sockets => sockets::run(bench),
         Kind::CsvLoad => csv_load::run(bench),
-        Kind::PluginCalls => plugin_calls::run(bench, flags.rounds, flags.seconds),
+        Kind::PluginDemo => plugins::demo(bench, flags.seconds),
+        Kind::PluginIdle => plugins::idle(bench, flags.rounds, flags.seconds),
+        Kind::PluginTwoCalls => plugins::two_calls(bench, flags.rounds, flags.seconds),
+        Kind::PluginRunners => plugins::runners(bench, flags.rounds, flags.seconds, flags.funppy_venv.as_deref()),
+        Kind::PluginMemory => plugins::memory(bench),
         Kind::Soak => soak::run(bench, flags.soak_seconds),
     }
 }

@@ -29,6 +29,12 @@ impl WorkDir {
         self.0.join(name)
     }
 
+    /// Makes a folder in it.
+    pub(crate) fn folder(&self, name: &str) -> Result<(), BenchError> {
+        let path = self.file(name);
+        fs::create_dir_all(&path).doing(format!("create {}", path.display()))
+    }
+
     /// Writes a file in it and returns its path.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, BenchError> {
         let path = self.file(name);

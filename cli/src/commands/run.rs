@@ -1,8 +1,9 @@
 //! `pummel run`.
 
 use std::{
+    ffi::OsString,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Instant, SystemTime},
 };
@@ -22,15 +23,17 @@ use crate::{
     },
     log::diagnostics,
     plan_run::{plan_run, FunctionalOutput, PlannedFunctional},
+    plugins::CommandPlugins,
     signals::raise_on_signal,
 };
 
-/// Runs test cases as tests.
+/// Runs test cases as tests; `venv` is the Python environment of their functions.
 ///
 /// # Errors
 /// Wrong usage, load errors, a run that could not start, and results that could not be written.
-pub(crate) fn run(flags: RunFlags) -> Result<u8, Failure> {
-    let PlannedFunctional { plan, events, facts, output } = plan_run(flags)?;
+pub(crate) fn run(flags: RunFlags, venv: Option<OsString>) -> Result<u8, Failure> {
+    let plugins = CommandPlugins::new(&flags.plugin, venv);
+    let PlannedFunctional { plan, events, facts, output } = plan_run(flags, &plugins)?;
     let name = plan.name.clone();
     let files = Files::open(&output)?;
     let stop = StopSignal::default();
@@ -141,7 +144,7 @@ struct Files {
 
 impl Files {
     fn open(output: &FunctionalOutput) -> Result<Self, Failure> {
-        let open_junit = |path: &std::path::PathBuf| {
+        let open_junit = |path: &PathBuf| {
             if path.as_os_str() == "-" {
                 let help = "name a file; /dev/stdout is one";
                 return Err(Failure::usage("--junit does not write to stdout, where the text for people goes", help));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CaseFileFlags, CaseRunFlags, LaterFlags, PastedCommand};
+use super::{CaseFileFlags, CaseRunFlags, LaterFlags, PastedCommand, PluginFlags};
 
 /// Run HttpRunner test cases as load
 ///
@@ -24,6 +24,9 @@ pub(crate) struct BoomFlags {
     /// How the cases are read.
     #[command(flatten)]
     pub(crate) cases: CaseFileFlags,
+    /// How their functions are run.
+    #[command(flatten)]
+    pub(crate) plugin: PluginFlags,
     /// How the cases are run.
     #[command(flatten)]
     pub(crate) run: CaseRunFlags,

@@ -3,7 +3,7 @@
 //! Help texts, shell completions and the man page come from these definitions. Nothing here decides anything: turning
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
-//! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `case_run.rs`: `load.rs`,
+//! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `plugin.rs`, `case_run.rs`: `load.rs`,
 //! `network.rs`, `machine.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod address;
@@ -22,9 +22,12 @@ mod network;
 mod other;
 mod output;
 mod pasted;
+mod plugin;
 mod proxy;
 mod run;
 mod tls;
+
+use std::ffi::OsString;
 
 use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -44,6 +47,7 @@ pub(crate) use network::{CookieLife, NetworkFlags, ReachFlags, StaleRetry, Trans
 pub(crate) use other::{CompletionsFlags, TargetFlags};
 pub(crate) use output::OutputFlags;
 pub(crate) use pasted::PastedCommand;
+pub(crate) use plugin::{PluginFlags, PluginRunner};
 pub(crate) use proxy::ProxyFlags;
 pub(crate) use run::RunFlags;
 pub(crate) use tls::{LeastTls, Switch, TlsFlags};
@@ -79,6 +83,7 @@ Exit codes:
   1     the program failed, a step of `run` failed, or doctor found what makes a run impossible
   2     wrong usage
   9-39  a test case, profile or .env file could not be loaded (as in hrp),
+        9 no Python or no funppy, 18 a debugtalk.py that is no Python, 31 one that does not start;
         or what `run` met: 21 a variable without a value, 23 a function that failed, 24 variables
         that cannot be evaluated, 38 an interruption, 39 the time limit of a case
   98    the client verdict is invalid and --fail-on-client-saturation was given
@@ -104,9 +109,9 @@ pub(crate) struct GlobalFlags {
     #[arg(long, global = true)]
     pub(crate) log_json: bool,
 
-    /// hrp's directory of a Python environment; no command here uses one.
-    #[arg(long, global = true, hide = true, value_name = "DIR")]
-    pub(crate) venv: Option<String>,
+    /// Python environment for debugtalk.py [default: ~/.hrp/venv if it is one, else the python3 of the PATH]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) venv: Option<OsString>,
 }
 
 /// How much is logged. hrp's names; `fatal` and `panic`, levels on which nothing here is logged, are taken as `off`.

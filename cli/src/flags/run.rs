@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{builder::BoolishValueParser, ArgAction, Args};
 
-use super::{network::REDIRECTS_MAX, CaseFileFlags, PastedCommand, ReachFlags};
+use super::{network::REDIRECTS_MAX, CaseFileFlags, PastedCommand, PluginFlags, ReachFlags};
 use crate::values::parse_positive_duration;
 
 /// Run HttpRunner test cases once, as tests
@@ -37,6 +37,9 @@ pub(crate) struct RunFlags {
     /// How the cases are read.
     #[command(flatten)]
     pub(crate) cases: CaseFileFlags,
+    /// How their functions are run.
+    #[command(flatten)]
+    pub(crate) plugin: PluginFlags,
     /// Connections and their limits.
     #[command(flatten)]
     pub(crate) network: RunNetworkFlags,
@@ -125,10 +128,11 @@ pub(crate) struct RunOutputFlags {
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
-    /// hrp's log of its plugins, of which there are none yet.
+    /// Show what the functions of debugtalk.py print and log, whatever --log-level says
     #[arg(
-        long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set, hide = true,
-        default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new()
+        long, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new()
     )]
     pub(crate) log_plugin: bool,
 }

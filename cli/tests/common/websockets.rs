@@ -3,6 +3,8 @@
 #[path = "python_server.rs"]
 mod python_server;
 
+#![allow(dead_code)] // Each test file uses its part.
+
 use std::{
     io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},

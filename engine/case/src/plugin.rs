@@ -4,15 +4,16 @@
 //! mean one of its functions, and calls of the config are made there, at load. Calls of steps are handed to the engine as a
 //! [`Wait::Call`](crate::Wait) and come back with their result by [`Progress::resume`](crate::Progress::resume).
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 /// Gives the plugins of projects, each started when it is first asked for.
 pub trait PluginSource: fmt::Debug + Send + Sync {
-    /// The plugin in this file, by its absolute path: the same one each time.
+    /// The plugin in this file, by its absolute path: the same one each time. `environment` is what the project adds to the process's
+    /// environment, as hrp puts a `.env` into its own (hrp spec 5.2).
     ///
     /// # Errors
     /// It cannot be started, or is broken.
-    fn open(&self, file: &Path) -> Result<Arc<dyn Plugin>, PluginFailure>;
+    fn open(&self, file: &Path, environment: &BTreeMap<Box<str>, Box<str>>) -> Result<Arc<dyn Plugin>, PluginFailure>;
 }
 
 /// A plugin that is running.

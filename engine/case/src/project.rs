@@ -26,6 +26,8 @@ pub(crate) struct Project {
 #[derive(Debug, Clone)]
 pub(crate) struct ProjectPlugin {
     pub(crate) file: PathBuf,
+    /// What the project adds to its environment.
+    environment: Arc<BTreeMap<Box<str>, Box<str>>>,
     source: Option<Plugins>,
     opened: Arc<OnceLock<Result<Arc<dyn Plugin>, PluginFailure>>>,
 }
@@ -40,14 +42,14 @@ impl PartialEq for ProjectPlugin {
 impl Eq for ProjectPlugin {}
 
 impl ProjectPlugin {
-    pub(crate) fn new(file: PathBuf, source: Option<Plugins>) -> Self {
-        Self { file, source, opened: Arc::default() }
+    pub(crate) fn new(file: PathBuf, environment: Arc<BTreeMap<Box<str>, Box<str>>>, source: Option<Plugins>) -> Self {
+        Self { file, environment, source, opened: Arc::default() }
     }
 
     /// The plugin; none where nobody is there to start it.
     pub(crate) fn open(&self) -> Option<Result<&Arc<dyn Plugin>, &PluginFailure>> {
         let source = self.source.as_ref()?;
-        Some(self.opened.get_or_init(|| source.0.open(&self.file)).as_ref())
+        Some(self.opened.get_or_init(|| source.0.open(&self.file, &self.environment)).as_ref())
     }
 }
 

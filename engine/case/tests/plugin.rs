@@ -2,6 +2,7 @@
 //! 11.10, 19.7).
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     sync::{
@@ -71,7 +72,7 @@ impl Source {
 }
 
 impl PluginSource for Source {
-    fn open(&self, file: &Path) -> Result<Arc<dyn Plugin>, PluginFailure> {
+    fn open(&self, file: &Path, _: &BTreeMap<Box<str>, Box<str>>) -> Result<Arc<dyn Plugin>, PluginFailure> {
         self.opened.lock().unwrap().push(file.to_owned());
         self.plugin.clone().map(|plugin| plugin as Arc<dyn Plugin>)
     }

@@ -103,7 +103,7 @@ impl Resolved {
         let facts = facts(&self);
         let ways = self.ways;
         let (plan, addresses, tls) = (Arc::new(self.plan), Arc::new(self.addresses), Arc::new(self.tls));
-        let sockets = limits::prepare(&plan, ways.connections(&plan))?;
+        let sockets = limits::prepare(&plan, ways.connections(&plan) + links_to_plugins(&plan))?;
         let capabilities = pummel_ring::probe()?;
         let shared = Arc::new(Shared::new(&plan));
 
@@ -163,6 +163,12 @@ impl Resolved {
     }
 }
 
+/// Connections to the processes of plugins: each core has one to each.
+fn links_to_plugins(plan: &Plan) -> u64 {
+    let processes: u64 = plan.plugins.iter().flat_map(PluginHost::reports).map(|plugin| plugin.workers).sum();
+    processes * plan.cpus.len() as u64
+}
+
 /// The processes of the plugins that were started, as they are now.
 fn processes(plugins: &PluginHost) -> Vec<PluginProcesses> {
     let reports = plugins.reports().into_iter();
@@ -218,7 +224,7 @@ fn addresses(plan: &Plan) -> Result<Vec<(Origin, Found)>, EngineError> {
 /// How many sockets a core's ring has room for.
 fn sockets_of(plan: &Plan, core: usize, ways: &Ways, limit: u64) -> u32 {
     let connections = (u64::from(users_of(plan, core)) * ways.count()).min(ways.connections(plan));
-    let wanted = connections * 2 + SPARE_SOCKETS;
+    let wanted = connections * 2 + links_to_plugins(plan) + SPARE_SOCKETS;
     wanted.min(limit.max(1)) as u32
 }
 

@@ -9,16 +9,28 @@
 //! (`grpc`), with tokio on one thread; they say where they listen by a line on standard output (`handshake`).
 #![forbid(unsafe_code)]
 
+mod control;
 pub mod frames;
 mod grpc;
 pub mod handshake;
 mod host;
+mod launch;
+mod locking;
+mod log;
 mod options;
+mod output;
 mod plugin;
+mod process;
+mod python;
+mod restarts;
+mod start;
+mod supervisor;
+mod wake;
 mod worker;
 
 pub use grpc::GrpcClient;
 pub use host::PluginHost;
+pub use launch::{launch, LAUNCH_COMMAND};
 pub use options::{PluginOptions, Runner};
 pub use plugin::{PluginReport, RunningPlugin};
 pub use worker::{Reach, WorkerState};

@@ -50,14 +50,16 @@ impl Context<'_> {
                 Some("a line is NAME=value, NAME: value, a # comment, or empty".into());
         });
         let plugin = PLUGINS.iter().map(|name| root.join(name)).find(|path| path.is_file());
-        let plugin = plugin.map(|file| self.plugin(file));
-        Arc::new(Project { environment: self.given_variables(of_file.ok()), root, folder, plugin })
+        let environment = self.given_variables(of_file.ok());
+        let plugin = plugin.map(|file| self.plugin(file, &environment));
+        Arc::new(Project { environment, root, folder, plugin })
     }
 
     /// The plugin in a file: one for all cases, as it may be broken, which is said once.
-    fn plugin(&self, file: PathBuf) -> ProjectPlugin {
+    fn plugin(&self, file: PathBuf, environment: &Arc<BTreeMap<Box<str>, Box<str>>>) -> ProjectPlugin {
         let mut plugins = self.plugins.borrow_mut();
-        let unopened = |file: &PathBuf| ProjectPlugin::new(file.clone(), self.options.plugins.clone());
+        let unopened =
+            |file: &PathBuf| ProjectPlugin::new(file.clone(), Arc::clone(environment), self.options.plugins.clone());
         plugins.entry(file).or_insert_with_key(unopened).clone()
     }
 

@@ -50,6 +50,8 @@ impl User<'_> {
         let took_ns = self.now_ns.saturating_sub(begin_ns);
         // A call that ends at once need not have yielded.
         self.waited |= took_ns >= IDLE_ITERATION_NS;
+        let failed = call.outcome != CallOutcome::Returned;
+        shard.recorder.borrow_mut().plugin_call(wait.row, took_ns / 1000, failed);
         progress.resume(call);
         // The step would go on with its request.
         if wait.is_over(shard) {
@@ -74,6 +76,7 @@ impl Shard {
         let deadline_ns = begin_ns.saturating_add(calls.timeout_ns());
         let mut limit = pin!(self.ring.sleep_until(deadline_ns));
         let waiting = calls.begin(call, deadline_ns);
+        self.recorder.borrow_mut().plugin_in_flight(calls.in_flight());
         poll_fn(|cx| match waiting.poll(cx) {
             Standing::Ended(call) => Poll::Ready(Some(call)),
             _ if wait.is_over(self) => Poll::Ready(None),

@@ -175,11 +175,12 @@ impl PluginCalls {
 
     /// A reply came over a link; false where it answers no call that the link has sent.
     pub(super) fn replied(&self, link: &Link, id: u32, returned: bool, payload: &[u8]) -> bool {
-        let answered = self.pending.borrow_mut().answer(id, link.holder.link, |call| match std::str::from_utf8(payload) {
-            Ok(text) if returned => fill(call, CallOutcome::Returned, text),
-            Ok(text) => fill(call, CallOutcome::Failed, text),
-            Err(_) => fill(call, CallOutcome::Failed, "what it gave is not valid UTF-8"),
-        });
+        let answered =
+            self.pending.borrow_mut().answer(id, link.holder.link, |call| match std::str::from_utf8(payload) {
+                Ok(text) if returned => fill(call, CallOutcome::Returned, text),
+                Ok(text) => fill(call, CallOutcome::Failed, text),
+                Err(_) => fill(call, CallOutcome::Failed, "what it gave is not valid UTF-8"),
+            });
         if answered.is_some() {
             self.less_in_flight(link.holder, 1);
         }
