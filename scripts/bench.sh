@@ -14,4 +14,4 @@ stage "Building Pummel" cargo build --release --locked -p pummel
 stage "Building the bare ring loop" cargo build --release --locked -p pummel-ring --example bare_loop
 stage "Building the bench" cargo build --release --locked -p pummel-bench-peers
 say "Measuring"
-exec "${CARGO_TARGET_DIR:-target}/release/pummel-bench-peers" --funppy-venv "${PUMMEL_FUNPPY_PYTHON%/bin/python}" "$@"
+exec "${CARGO_TARGET_DIR:-target}/release/pummel-bench-peers" "$@"

@@ -43,6 +43,12 @@ use crate::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // No command of a person, so the flags know nothing of it: this program becomes the process of a plugin.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == pummel_plugin::LAUNCH_COMMAND) {
+        eprintln!("{}", pummel_plugin::launch(arguments));
+        return ExitCode::from(exit::FAILED);
+    }
     let typed = flags::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let code = match typed {
         Ok(cli) => run(cli).unwrap_or_else(|failure| {

@@ -383,8 +383,8 @@ fn say_what_plugins_did(facts: &Facts<'_>, judgement: &mut Judgement) {
     match plugin.restarts() {
         0 => {}
         restarts => judgement.reasons.push(format!(
-            "a process of the plugin broke down and was started anew {}: the calls it had failed; --log-level debug shows what \
-             it wrote",
+            "a process of the plugin ended, or was ended as it did not answer in time, and was started anew {}: calls it had \
+             failed; --log-level debug shows what it wrote",
             if restarts == 1 { "once".to_owned() } else { format!("{restarts} times") }
         )),
     }

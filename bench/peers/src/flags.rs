@@ -35,9 +35,6 @@ pub(crate) struct Flags {
     /// The bare ring loop [default: examples/bare_loop beside this program]
     #[arg(long, value_name = "FILE")]
     pub(crate) bare_loop: Option<PathBuf>,
-    /// A virtual environment with stock funppy, which `plugin-runners` compares with
-    #[arg(long, value_name = "DIR")]
-    pub(crate) funppy_venv: Option<PathBuf>,
     /// The CPU of the clients [default: the first this process may use]
     #[arg(long, value_name = "CPU")]
     pub(crate) client_cpu: Option<usize>,

@@ -8,8 +8,8 @@
 //! `scripts/bench.sh` installs the tools, builds everything and runs this.
 //!
 //! Reading order: `scenarios` (what is measured, a table), `rounds` (how tools take turns), `peers` (the tools, a table),
-//! `client` (one run of one of them), `nginx`; `memory`, `first_request`, `csv_load`, `sockets`, `closing`, `plugins` and `soak`
-//! are the other kinds.
+//! `client` (one run of one of them), `nginx`; `memory`, `first_request`, `csv_load`, `plugin_calls`, `plugins`, `sockets`,
+//! `closing` and `soak` are the other kinds.
 
 mod bench;
 mod certificate;
@@ -26,6 +26,7 @@ mod machine;
 mod memory;
 mod nginx;
 mod peers;
+mod plugin_calls;
 mod plugins;
 mod record;
 mod rounds;

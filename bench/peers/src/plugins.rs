@@ -1,7 +1,6 @@
 //! Calls of a plugin's functions: what they cost Pummel and the plugin, and that they cost nothing where there are none.
 
 use std::{
-    cell::Cell,
     fmt::Write,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -28,10 +27,6 @@ const DEBUGTALK: &str = include_str!("../plugin/debugtalk.py");
 const ONE_CALL: &str = include_str!("../plugin/one-call.yml");
 /// Two calls in every iteration of two requests.
 const TWO_CALLS: &str = include_str!("../plugin/two-calls.yml");
-/// A plugin that tells the CPU time it used when it is ended, in a file of the folder the client runs in.
-const TELLS_CPU: &str = include_str!("../plugin/tells_cpu.py");
-/// Ten calls of it in every iteration of one request.
-const TEN_CALLS: &str = include_str!("../plugin/ten-calls.yml");
 /// The comparison case, which makes no call.
 const NO_CALL: &str = "scripts/cases/demo.yml";
 
@@ -52,8 +47,6 @@ const USERS: u32 = 200;
 const IDLE_LEAST: f64 = 0.98;
 /// 15 times what hrp boom does with two calls an iteration (2.3 k requests per client-CPU-second where wrk does 99 k).
 const TWO_CALLS_LEAST: f64 = 0.35;
-/// Calls per second of the plugin's CPU, against stock funppy's in the same rounds.
-const FUNPPY_LEAST: f64 = 10.0;
 /// Users of the memory's measurement, each with a call in every iteration.
 const MEMORY_USERS: u32 = 1000;
 /// Long enough for every user to be there and to have called many times.
@@ -69,7 +62,7 @@ const GONE_AFTER: Duration = Duration::from_secs(1);
 pub(crate) fn demo(bench: &Bench, seconds: u64) -> Result<(String, Vec<Verdict>), BenchError> {
     let target = Target::start(bench)?;
     let case = project(bench, "plugin-demo", ONE_CALL, &target.base_url, true)?;
-    let run = one(bench, &case, USERS, seconds, &[])?;
+    let run = one(bench, &case, USERS, seconds)?;
     let summary = &run.summary;
     let (iterations, calls) = (summary.count("/transactions/0/passed")?, summary.count("/plugin/calls")?);
     let errors = summary.count("/plugin/errors")?;
@@ -98,7 +91,7 @@ pub(crate) fn idle(bench: &Bench, rounds: u32, seconds: u64) -> Result<(String, 
     let text = std::fs::read_to_string(bench.root.join(NO_CALL)).doing(format!("read {NO_CALL}"))?;
     let with = project(bench, "plugin-idle", &text, &bench.nginx.base_url(), true)?;
     let without = project(bench, "no-plugin", &text, &bench.nginx.base_url(), false)?;
-    let speed = |case: &Path| one(bench, case, USERS, seconds, &[]).map(|run| run.requests_per_client_cpu_s());
+    let speed = |case: &Path| one(bench, case, USERS, seconds).map(|run| run.requests_per_client_cpu_s());
     let pairs = turns("plugin-idle", rounds, || speed(&with), || speed(&without))?;
     let compared = Comparison::of(&pairs);
     let text = compared.table("requests per client-CPU-s", ["with a plugin", "without"]);
@@ -114,7 +107,7 @@ pub(crate) fn two_calls(bench: &Bench, rounds: u32, seconds: u64) -> Result<(Str
     let ask = Ask { users: USERS, seconds, cpu: bench.client_cpu, work, how: How::KeptAlive };
     let mut plugin = Vec::new();
     let ours = || {
-        let run = one(bench, &case, USERS, seconds, &[])?;
+        let run = one(bench, &case, USERS, seconds)?;
         plugin.push((
             run.children.cpu_s() / run.client_cpu_s(),
             run.summary.count("/plugin/calls")? as f64,
@@ -141,46 +134,10 @@ pub(crate) fn two_calls(bench: &Bench, rounds: u32, seconds: u64) -> Result<(Str
     ))
 }
 
-/// Calls per second of the plugin's CPU with our runner and with stock funppy, which is in the environment of this folder. What counts
-/// is what the plugin says that it used since it was imported: funppy's import of gRPC would be a good part of a short run.
-pub(crate) fn runners(
-    bench: &Bench,
-    rounds: u32,
-    seconds: u64,
-    funppy: Option<&Path>,
-) -> Result<(String, Vec<Verdict>), BenchError> {
-    let Some(venv) = funppy else {
-        return Ok(("Not measured: --funppy-venv names no environment with funppy.".into(), Vec::new()));
-    };
-    let case = project(bench, "plugin-runners", TEN_CALLS, &bench.nginx.base_url(), false)?;
-    bench.work.write("plugin-runners/debugtalk.py", TELLS_CPU)?;
-    let venv = std::fs::canonicalize(venv).doing(format!("find {}", venv.display()))?.to_string_lossy().into_owned();
-    let failed = Cell::new(0);
-    let speed = |runner: &str| {
-        let run = one(bench, &case, USERS, seconds, &["--venv", &venv, "--plugin-runner", runner])?;
-        failed.set(failed.get() + run.summary.count("/plugin/errors")?);
-        Ok(run.summary.count("/plugin/calls")? as f64 / told_cpu_s(bench)?)
-    };
-    let pairs = turns("plugin-runners", rounds, || speed("own"), || speed("funppy"))?;
-    let compared = Comparison::of(&pairs);
-    let text = compared.table("calls per plugin-CPU-s", ["our runner", "stock funppy"]);
-    let ratio = compared.verdict("our runner / stock funppy, the plugin's CPU alone", FUNPPY_LEAST);
-    Ok((text, vec![ratio, Verdict::exactly("calls that failed", failed.get(), 0)]))
-}
-
-/// What a plugin of [`TELLS_CPU`] said that it used, in seconds.
-fn told_cpu_s(bench: &Bench) -> Result<f64, BenchError> {
-    let file = bench.work.file("plugin-cpu");
-    let text = std::fs::read_to_string(&file).doing("read the plugin's CPU time")?;
-    // The next run's figure must be its own.
-    std::fs::remove_file(&file).doing("remove the plugin's CPU time")?;
-    text.parse().map_err(std::io::Error::other).doing("read the plugin's CPU time")
-}
-
 /// Memory of both with 1,000 users, and what is left of the processes.
 pub(crate) fn memory(bench: &Bench) -> Result<(String, Vec<Verdict>), BenchError> {
     let case = project(bench, "plugin-memory", ONE_CALL, &bench.nginx.base_url(), true)?;
-    let run = one(bench, &case, MEMORY_USERS, MEMORY_SECONDS, &[])?;
+    let run = one(bench, &case, MEMORY_USERS, MEMORY_SECONDS)?;
     thread::sleep(GONE_AFTER);
     let calls = run.summary.count("/plugin/calls")?;
     let text = format!("{} users made {} calls.", table::count(f64::from(MEMORY_USERS)), table::count(calls as f64));
@@ -229,9 +186,8 @@ impl Run {
     }
 }
 
-fn one(bench: &Bench, case: &Path, users: u32, seconds: u64, more: &[&str]) -> Result<Run, BenchError> {
-    let mut args = boom(case, &users.to_string(), &seconds.to_string());
-    args.extend(more.iter().map(ToString::to_string));
+fn one(bench: &Bench, case: &Path, users: u32, seconds: u64) -> Result<Run, BenchError> {
+    let args = boom(case, &users.to_string(), &seconds.to_string());
     let mut children = Children::default();
     let ((ran, summary), served) =
         bench.nginx.serving(|| bench.run_pummel(args, seconds, |look| children.look(look)))?;

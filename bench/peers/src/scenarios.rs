@@ -10,7 +10,7 @@ use crate::{
     machine, memory,
     nginx::Listener,
     peers::{wrk_script, Ask, How, Work, WrkRequest, BARE_LOOP, H2LOAD, H2LOAD_H1, WRK},
-    plugins, record,
+    plugin_calls, plugins, record,
     rounds::{self, Goal},
     soak, sockets,
 };
@@ -42,14 +42,14 @@ enum Kind {
     Sockets,
     /// The time a large CSV file adds to the start.
     CsvLoad,
+    /// What calls cost a plugin's process, with our runner and with stock funppy.
+    PluginCalls,
     /// A call of a plugin in every iteration, against the embedded target.
     PluginDemo,
     /// A plugin that nothing calls.
     PluginIdle,
     /// Two calls in every iteration, against wrk.
     PluginTwoCalls,
-    /// Our runner against stock funppy.
-    PluginRunners,
     /// Memory and processes with many users that call.
     PluginMemory,
     /// Speed and memory over a long run.
@@ -228,6 +228,12 @@ static SCENARIOS: [Scenario; 22] = [
         kind: Kind::CsvLoad,
     },
     Scenario {
+        name: "plugin-calls",
+        about: "calls of a trivial Python function, 200 in flight: our runner against stock funppy, by the plugin's CPU",
+        by_default: true,
+        kind: Kind::PluginCalls,
+    },
+    Scenario {
         name: "memory",
         about: "resident memory of `hit` at 200 and 10,000 connections, and the slope between them",
         by_default: true,
@@ -280,12 +286,6 @@ static SCENARIOS: [Scenario; 22] = [
         about: "2 requests in a transaction, 2 calls of debugtalk.py, 200 users, beside wrk with the same requests",
         by_default: true,
         kind: Kind::PluginTwoCalls,
-    },
-    Scenario {
-        name: "plugin-runners",
-        about: "10 calls for each request, 200 users: our runner and stock funppy (--funppy-venv)",
-        by_default: true,
-        kind: Kind::PluginRunners,
     },
     Scenario {
         name: "plugin-memory",
@@ -370,10 +370,10 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
         Kind::FirstRequest => first_request::run(bench),
         Kind::Sockets => sockets::run(bench),
         Kind::CsvLoad => csv_load::run(bench),
+        Kind::PluginCalls => plugin_calls::run(bench, flags.rounds, flags.seconds),
         Kind::PluginDemo => plugins::demo(bench, flags.seconds),
         Kind::PluginIdle => plugins::idle(bench, flags.rounds, flags.seconds),
         Kind::PluginTwoCalls => plugins::two_calls(bench, flags.rounds, flags.seconds),
-        Kind::PluginRunners => plugins::runners(bench, flags.rounds, flags.seconds, flags.funppy_venv.as_deref()),
         Kind::PluginMemory => plugins::memory(bench),
         Kind::Soak => soak::run(bench, flags.soak_seconds),
     }

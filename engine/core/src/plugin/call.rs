@@ -73,6 +73,9 @@ impl Shard {
             fill(&mut call, CallOutcome::Failed, "its arguments are larger than 16 MiB");
             return Some(call);
         }
+        if wait.is_over(self) {
+            return None;
+        }
         let deadline_ns = begin_ns.saturating_add(calls.timeout_ns());
         let mut limit = pin!(self.ring.sleep_until(deadline_ns));
         let waiting = calls.begin(call, deadline_ns);

@@ -198,7 +198,9 @@ impl PluginCalls {
     pub(super) fn link_over(&self, link: &Link, end: LinkEnd) {
         link.set_over();
         let timeout = self.host.timeout().as_secs_f64();
-        let had = self.pending.borrow_mut().link_over(link.holder.link, now_ns(), |call, late| {
+        // Where this machine has no socket to give, another process would not be reached either.
+        let elsewhere = end != LinkEnd::NoSocket;
+        let had = self.pending.borrow_mut().link_over(link.holder.link, now_ns(), elsewhere, |call, late| {
             if late {
                 fill(call, CallOutcome::Lost, &format!("no answer within {timeout} s (--plugin-timeout)"));
             } else {
@@ -211,7 +213,7 @@ impl PluginCalls {
             if worker.link.as_ref().is_some_and(|present| present.holder == link.holder) {
                 worker.link = None;
             }
-            if end != LinkEnd::Closed {
+            if !matches!(end, LinkEnd::Closed | LinkEnd::NoSocket) {
                 workers.ended(link.holder.worker, link.holder.generation);
             }
         }
@@ -267,7 +269,8 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.over.get() {
+        // During a panic the calls may be borrowed, and then nobody waits for any.
+        if !self.over.get() && self.calls.pending.try_borrow_mut().is_ok() {
             self.leave();
         }
     }

@@ -51,6 +51,8 @@ pub(super) enum LinkEnd {
     Silent,
     /// What came is not the protocol.
     Nonsense,
+    /// No socket could be made: no fault of the plugin.
+    NoSocket,
 }
 
 impl LinkEnd {
@@ -61,6 +63,7 @@ impl LinkEnd {
             Self::Ended => "the plugin's process ended during the call",
             Self::Silent => "the plugin's process was ended, as another call did not answer",
             Self::Nonsense => "the plugin's process was ended, as what it sent is no reply",
+            Self::NoSocket => "no socket is free for a connection to the plugin: raise `ulimit -n`, or use fewer users",
         }
     }
 }
@@ -138,7 +141,7 @@ pub(super) async fn drive(calls: Rc<PluginCalls>, link: Rc<Link>, path: Arc<Path
             };
             poll_fn(|cx| driver.poll(cx)).await
         }
-        Err(_) => LinkEnd::Ended,
+        Err(_) => LinkEnd::NoSocket,
     };
     calls.link_over(&link, end);
 }

@@ -150,8 +150,14 @@ impl Pending {
     }
 
     /// A link is over. What it had sent ends, as `fill` says, which is told whether the call's time was over; what it had not sent
-    /// waits for another worker. Gives how many calls it had.
-    pub(super) fn link_over(&mut self, link: u64, now_ns: u64, mut fill: impl FnMut(&mut PluginCall, bool)) -> u32 {
+    /// waits for another worker, unless there is to be none. Gives how many calls it had.
+    pub(super) fn link_over(
+        &mut self,
+        link: u64,
+        now_ns: u64,
+        elsewhere: bool,
+        mut fill: impl FnMut(&mut PluginCall, bool),
+    ) -> u32 {
         let mut count = 0;
         for id in 0..self.places.len() as u32 {
             let place = &mut self.places[id as usize];
@@ -161,7 +167,7 @@ impl Pending {
             };
             count += 1;
             let late = place.deadline_ns <= now_ns;
-            if matches!(state, State::Queued(_)) && place.call.is_some() && !late {
+            if elsewhere && matches!(state, State::Queued(_)) && place.call.is_some() && !late {
                 place.state = Some(State::Waits);
                 place.wake();
             } else {
@@ -273,7 +279,7 @@ mod tests {
         assert!(pending.leave(left).is_some());
         assert_eq!(pending.earliest_ns(HOLDER.link), Some(9));
         let mut lates = Vec::new();
-        assert_eq!(pending.link_over(HOLDER.link, 10, |_, late| lates.push(late)), 4);
+        assert_eq!(pending.link_over(HOLDER.link, 10, true, |_, late| lates.push(late)), 4);
         assert_eq!(lates, [true, false]);
         let states = [late, early, queued].map(|id| pending.state(id));
         assert_eq!(states, [State::Ended, State::Ended, State::Waits]);

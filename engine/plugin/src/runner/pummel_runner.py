@@ -42,9 +42,9 @@ FAILURE_CHARACTERS_MAX = 2000
 FLUSH_SECONDS = 200e-6
 # A function that takes longer is slow.
 SLOW_SECONDS = 1e-3
-# A function goes back to the main thread when its first slow call was followed by so many others that were not: it had something
-# to import or to prepare. One that is slow again stays in the pool.
-QUICK_CALLS_AFTER_FIRST_SLOW = 16
+# A function goes back to the main thread after so many quick calls in a row: the slow one had something to import or to prepare.
+# Each further slow call takes four times as many, so that one that is slow now and then stays in the pool.
+QUICK_CALLS_TO_RETURN = 16
 # Different tracebacks that are written; each is remembered, so that it is written once.
 TRACEBACKS_MAX = 1000
 # How long one that cannot run waits to say so. Pummel connects at once.
@@ -212,17 +212,17 @@ def say_broken(listener, reason):
 class Function:
     """A function of the plugin, and what is known of its speed."""
 
-    __slots__ = ("name", "run", "pooled", "slow_calls", "quick_calls")
+    __slots__ = ("name", "run", "pooled", "quick_calls", "quick_calls_to_return")
 
     def __init__(self, name, run):
         self.name = name
         self.run = run
         # True where its calls go to the pool.
         self.pooled = False
-        # How often it was slow in the main thread.
-        self.slow_calls = 0
-        # Calls in the pool, without one between them that was slow.
+        # Its calls in the pool since the last slow one.
         self.quick_calls = 0
+        # So many of them bring it back to the main thread; four times as many after each slow call there.
+        self.quick_calls_to_return = QUICK_CALLS_TO_RETURN // 4
 
 
 class Functions:
@@ -244,12 +244,11 @@ class Functions:
         self.registered = []
 
     def register(self, func_name, func):
-        """`funppy.register`: adds a function under a name of its own."""
-        if not isinstance(func_name, str) or not func_name.isidentifier():
-            raise ValueError("%r cannot be called from a case: a function's name is an identifier" % (func_name,))
-        if func_name not in self.registered:
-            self.registered.append(func_name)
-        self.add(func_name, func)
+        """`funppy.register`: adds a function under a name of its own. Names that no case can write are left out."""
+        if can_be_written(func_name):
+            if func_name not in self.registered:
+                self.registered.append(func_name)
+            self.add(func_name, func)
 
     def add(self, name, run):
         """Adds or replaces a function, of whose speed nothing is known."""
@@ -261,7 +260,7 @@ class Functions:
         own = list(self.registered)
         imported = []
         for name, value in list(vars(module).items()):
-            if name.startswith("_") or not name.isidentifier():
+            if name.startswith("_") or not can_be_written(name):
                 continue
             if name in defined and callable(value):
                 # funppy's generated script registers these last, so they stand above what was registered before.
@@ -273,6 +272,11 @@ class Functions:
                 continue
             self.add(name, value)
         return {"own": own, "imported": imported, "python": sys.version.split()[0]}
+
+
+def can_be_written(name):
+    """True for names of functions that a case can write."""
+    return isinstance(name, str) and name.isascii() and name.isidentifier()
 
 
 class Unserialisable(Exception):
@@ -498,7 +502,7 @@ class Pool:
             function.quick_calls = 0
         else:
             function.quick_calls += 1
-            if function.slow_calls == 1 and function.quick_calls >= QUICK_CALLS_AFTER_FIRST_SLOW:
+            if function.quick_calls >= function.quick_calls_to_return:
                 function.pooled = False
         connection.send(reply)
 
@@ -512,6 +516,7 @@ class Server:
         self.pool = Pool(functions, threads)
         self.poll = select.epoll()
         self.connections = {}
+        self.waits_are_counted = voluntary_waits_are_counted()
         payload = json.dumps(hello, ensure_ascii=False).encode()
         self.hello = head_of_reply(len(payload), HELLO, RETURNED) + payload
 
@@ -635,7 +640,7 @@ class Server:
                 reply(failure(ident, name, error))
             now = clock()
             if now > flush_at:
-                if now - began > SLOW_SECONDS and not was_interrupted(usage):
+                if now - began > SLOW_SECONDS and self.was_slow(usage):
                     self.call_was_slow(name)
                 connection.send(b"".join(replies))
                 replies.clear()
@@ -645,21 +650,29 @@ class Server:
         if replies:
             connection.send(b"".join(replies))
 
+    def was_slow(self, before):
+        """True where a call that took long waited for something or computed. Otherwise other processes had the processor
+        meanwhile: on a machine under load that happens to the quickest function."""
+        if not self.waits_are_counted:
+            return True
+        now = resource.getrusage(resource.RUSAGE_THREAD)
+        computed = now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
+        return now.ru_nvcsw > before.ru_nvcsw or computed > SLOW_SECONDS
+
     def call_was_slow(self, name):
         """From now on the pool calls this function."""
         self.functions.quick.pop(name, None)
         function = self.functions.all[name]
         function.pooled = True
-        function.slow_calls += 1
+        function.quick_calls_to_return *= 4
         function.quick_calls = 0
 
 
-def was_interrupted(before):
-    """True where the time since then went to other processes: the kernel took the processor away, and this thread neither waited
-    of its own accord nor computed for long. On a machine under load that happens to the quickest function."""
-    now = resource.getrusage(resource.RUSAGE_THREAD)
-    computed = now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
-    return now.ru_nivcsw > before.ru_nivcsw and now.ru_nvcsw == before.ru_nvcsw and computed < SLOW_SECONDS
+def voluntary_waits_are_counted():
+    """True where the kernel counts how often a thread waits; some sandboxes do not."""
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+    sleep(1e-6)
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw > before
 
 
 if __name__ == "__main__":
