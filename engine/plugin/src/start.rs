@@ -15,7 +15,7 @@ use pummel_case::PluginFailure;
 
 use crate::{
     control::{listen, Control, Said},
-    frames::BrokenPlugin,
+    frames::{BrokenPlugin, Hello},
     handshake::{handshake, Listening, Network, Unusable},
     launch::{self, Script},
     process::{Process, Turn, GRACE},
@@ -151,8 +151,8 @@ impl Program {
         let connecting = connect(listening, wake);
         loop {
             match connecting.try_recv() {
-                Ok(Ok((client, names))) => {
-                    let names = self.by_origin(names);
+                Ok(Ok((client, hello))) => {
+                    let names = Names { own: hello.own, imported: hello.imported };
                     return Ok(Started { process, reach: Reach::Grpc(client), control: None, socket, names });
                 }
                 Ok(Err(reason)) => return Err(NotStarted::ByChance(self.failure(&reason))),
@@ -215,18 +215,6 @@ impl Program {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.envs(GO_PLUGIN);
         Process::spawn(command.stdin(input))
-    }
-
-    /// The functions of a process that tells their names only: those the file defines, by the rule of hrp (19.3), and the others.
-    fn by_origin(&self, names: Vec<String>) -> Names {
-        if self.kind == Kind::Bin {
-            return Names { own: names, imported: Vec::new() };
-        }
-        let source = fs::read(&self.file).unwrap_or_default();
-        let source = String::from_utf8_lossy(&source);
-        let defined = |name: &String| source.lines().any(|line| defined_in(line) == Some(name));
-        let (own, imported) = names.into_iter().partition(defined);
-        Names { own, imported }
     }
 
     /// What became of a process that has ended before it took calls.
@@ -293,7 +281,7 @@ impl Program {
 const PORT_IS_TAKEN: &str = "is taken";
 
 /// Connects from a thread of its own, as the process's outputs are to be read meanwhile; it wakes who waits for it.
-fn connect(listening: Listening, wake: &Arc<Wake>) -> mpsc::Receiver<Result<(GrpcClient, Vec<String>), String>> {
+fn connect(listening: Listening, wake: &Arc<Wake>) -> mpsc::Receiver<Result<(GrpcClient, Hello), String>> {
     let (tell, told) = mpsc::sync_channel(1);
     let wake = Arc::clone(wake);
     // Without a thread the sender is dropped, and the receiver says so.
@@ -311,13 +299,6 @@ pub(crate) fn remove_socket(path: &Path) {
     }
 }
 
-/// The name in `def NAME(` at the begin of a line.
-fn defined_in(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("async ").map_or(line, str::trim_start).strip_prefix("def ")?.trim_start();
-    let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_')?;
-    rest[end..].trim_start().starts_with('(').then(|| &rest[..end])
-}
-
 /// The path as messages show it: from the working directory where it lies in it.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
@@ -331,16 +312,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn functions_are_defined_at_the_begin_of_a_line() {
-        assert_eq!(defined_in("def sum_two(a, b):"), Some("sum_two"));
-        assert_eq!(defined_in("async def wait (a):"), Some("wait"));
-        assert_eq!(defined_in("def many("), Some("many"));
-        for line in ["    def inner(self):", "define(x)", "from a import def_x", "def broken", "async with x(): pass"] {
-            assert_eq!(defined_in(line), None, "{line}");
-        }
-    }
 
     fn program(file: &str) -> Program {
         let (options, environment) = (Arc::default(), Vec::new());
