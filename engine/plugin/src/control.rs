@@ -150,3 +150,82 @@ fn first_words(is_well: bool, payload: &[u8]) -> Said {
         serde_json::from_slice(payload).map_or(Said::Closed, Said::Broken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    /// A connection and its other end.
+    fn pair() -> (Control, UnixStream) {
+        let (stream, other) = UnixStream::pair().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        (Control { stream, received: Vec::new(), last_id: 0, generation: 1 }, other)
+    }
+
+    fn reply(id: u32, status: u8, payload: &str) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap();
+        [&length.to_le_bytes()[..], &id.to_le_bytes(), &[status], payload.as_bytes()].concat()
+    }
+
+    #[test]
+    fn the_first_words_are_heard_however_they_arrive() {
+        let (mut control, mut other) = pair();
+        let words = reply(HELLO, 0, r#"{"own":["f"],"imported":["g"],"python":"3.11.7"}"#);
+        for byte in &words[..words.len() - 1] {
+            other.write_all(&[*byte]).unwrap();
+            assert_eq!(control.hear(), Said::Nothing);
+        }
+        other.write_all(&words[words.len() - 1..]).unwrap();
+        let hello = Hello { own: vec!["f".into()], imported: vec!["g".into()], python: "3.11.7".into() };
+        assert_eq!(control.hear(), Said::Hello(hello));
+        assert_eq!(control.hear(), Said::Nothing);
+        drop(other);
+        assert_eq!(control.hear(), Said::Closed);
+    }
+
+    #[test]
+    fn what_a_broken_plugin_said_is_heard_after_it_has_gone() {
+        let (mut control, mut other) = pair();
+        other
+            .write_all(&reply(HELLO, 1, r#"{"syntax":true,"error":"SyntaxError: x","place":"debugtalk.py:1"}"#))
+            .unwrap();
+        drop(other);
+        let broken = BrokenPlugin { syntax: true, error: "SyntaxError: x".into(), place: "debugtalk.py:1".into() };
+        assert_eq!(control.hear(), Said::Broken(broken));
+    }
+
+    #[test]
+    fn nonsense_is_no_first_word() {
+        let too_long = [&u32::MAX.to_le_bytes()[..], &[0; 5]].concat();
+        for bytes in [reply(1, 0, "{}"), reply(HELLO, 0, "no JSON"), reply(HELLO, 7, "{}"), too_long] {
+            let (mut control, mut other) = pair();
+            other.write_all(&bytes).unwrap();
+            assert_eq!(control.hear(), Said::Closed);
+        }
+    }
+
+    #[test]
+    fn a_call_takes_its_own_reply() {
+        let (mut control, mut other) = pair();
+        // That of an earlier call, which somebody gave up, comes first.
+        other.write_all(&[reply(7, 0, "7"), reply(1, 0, "[1]"), reply(2, 1, "ValueError: no")].concat()).unwrap();
+        let until = Instant::now() + LONG;
+        assert_eq!(control.call("f", "[1,2]", until).unwrap(), (CallOutcome::Returned, "[1]".to_owned()));
+        assert_eq!(control.call("g", "[]", until).unwrap(), (CallOutcome::Failed, "ValueError: no".to_owned()));
+        let mut sent = [0; 35];
+        other.read_exact(&mut sent).unwrap();
+        assert_eq!(&sent, b"\x0f\0\0\0[[1,\"f\",[1,2]]]\x0c\0\0\0[[2,\"g\",[]]]");
+    }
+
+    #[test]
+    fn a_call_without_a_reply_ends_in_time_or_with_the_connection() {
+        let (mut control, other) = pair();
+        let late = control.call("f", "[]", Instant::now() + Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(late.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
+        drop(other);
+        let kind = control.call("f", "[]", Instant::now() + LONG).unwrap_err().kind();
+        assert!(!matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{kind:?}");
+    }
+}

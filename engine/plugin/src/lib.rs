@@ -2,7 +2,9 @@
 //! users and runs of this program call its functions.
 //!
 //! [`PluginHost`] is the way in: the loader opens plugins through it, the engine finds them there by their number. A plugin has
-//! one or more workers, processes that are alike; `supervisor` starts, watches, restarts and ends them from a thread of its own.
+//! one or more workers, processes that are alike. Each has a thread of its own, which starts it, restarts it and ends it
+//! (`supervisor`, with `start` for how a process comes to take calls, `process` and `output` for what every process has, `restarts` for
+//! how often). That thread lives as long as the process does, because the kernel is asked to kill the process with it (`launch`).
 //!
 //! Two protocols are spoken. `debugtalk.py` runs in our own runner (`runner/pummel_runner.py`), which speaks `frames` over a Unix
 //! socket: the engine connects to it from each core's ring. `debugtalk.bin`, and Python where stock funppy is asked for, speak gRPC

@@ -123,12 +123,14 @@ impl Search<'_> {
         let plain = Self { needs_funppy: false, ..*self };
         let base = self.surroundings.on_path().find_map(|python| plain.probe(&python).ok());
         let base = base.ok_or_else(|| failure("there is no Python 3.7 or later on PATH".to_owned()))?;
+        tracing::info!("making a Python environment in {}", venv.display());
         let arguments = [OsStr::new("-m"), OsStr::new("venv"), venv.as_os_str()];
         let (ended, _) = self.run(&base, &arguments, INSTALL_TIME).map_err(|error| failure(error.to_string()))?;
         succeeded(&ended).map_err(|reason| failure(format!("{} -m venv {reason}", base.display())))
     }
 
     fn install_funppy(&self, python: &Path) -> Result<(), String> {
+        tracing::info!("installing funppy for {}", python.display());
         let mut arguments = vec!["-m", "pip", "install", "funppy", "--quiet", "--disable-pip-version-check"];
         if let Some(index) = &self.surroundings.index {
             arguments.extend(["--index-url", index]);

@@ -50,3 +50,31 @@ impl Wake {
         self.event.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{poll, PollFd, PollFlags, Timespec};
+
+    use super::*;
+
+    fn is_awake(wake: &Wake) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::from_borrowed_fd(wake.descriptor(), PollFlags::IN)], Some(&now)) == Ok(1)
+    }
+
+    #[test]
+    fn it_sleeps_again_until_everything_is_to_end() {
+        let wake = Wake::new().unwrap();
+        assert!(!is_awake(&wake));
+        wake.wake();
+        wake.wake();
+        assert!(is_awake(&wake));
+        wake.heard();
+        assert!(!is_awake(&wake));
+        wake.heard();
+        wake.end();
+        wake.heard();
+        wake.heard();
+        assert!(is_awake(&wake) && wake.is_ending());
+    }
+}
