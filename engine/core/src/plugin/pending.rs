@@ -223,14 +223,14 @@ mod tests {
 
     const HOLDER: Holder = Holder { plugin: 0, worker: 1, generation: 2, link: 3 };
 
-    fn call(function: &str) -> Box<PluginCall> {
-        Box::new(PluginCall {
+    fn call(function: &str) -> PluginCall {
+        PluginCall {
             plugin: PluginId(0),
             function: Arc::from(function),
             arguments: "[]".into(),
             outcome: CallOutcome::Pending,
             answer: String::new(),
-        })
+        }
     }
 
     fn returned(call: &mut PluginCall) {
@@ -239,7 +239,7 @@ mod tests {
 
     /// A call that its link has sent.
     fn sent(pending: &mut Pending, deadline_ns: u64) -> u32 {
-        let id = pending.begin(call("f"), deadline_ns);
+        let id = pending.begin(call("f").into(), deadline_ns);
         pending.set_state(id, State::Queued(HOLDER));
         assert!(matches!(pending.send(id), Next::Call(_)));
         id
@@ -250,9 +250,9 @@ mod tests {
         let mut pending = Pending::default();
         let id = sent(&mut pending, 10);
         assert!(pending.leave(id).is_some());
-        assert_ne!(pending.begin(call("g"), 10), id);
+        assert_ne!(pending.begin(call("g").into(), 10), id);
         assert_eq!(pending.answer(id, HOLDER.link, |_| unreachable!("nobody wants to know")), Some(HOLDER));
-        assert_eq!(pending.begin(call("h"), 10), id);
+        assert_eq!(pending.begin(call("h").into(), 10), id);
     }
 
     #[test]
@@ -270,9 +270,9 @@ mod tests {
     fn with_its_link_what_was_sent_ends_and_what_was_not_waits_again() {
         let mut pending = Pending::default();
         let (late, early) = (sent(&mut pending, 10), sent(&mut pending, 11));
-        let queued = pending.begin(call("q"), 12);
-        let left = pending.begin(call("l"), 9);
-        let elsewhere = pending.begin(call("e"), 1);
+        let queued = pending.begin(call("q").into(), 12);
+        let left = pending.begin(call("l").into(), 9);
+        let elsewhere = pending.begin(call("e").into(), 1);
         for (id, link) in [(queued, HOLDER.link), (left, HOLDER.link), (elsewhere, GRPC)] {
             pending.set_state(id, State::Queued(Holder { link, ..HOLDER }));
         }
