@@ -212,7 +212,7 @@ fn nothing_is_written_into_the_project() {
     assert_eq!(names(), before);
 }
 
-/// A function that sleeps for a minute is under way in each of these.
+/// A function that sleeps for a minute: the first call holds up the others of its process.
 fn sleeping() -> (pummel_target::Target, Project) {
     let target = target();
     let steps = "- {name: a, request: {method: GET, url: \"/hello/${nap()}\"}}\n";
@@ -227,12 +227,14 @@ fn nothing_is_left_after_ctrl_c() {
     let (_target, project) = sleeping();
     let load = ["--spawn-count", "3", "--spawn-rate", "100", "--stop-timeout", "1s", "--plugin-timeout", "50s"];
     let running = project.start("boom", &load);
-    wait_until("calls", || project.lines("naps") == 3);
+    wait_until("a call", || project.lines("naps") == 1);
     running.interrupt();
     let run = running.finish();
     assert_eq!(run.code, 0, "{}", run.stderr);
     run.assert_conserved();
-    assert_eq!((run.number("/conservation/started"), run.number("/conservation/abandoned")), (3, 3));
+    let part = |name| run.number(&format!("/conservation/{name}"));
+    assert!(part("started") > 0);
+    assert_eq!(part("abandoned"), part("started"));
     assert_eq!(project.processes().len(), 0);
 }
 
@@ -240,7 +242,7 @@ fn nothing_is_left_after_ctrl_c() {
 fn nothing_is_left_after_a_second_ctrl_c() {
     let (_target, project) = sleeping();
     let running = project.start("boom", &["--spawn-count", "2", "--spawn-rate", "100", "--stop-timeout", "40s"]);
-    wait_until("calls", || project.lines("naps") == 2);
+    wait_until("a call", || project.lines("naps") == 1);
     running.interrupt();
     std::thread::sleep(std::time::Duration::from_millis(300));
     running.interrupt();
@@ -254,7 +256,7 @@ fn nothing_is_left_after_a_second_ctrl_c() {
 fn nothing_is_left_after_a_kill() {
     let (_target, project) = sleeping();
     let running = project.start("boom", &["--plugin-workers", "2", "--spawn-count", "4", "--spawn-rate", "100"]);
-    wait_until("calls", || project.lines("naps") == 4);
+    wait_until("a call in each", || project.lines("naps") == 2);
     assert_eq!(project.processes().len(), 2);
     running.kill();
     assert_eq!(running.finish().code, -1);
