@@ -170,7 +170,6 @@ impl User<'_> {
 
     /// Builds the request, with the waits its functions ask for; those are no part of the request's time.
     pub(crate) async fn render(&mut self, case: usize, step: &RequestStep, row: RowId) -> Result<Ended, StepError> {
-        let of = WaitOf { row: Some(row), answered: false };
         let mut progress = Progress::default();
         loop {
             let rendered = self.rendered.get_or_insert_default();
@@ -178,7 +177,7 @@ impl User<'_> {
             match prepared? {
                 Prepared::Done => return Ok(Ended::Passed),
                 Prepared::Wait(wait) => {
-                    if self.wait_for(wait, &mut progress, of).await == Ended::Cut {
+                    if self.wait_for(wait, &mut progress, WaitOf::request(row)).await == Ended::Cut {
                         return Ok(Ended::Cut);
                     }
                 }
@@ -197,7 +196,6 @@ impl User<'_> {
         mut watch: Option<&mut Watch>,
         exit_code: &mut u8,
     ) -> Option<Unanswered> {
-        let of = WaitOf { row: Some(row), answered: true };
         let mut progress = Progress::default();
         loop {
             let journal = watch.as_deref_mut().map(|watch| &mut watch.journal);
@@ -208,7 +206,7 @@ impl User<'_> {
                 Ok(Prepared::Wait(wait)) => {
                     // The time limit was that of the response, and this is here.
                     answered.unlimit();
-                    if self.wait_for(wait, &mut progress, of).await == Ended::Cut {
+                    if self.wait_for(wait, &mut progress, WaitOf::response(row)).await == Ended::Cut {
                         return Some(Unanswered::Abandoned);
                     }
                 }

@@ -85,7 +85,6 @@ impl User<'_> {
         response: &mut Response,
         mut watch: Option<&mut Watch>,
     ) -> Result<Option<Unanswered>, StepError> {
-        let of = WaitOf { row: Some(row), answered: true };
         let mut progress = Progress::default();
         let mut body = std::mem::take(&mut response.body);
         // Only a handshake's answer has a protocol.
@@ -97,7 +96,7 @@ impl User<'_> {
             let Prepared::Wait(wait) = step.request.check(self.session(case), view, &mut progress, journal)? else {
                 return Ok(None);
             };
-            if self.wait_for(wait, &mut progress, of).await == Ended::Cut {
+            if self.wait_for(wait, &mut progress, WaitOf::response(row)).await == Ended::Cut {
                 return Ok(Some(Unanswered::Abandoned));
             }
         }

@@ -1,6 +1,9 @@
 //! The request path allocates nothing in steady state, and next to nothing with TLS. The server is a process of its own, so that only the client's
 //! allocations are counted.
 
+#[path = "run/fake_plugin.rs"]
+mod fake_plugin;
+
 use std::{
     alloc::System,
     env,
@@ -12,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use fake_plugin::FakePlugin;
 use pummel_case::{load_text, Case, LoadOptions, Step};
 use pummel_engine::{run, Cookies, Load, Network, Plan, StopSignal, Tls};
 use pummel_target::{Target, TargetOptions};
@@ -36,6 +40,9 @@ const PEM: &[u8] = include_bytes!("../src/network/tls/localhost.test.pem");
 /// Allocations of a request and its response with TLS: rustls makes a vector of each record it seals and of each record it
 /// opens, and the request and the response are a record each.
 const OF_TLS: f64 = 2.0;
+
+/// Allocations of a call of a plugin's function with one argument: the box of the wait, and the result. All else is used again.
+const OF_A_CALL: f64 = 2.0;
 
 /// The allocator counts what the whole process does.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -209,9 +216,46 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
     }
 }
 
+#[test]
+fn a_call_of_a_plugin_allocates_for_its_wait_and_its_result_and_steps_without_one_as_before() {
+    const FEW_LOOPS: u64 = 100;
+    const MANY_LOOPS: u64 = 1_100;
+    if env::var_os(SERVE).is_some() || env::var_os(SERVE_TLS).is_some() {
+        return;
+    }
+    let _alone = ALONE.lock();
+    let server = Server::start();
+    let plugin = FakePlugin::new("allocations", 1, Duration::from_mins(1));
+    let base = format!("config: {{name: c, base_url: \"http://{}\"}}\nteststeps:\n", server.address);
+    let called = "- {name: a, variables: {v: \"${echo(77)}\"}, request: {method: GET, url: \"/api?v=$v\"}}\n";
+    let text = "- {name: a, variables: {v: \"${echo(a text)}\"}, request: {method: GET, url: \"/api?v=$v\"}}\n";
+    // The plugin is there, and nobody calls it.
+    let uncalled = "- {name: b, variables: {v: 77}, request: {method: GET, url: \"/api?v=$v\"}}\n";
+    for (what, step, expected) in
+        [("a number", called, OF_A_CALL), ("a text", text, OF_A_CALL + 1.0), ("no call", uncalled, 0.0)]
+    {
+        let case = || {
+            // For the plugin to be opened.
+            let _ = plugin.case(&format!("{base}{called}"));
+            plugin.case(&format!("{base}{step}"))
+        };
+        let run = |loops| allocations_of(vec![case()], loops, Cookies::Off, Some(&plugin));
+        run(FEW_LOOPS);
+        let (short, long) = (run(FEW_LOOPS), run(MANY_LOOPS));
+        let further = f64::from(USERS) * (MANY_LOOPS - FEW_LOOPS) as f64;
+        let of_each = long.saturating_sub(short) as f64 / further;
+        assert!(of_each < expected + 0.5, "{what}: {of_each} allocations a request ({short} and {long} in all)");
+    }
+}
+
 /// Allocations and growths of a whole run.
 fn allocations(text: &str, loops: u64, cookies: Cookies) -> usize {
     let cases = load_text("case.yml", text, &LoadOptions::default()).expect("a valid case").cases;
+    allocations_of(cases, loops, cookies, None)
+}
+
+/// As [`allocations`], of a case that may call a plugin.
+fn allocations_of(cases: Vec<Case>, loops: u64, cookies: Cookies, plugin: Option<&FakePlugin>) -> usize {
     let of_a_step = |step: &Step| match step {
         Step::Request(_) => 1,
         // The only loop there is has one request.
@@ -219,7 +263,8 @@ fn allocations(text: &str, loops: u64, cookies: Cookies) -> usize {
         _ => 0,
     };
     let requests: u64 = cases[0].steps.iter().map(of_a_step).sum();
-    let plan = plan(cases, loops, cookies);
+    let mut plan = plan(cases, loops, cookies);
+    plan.plugins = plugin.map(|plugin| plugin.host.clone());
     let region = Region::new(COUNTING);
     let finished = run(plan, &StopSignal::default(), Vec::new()).expect("the run starts");
     let change = region.change();

@@ -10,7 +10,7 @@ use std::{
 pub(crate) const RESTARTS_MAX: usize = 5;
 
 /// The time in which restarts are counted.
-pub(crate) const WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const WINDOW: Duration = Duration::from_mins(1);
 
 /// What the second restart within the window waits; each further one waits twice as long. The first waits for nothing: most processes that
 /// end do it once.

@@ -15,7 +15,7 @@ use pummel_case::PluginFailure;
 
 use crate::{
     control::{listen, Control, Said},
-    frames::BrokenPlugin,
+    frames::{BrokenPlugin, Hello},
     handshake::{handshake, Listening, Network, Unusable},
     launch::{self, Script},
     process::{Process, Turn, GRACE},
@@ -28,7 +28,7 @@ pub(crate) const INVALID_FILE: u8 = 18;
 pub(crate) const START_FAILED: u8 = 31;
 
 /// How long a plugin may take until it takes calls (hrp spec 19.5): what it imports is read from a disk, perhaps over a network.
-const START_TIME: Duration = Duration::from_secs(60);
+const START_TIME: Duration = Duration::from_mins(1);
 
 /// How long a process that says that it takes calls may take to answer the first.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -112,7 +112,7 @@ impl Program {
     }
 
     fn start_own(&self, python: &Path, generation: u64, wake: &Wake) -> Result<Started, NotStarted> {
-        let system = |error: io::Error| self.failed(format!("it cannot be started: {error}"));
+        let system = |error: io::Error| self.failed(&format!("it cannot be started: {error}"));
         let (listener, name) = listen().map_err(system)?;
         // Connected before the process is there, so that a process that is not there any more is one that has closed it.
         let mut control = Control::connect(&name, generation).map_err(system)?;
@@ -125,8 +125,10 @@ impl Program {
                 Said::Nothing => {}
                 Said::Closed => {
                     let last_moments = Instant::now() + LAST_MOMENTS;
-                    process.wait(&[], Some(last_moments), |_| {});
-                    return Err(self.ended(process));
+                    if process.wait(&[], Some(last_moments), |_| {}).ended {
+                        return Err(self.ended(process));
+                    }
+                    return Err(self.failed("its process closed its input, which belongs to the runner"));
                 }
                 Said::Broken(broken) => return Err(NotStarted::Failed(self.broken(&broken, Some(python)))),
                 Said::Hello(hello) => {
@@ -142,19 +144,19 @@ impl Program {
 
     fn start_grpc(&self, wake: &Arc<Wake>) -> Result<Started, NotStarted> {
         let process =
-            self.spawn(Stdio::null()).map_err(|error| self.failed(format!("it cannot be started: {error}")))?;
+            self.spawn(Stdio::null()).map_err(|error| self.failed(&format!("it cannot be started: {error}")))?;
         let until = Instant::now() + START_TIME;
         let (mut process, listening) = self.listening(process, until, wake)?;
         let socket = (listening.network == Network::Unix).then(|| PathBuf::from(&listening.address));
         let connecting = connect(listening, wake);
         loop {
             match connecting.try_recv() {
-                Ok(Ok((client, names))) => {
-                    let names = self.by_origin(names);
+                Ok(Ok((client, hello))) => {
+                    let names = Names { own: hello.own, imported: hello.imported };
                     return Ok(Started { process, reach: Reach::Grpc(client), control: None, socket, names });
                 }
-                Ok(Err(reason)) => return Err(NotStarted::ByChance(self.failure(reason))),
-                Err(mpsc::TryRecvError::Disconnected) => return Err(self.failed("no thread for gRPC".to_owned())),
+                Ok(Err(reason)) => return Err(NotStarted::ByChance(self.failure(&reason))),
+                Err(mpsc::TryRecvError::Disconnected) => return Err(self.failed("no thread for gRPC")),
                 Err(mpsc::TryRecvError::Empty) => {}
             }
             if process.wait(&[wake.descriptor()], Some(until), |_| {}).ended {
@@ -176,7 +178,7 @@ impl Program {
             });
             match said {
                 Some(Ok(listening)) => return Ok((process, listening)),
-                Some(Err(unusable)) => return Err(self.failed(unusable.to_string())),
+                Some(Err(unusable)) => return Err(self.failed(&unusable.to_string())),
                 None if turn.ended => return Err(self.ended(process)),
                 None => self.check(wake, until)?,
             }
@@ -190,7 +192,7 @@ impl Program {
             return Err(NotStarted::Ending);
         }
         if Instant::now() >= until {
-            return Err(self.failed(format!("it took no calls within {} s of its start", START_TIME.as_secs())));
+            return Err(self.failed(&format!("it took no calls within {} s of its start", START_TIME.as_secs())));
         }
         Ok(())
     }
@@ -215,18 +217,6 @@ impl Program {
         Process::spawn(command.stdin(input))
     }
 
-    /// The functions of a process that tells their names only: those the file defines, by the rule of hrp (19.3), and the others.
-    fn by_origin(&self, names: Vec<String>) -> Names {
-        if self.kind == Kind::Bin {
-            return Names { own: names, imported: Vec::new() };
-        }
-        let source = fs::read(&self.file).unwrap_or_default();
-        let source = String::from_utf8_lossy(&source);
-        let defined = |name: &String| source.lines().any(|line| defined_in(line) == Some(name));
-        let (own, imported) = names.into_iter().partition(defined);
-        Names { own, imported }
-    }
-
     /// What became of a process that has ended before it took calls.
     fn ended(&self, process: Process) -> NotStarted {
         let ended = process.end(GRACE);
@@ -236,7 +226,7 @@ impl Program {
             return NotStarted::Failed(self.broken(&broken, self.python()));
         }
         let reason = if ended.last_line.is_empty() { String::new() } else { format!(": {}", ended.last_line) };
-        let failure = self.failure(format!("its process {ended} before it took calls{reason}"));
+        let failure = self.failure(&format!("its process {ended} before it took calls{reason}"));
         if ended.last_line.ends_with(PORT_IS_TAKEN) {
             return NotStarted::ByChance(failure);
         }
@@ -262,11 +252,11 @@ impl Program {
         PluginFailure { message, help: Some(help), exit_code: if broken.syntax { INVALID_FILE } else { START_FAILED } }
     }
 
-    fn failed(&self, reason: String) -> NotStarted {
+    fn failed(&self, reason: &str) -> NotStarted {
         NotStarted::Failed(self.failure(reason))
     }
 
-    fn failure(&self, reason: String) -> PluginFailure {
+    fn failure(&self, reason: &str) -> PluginFailure {
         let file = shown(&self.file);
         let help = match &self.kind {
             Kind::Bin => format!(
@@ -291,7 +281,7 @@ impl Program {
 const PORT_IS_TAKEN: &str = "is taken";
 
 /// Connects from a thread of its own, as the process's outputs are to be read meanwhile; it wakes who waits for it.
-fn connect(listening: Listening, wake: &Arc<Wake>) -> mpsc::Receiver<Result<(GrpcClient, Vec<String>), String>> {
+fn connect(listening: Listening, wake: &Arc<Wake>) -> mpsc::Receiver<Result<(GrpcClient, Hello), String>> {
     let (tell, told) = mpsc::sync_channel(1);
     let wake = Arc::clone(wake);
     // Without a thread the sender is dropped, and the receiver says so.
@@ -309,13 +299,6 @@ pub(crate) fn remove_socket(path: &Path) {
     }
 }
 
-/// The name in `def NAME(` at the begin of a line.
-fn defined_in(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("async ").map_or(line, str::trim_start).strip_prefix("def ")?.trim_start();
-    let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_')?;
-    rest[end..].trim_start().starts_with('(').then(|| &rest[..end])
-}
-
 /// The path as messages show it: from the working directory where it lies in it.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
@@ -329,16 +312,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn functions_are_defined_at_the_begin_of_a_line() {
-        assert_eq!(defined_in("def sum_two(a, b):"), Some("sum_two"));
-        assert_eq!(defined_in("async def wait (a):"), Some("wait"));
-        assert_eq!(defined_in("def many("), Some("many"));
-        for line in ["    def inner(self):", "define(x)", "from a import def_x", "def broken", "async with x(): pass"] {
-            assert_eq!(defined_in(line), None, "{line}");
-        }
-    }
 
     fn program(file: &str) -> Program {
         let (options, environment) = (Arc::default(), Vec::new());

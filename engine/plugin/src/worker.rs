@@ -182,7 +182,7 @@ mod tests {
         let worker = Worker::new(Arc::default()).unwrap();
         assert!(matches!(worker.settled(Instant::now()), WorkerState::Starting));
         worker.set(WorkerState::Down { reason: "rests".into() });
-        let state = worker.settled(Instant::now() + Duration::from_secs(600));
+        let state = worker.settled(Instant::now() + Duration::from_mins(10));
         assert!(matches!(state, WorkerState::Down { reason } if &*reason == "rests"));
     }
 }

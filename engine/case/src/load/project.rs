@@ -52,7 +52,7 @@ impl Context<'_> {
         let plugin = PLUGINS.iter().map(|name| root.join(name)).find(|path| path.is_file());
         let environment = self.given_variables(of_file.ok());
         let plugin = plugin.map(|file| self.plugin(file, &environment));
-        Arc::new(Project { environment, root, folder, plugin })
+        Arc::new(Project { root, plugin, folder, environment })
     }
 
     /// The plugin in a file: one for all cases, as it may be broken, which is said once.

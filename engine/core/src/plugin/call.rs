@@ -20,16 +20,26 @@ use crate::{
 /// The largest arguments of a call: as large as its result may be, and as any variable.
 const ARGUMENTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// On whose behalf a user waits.
+/// On whose behalf a user waits: a request's, or that of what stands before all of them (the default).
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WaitOf {
     /// The row of the request, where there is one.
-    pub(crate) row: Option<RowId>,
+    row: Option<RowId>,
     /// Its response is there: the stop of the load lets a call go on, as it does with requests under way.
-    pub(crate) answered: bool,
+    answered: bool,
 }
 
 impl WaitOf {
+    /// A request that is being built.
+    pub(crate) fn request(row: RowId) -> Self {
+        Self { row: Some(row), answered: false }
+    }
+
+    /// A request whose response is there.
+    pub(crate) fn response(row: RowId) -> Self {
+        Self { row: Some(row), answered: true }
+    }
+
     /// True once a call is to be given up.
     fn is_over(self, shard: &Shard) -> bool {
         if self.answered {

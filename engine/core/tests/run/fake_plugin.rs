@@ -11,13 +11,20 @@ use std::{
 use pummel_case::{load_text, Case, LoadOptions, Plugins};
 use pummel_plugin::{PluginHost, PluginOptions};
 
-/// What the launcher of the plugin executes in place of our own runner: its arguments are the name of the sub-command, the parent's id,
-/// the script's name, the Python and the plugin's file.
-const LAUNCHER: &str = "#!/bin/sh\nexec \"$4\" \"$(dirname \"$0\")/fake.py\" \"$5\"\n";
+/// The launcher of the plugin's processes: it executes the script below in place of our own runner, and all else as it is told. Its
+/// arguments are the name of the sub-command, the parent's id, the script's name, the program and its arguments.
+const LAUNCHER: &str = r#"#!/bin/sh
+script="$3"
+shift 3
+if [ "$script" = own ]; then
+    exec "$1" "$(dirname "$0")/fake.py" "$2"
+fi
+exec "$@"
+"#;
 
 /// The functions: `echo(x)`; `most()`, the most calls that came in one frame; `generation()`, which process of the plugin this is;
-/// `fail(text)`; `slow(s)`, which takes so many seconds; `hang_in(n)`, `die_in(n)`, `babble_in(n)`, which do so in process n and return 0 in others. Replies of a frame go out
-/// in reverse order, in one write.
+/// `fail(text)`; `slow(s)`, which takes so many seconds; `hang_in(n)`, `die_in(n)`, `mute_in(n)`, behind which no process says anything
+/// any more, `babble_in(n)`: they do so in process n and return 0 in others. Replies of a frame go out in reverse order, in one write.
 const FAKE: &str = r#"
 import json, os, socket, struct, sys, threading, time
 
@@ -26,8 +33,10 @@ with open(os.path.join(folder, "starts"), "a+") as starts:
     starts.write("x")
     starts.flush()
     generation = starts.tell()
+if generation > 1 and os.path.exists(os.path.join(folder, "mute")):
+    time.sleep(60)
 listener = socket.socket(fileno=os.dup(0))
-names = ["echo", "most", "generation", "fail", "slow", "hang_in", "die_in", "babble_in"]
+names = ["echo", "most", "generation", "fail", "slow", "hang_in", "die_in", "mute_in", "babble_in"]
 most = 0
 
 
@@ -46,7 +55,9 @@ def answer(number, name, arguments):
     if name == "slow":
         time.sleep(arguments[0])
     if name.endswith("_in") and arguments[0] == generation:
-        if name == "die_in":
+        if name == "mute_in":
+            open(os.path.join(folder, "mute"), "w").close()
+        if name in ("die_in", "mute_in"):
             os._exit(3)
         return b"" if name == "hang_in" else b"\xff" * 16
     return reply(number, 0, str(generation) if name == "generation" else "0")

@@ -191,6 +191,81 @@ fn a_call_behind_a_response_may_end_after_the_stop() {
 }
 
 #[test]
+fn the_time_of_a_call_is_no_part_of_its_request() {
+    let plugin = FakePlugin::new("slow", 1, PATIENT);
+    for step in [
+        "variables: {v: \"${slow(1)}\"}, request: {method: GET, url: \"/?v=$v\"}",
+        "request: {method: GET, url: /}, teardown_hooks: [\"${slow(1)}\"]",
+    ] {
+        let (address, _) = recording(|_| OK.to_vec());
+        let mut plan = one_step(&plugin, address, step);
+        plan.record_action = true;
+        let summary = summary_of(plan);
+        assert_eq!(summary.conservation.succeeded, 1, "{step}: {:?}", summary.errors);
+        let second = Duration::from_secs(1).as_micros() as u64;
+        assert!(summary.transactions[0].duration_us.min >= Some(second), "{step}");
+        assert!(summary.totals.response_us.max < Some(second), "{step}");
+        let of_step = summary.steps[0].plugin_us.as_ref().expect("its calls");
+        assert_eq!(of_step.count, 1);
+        assert!(of_step.max >= Some(second), "{step}");
+    }
+}
+
+#[test]
+fn large_arguments_and_results_come_whole() {
+    let plugin = FakePlugin::new("whole", 1, PATIENT);
+    let letters: Vec<u8> = (0..1024 * 1024u32).map(|n| b'a' + (n % 23) as u8).collect();
+    let (address, _) = recording(move |_| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", letters.len());
+        [head.as_bytes(), &letters].concat()
+    });
+    let text = format!(
+        "config: {{name: c, base_url: \"http://{address}\"}}\nteststeps:\n\
+         - {{name: a, request: {{method: GET, url: /}}, extract: {{v: body}}}}\n\
+         - {{name: b, variables: {{w: \"${{echo($v)}}\"}}, request: {{method: GET, url: /}}, \
+         validate: [{{eq: [\"$w\", \"$v\"]}}, {{length_equal: [\"$w\", 1048576]}}]}}\n"
+    );
+    let mut plan = with_plugin(&plugin, plugin.case(&text));
+    plan.load.users = 3;
+    let summary = summary_of(plan);
+    assert_eq!(summary.conservation.succeeded, 6, "{:?}", summary.errors);
+    assert_eq!(summary.plugin.as_ref().expect("there were calls").calls, 3);
+}
+
+#[test]
+fn calls_wait_for_a_process_that_is_started_anew_but_not_for_ever() {
+    let plugin = FakePlugin::new("mute", 1, Duration::from_secs(1));
+    let (address, _) = recording(|_| OK.to_vec());
+    let mut plan = one_step(&plugin, address, "request: {method: GET, url: \"/?v=${mute_in(1)}\"}");
+    plan.load.users = 2;
+    plan.load.loops_per_user = Some(2);
+    let summary = summary_of(plan);
+    assert_eq!((summary.conservation.failed, summary.conservation.succeeded), (4, 0));
+    let text = |reason: &str| format!("call function mute_in failed: {reason}");
+    assert_eq!(
+        messages(&summary),
+        [
+            (&*text("the plugin was not ready within 1 s (--plugin-timeout)"), 2),
+            (&*text("the plugin's process ended during the call"), 2)
+        ]
+    );
+}
+
+#[test]
+fn users_log_in_with_what_a_plugin_gives() {
+    let plugin = FakePlugin::new("setup", 1, PATIENT);
+    let (address, targets) = recording(|_| OK.to_vec());
+    let text = format!(
+        "config:\n  name: c\n  base_url: \"http://{address}\"\n  setup_case:\n    config: {{name: s}}\n    teststeps:\n    \
+         - {{name: login, request: {{method: GET, url: \"/login?v=${{echo(7)}}\"}}}}\n\
+         teststeps:\n- {{name: a, request: {{method: GET, url: /}}}}\n"
+    );
+    let summary = summary_of(with_plugin(&plugin, plugin.case(&text)));
+    assert_eq!(summary.conservation.succeeded, 1, "{:?}", summary.errors);
+    assert_eq!(*targets.lock().unwrap(), ["/login?v=7", "/"]);
+}
+
+#[test]
 fn arguments_that_are_too_large_are_not_sent() {
     let plugin = FakePlugin::new("large", 1, PATIENT);
     let body = vec![b'x'; 15 * 1024 * 1024];

@@ -47,6 +47,8 @@ SLOW_SECONDS = 1e-3
 QUICK_CALLS_TO_RETURN = 16
 # Different tracebacks that are written; each is remembered, so that it is written once.
 TRACEBACKS_MAX = 1000
+# The longest traceback that is written; of a longer one the begin and the end.
+TRACEBACK_CHARACTERS_MAX = 16000
 # How long one that cannot run waits to say so. Pummel connects at once.
 BROKEN_WAIT_SECONDS = 60
 # Pause after a connection could not be accepted, mostly for want of file descriptors: they come back as others close.
@@ -94,16 +96,17 @@ def prepare_process(path):
     """Makes the process what user code expects of a plugin of hrp."""
     # Ctrl-C in a terminal reaches all processes there; Pummel decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A thread that computes gives way to one that has a quick answer.
+    sys.setswitchinterval(SLOW_SECONDS)
     # Nothing is written into the project's folder.
     sys.dont_write_bytecode = True
-    folder = os.path.dirname(path)
+    # The project's folder takes the place of this program's, which is first unless PYTHONSAFEPATH is set.
+    sys.path[: 0 if getattr(sys.flags, "safe_path", False) else 1] = [os.path.dirname(path)]
     script = sys.argv[0]
     if script.startswith("/proc/self/fd/"):
         # The source of this program; children of user code have no use for it.
         os.set_inheritable(int(script.rpartition("/")[2]), False)
-        sys.path[0] = folder
-    else:
-        sys.path[:1] = [folder]
     sys.argv[:] = [path]
     # A child of `multiprocessing` would otherwise run this program first.
     globals().pop("__file__", None)
@@ -371,6 +374,9 @@ def show_traceback(error, function=""):
     tracebacks_shown.add(key)
     try:
         text = "".join(traceback.format_exception(type(error), error, inner))
+        if len(text) > TRACEBACK_CHARACTERS_MAX:
+            half = TRACEBACK_CHARACTERS_MAX // 2
+            text = "%s\n...\n%s" % (text[:half], text[-half:])
         sys.stderr.write("%s%s" % ("in %s: " % function if function else "", text))
     except BaseException:
         # An exception that cannot be shown, or a replaced standard error, must not become a failure of its own.
@@ -434,7 +440,9 @@ class Connection:
         """Sends what there was no room for."""
         with self.lock:
             try:
-                sent = self.peer.send(memoryview(self.unsent)[:RESULT_BYTES_MAX])
+                # A view must be gone before what it shows may change.
+                with memoryview(self.unsent) as unsent:
+                    sent = self.peer.send(unsent)
             except BlockingIOError:
                 return
             except OSError:
@@ -458,10 +466,10 @@ class Pool:
 
     def __init__(self, functions, limit):
         self.functions = functions
-        self.limit = limit
+        self.limit = max(limit, 1)
         self.threads = 0
         self.jobs = SimpleQueue()
-        # One entry for each thread that waits. A list's ends may be used by several threads at once.
+        # One entry for each thread that waits; the ends of a deque may be used by several threads at once.
         self.idle = deque(maxlen=limit)
 
     def call(self, connection, ident, function, arguments):
@@ -625,7 +633,7 @@ class Server:
                 kind = type(result)
                 if kind is int:
                     payload = b"%d" % result
-                elif kind is str and len(result) < READ_BYTES:
+                elif kind is str and len(result) < READ_BYTES and result.isascii():
                     payload = json_of_str(result).encode()
                 elif result is None:
                     payload = b"null"

@@ -5,13 +5,16 @@ use pummel_plugin::frames::{self, BrokenPlugin, Hello, NoReply, HELLO, REPLY_BYT
 /// A reply with a payload of its own.
 pub(crate) type OwnedReply = (u32, bool, Vec<u8>);
 
-/// Reads replies from pieces as they come, as a core does; what is left is the begin of one that is not complete.
-///
-/// # Errors
-/// What was read before the bytes that are no reply.
-pub(crate) fn read<'a>(
-    pieces: impl Iterator<Item = &'a [u8]>,
-) -> Result<(Vec<OwnedReply>, Vec<u8>), (Vec<OwnedReply>, NoReply)> {
+/// What was read of bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) replies: Vec<OwnedReply>,
+    /// The begin of a reply that is not complete, or what came after the last is no reply.
+    pub(crate) rest: Result<Vec<u8>, NoReply>,
+}
+
+/// Reads replies from pieces as they come, as a core does.
+pub(crate) fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
     let mut replies = Vec::new();
     let mut received = Vec::new();
     for piece in pieces {
@@ -26,28 +29,27 @@ pub(crate) fn read<'a>(
                     replies.push((reply.id, reply.returned, reply.payload.to_vec()));
                 }
                 Ok(None) => break,
-                Err(error) => return Err((replies, error)),
+                Err(error) => return Outcome { replies, rest: Err(error) },
             }
         }
         received.drain(..at);
     }
-    Ok((replies, received))
+    Outcome { replies, rest: Ok(received) }
 }
 
 /// The first byte is the length of the pieces, 0 for one piece; the rest is what a runner sends.
 pub(crate) fn replies(data: &[u8]) {
     let Some((piece, bytes)) = data.split_first() else { return };
     let whole = read([bytes].into_iter());
-    match *piece {
-        0 => {}
-        length => assert_eq!(read(bytes.chunks(length.into())), whole),
+    if *piece > 0 {
+        assert_eq!(read(bytes.chunks(usize::from(*piece))), whole);
     }
-    if let Ok((replies, rest)) = &whole {
-        let taken: usize = replies.iter().map(|(_, _, payload)| 9 + payload.len()).sum();
-        assert_eq!(taken + rest.len(), bytes.len());
+    let taken: usize = whole.replies.iter().map(|(_, _, payload)| 9 + payload.len()).sum();
+    match &whole.rest {
+        Ok(rest) => assert_eq!(taken + rest.len(), bytes.len()),
+        Err(NoReply) => assert!(taken < bytes.len()),
     }
-    let (Ok((replies, _)) | Err((replies, _))) = whole;
-    for (_, returned, payload) in replies.iter().filter(|(id, _, _)| *id == HELLO) {
+    for (_, returned, payload) in whole.replies.iter().filter(|(id, _, _)| *id == HELLO) {
         if *returned {
             first_words(payload);
         } else {

@@ -1,0 +1,190 @@
+//! Processes of plugins that speak gRPC: stock funppy, and a plugin that acts as those written in Go do.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use pummel_case::{CallOutcome, Plugin, PluginCall, PluginSource};
+use pummel_plugin::{PluginHost, PluginOptions, Reach, Runner, RunningPlugin, WorkerState};
+
+/// Beyond any wait of a test that goes well.
+const LONG: Duration = Duration::from_mins(1);
+
+/// A project of a test's own: gone when dropped.
+struct Project(PathBuf);
+
+impl Project {
+    fn new() -> Self {
+        let folder = env::temp_dir().join(format!("pummel-host-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        fs::create_dir(&folder).expect("a folder");
+        Self(folder.canonicalize().expect("its path"))
+    }
+
+    /// The processes whose command line names this project.
+    fn processes(&self) -> Vec<u32> {
+        let name = self.0.to_string_lossy().into_owned();
+        let entries = fs::read_dir("/proc").expect("/proc");
+        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let runs = |pid: &u32| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains(&name)
+        };
+        numbers.filter(runs).collect()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The Python of an environment with funppy.
+fn python() -> PathBuf {
+    let python = env::var_os("PUMMEL_FUNPPY_PYTHON");
+    python.expect("PUMMEL_FUNPPY_PYTHON names a Python that has funppy: scripts/test.sh makes one").into()
+}
+
+fn host() -> PluginHost {
+    // The environment, in whose folder `bin` it lies.
+    let venv = python().parent().and_then(Path::parent).map(Path::to_owned);
+    PluginHost::new(PluginOptions {
+        launcher: env!("CARGO_BIN_EXE_pummel-plugin-launcher").into(),
+        runner: Runner::Funppy,
+        timeout: LONG,
+        venv,
+        ..PluginOptions::default()
+    })
+}
+
+fn call(plugin: &dyn Plugin, function: &str, arguments: &str) -> (CallOutcome, String) {
+    let mut call = PluginCall {
+        plugin: plugin.id(),
+        function: function.into(),
+        arguments: arguments.to_owned(),
+        outcome: CallOutcome::Pending,
+        answer: String::new(),
+    };
+    plugin.call(&mut call);
+    (call.outcome, call.answer)
+}
+
+fn returned(value: &str) -> (CallOutcome, String) {
+    (CallOutcome::Returned, value.to_owned())
+}
+
+fn wait_for_generation(plugin: &RunningPlugin, of: u64) {
+    let deadline = Instant::now() + LONG;
+    let is_up = || matches!(plugin.state(0), WorkerState::Up { generation, reach: Reach::Grpc(_) } if generation == of);
+    while !is_up() {
+        assert!(Instant::now() < deadline, "no process takes calls");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn stock_funppy_serves_a_file_and_is_replaced_when_it_is_killed() {
+    let project = Project::new();
+    let source = "\
+import os
+from hashlib import md5
+print('before', end='')
+def pid():
+    return os.getpid()
+def sum_two(a, b):
+    return a + b
+";
+    let file = project.0.join("debugtalk.py");
+    fs::write(&file, source).expect("a plugin");
+    let host = host();
+    let opened = host.open(&file, &BTreeMap::new()).expect("a plugin");
+    let plugin = host.plugin(opened.id()).expect("a plugin");
+    let (first, pid) = (project.processes(), call(&*plugin, "pid", "[]"));
+    assert_eq!(pid, returned(&first[0].to_string()));
+    assert_eq!(call(&*plugin, "sum_two", "[1,2]"), returned("3"));
+    // What it defines hides built-in functions; what it imports does not.
+    let is_own = |name| plugin.find(name).map(|function| function.own);
+    assert_eq!((is_own("sum_two"), is_own("md5"), is_own("nothing")), (Some(true), Some(false), None));
+    let killed = Command::new("kill").args(["-KILL", &first[0].to_string()]).status().expect("kill");
+    assert!(killed.success());
+    wait_for_generation(&plugin, 2);
+    assert_eq!(call(&*plugin, "sum_two", "[2,2]"), returned("4"));
+    let report = &host.reports()[0];
+    assert_eq!((&*report.runner, report.restarts), ("funppy", 1));
+    host.end();
+    assert!(project.processes().is_empty());
+    assert_eq!(fs::read_dir(&project.0).expect("a folder").count(), 1);
+}
+
+#[test]
+fn a_file_that_funppy_cannot_serve_is_told_as_by_our_own_runner() {
+    let project = Project::new();
+    let file = project.0.join("debugtalk.py");
+    let failure = |source: &str| {
+        fs::write(&file, source).expect("a plugin");
+        host().open(&file, &BTreeMap::new()).expect_err("a failure")
+    };
+    let syntax = failure("def f(:\n    pass\n");
+    assert!(syntax.message.contains("debugtalk.py:1: SyntaxError: "), "{}", syntax.message);
+    assert_eq!(syntax.exit_code, 18);
+    let import = failure("\nimport no_such_module_anywhere\n");
+    let told = "debugtalk.py:2: ModuleNotFoundError: No module named 'no_such_module_anywhere'";
+    assert!(import.message.ends_with(told), "{}", import.message);
+    assert_eq!(import.exit_code, 31);
+}
+
+#[test]
+fn a_program_is_a_plugin_and_leaves_no_socket_behind() {
+    let project = Project::new();
+    let (file, socket) = (project.0.join("debugtalk.bin"), project.0.join("socket"));
+    let like_go = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grpc/go_like_plugin.py");
+    write_script(&file, &format!("exec '{}' '{}' '{}'", python().display(), like_go.display(), socket.display()));
+    let host = host();
+    let opened = host.open(&file, &BTreeMap::new()).expect("a plugin");
+    let plugin = host.plugin(opened.id()).expect("a plugin");
+    assert_eq!(
+        plugin.find("Sum_Two_Int").map(|function| (&*function.name == "sumtwoint", function.own)),
+        Some((true, true))
+    );
+    assert_eq!(call(&*plugin, "sumtwoint", "[1,2]"), returned("3"));
+    assert_eq!(call(&*plugin, "panic", "[]").0, CallOutcome::Lost);
+    wait_for_generation(&plugin, 2);
+    assert_eq!(call(&*plugin, "sumtwoint", "[3,4]"), returned("7"));
+    let report = &host.reports()[0];
+    assert_eq!((&*report.runner, report.restarts), ("bin", 1));
+    host.end();
+    assert!(project.processes().is_empty());
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_program_that_is_no_plugin_is_told() {
+    let project = Project::new();
+    let file = project.0.join("debugtalk.bin");
+    let failure = |script: &str| {
+        write_script(&file, script);
+        host().open(&file, &BTreeMap::new()).expect_err("a failure").message
+    };
+    let rpc = failure("echo hello; echo '1|1|unix|/tmp/none|netrpc|'; sleep 60");
+    assert!(
+        rpc.ends_with("debugtalk.bin: it speaks netrpc, and only gRPC can be called: build it with funplugin 0.5"),
+        "{rpc}"
+    );
+    let ended = failure("echo what is this >&2; exit 5");
+    assert!(ended.ends_with("its process exited with 5 before it took calls: what is this"), "{ended}");
+    let silent = failure("echo '1|1|tcp|127.0.0.1:1|grpc'; sleep 60");
+    assert!(silent.contains("connecting to 127.0.0.1:1 failed"), "{silent}");
+}
+
+/// Writes a shell script, by another process: while this one has a file open for writing, a process that another test starts meanwhile
+/// has it open too, and the script could not be executed.
+fn write_script(path: &Path, script: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod +x \"$1\"", "sh"]).arg(path).arg(script);
+    assert!(command.status().expect("sh").success());
+}
