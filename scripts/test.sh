@@ -30,6 +30,8 @@ websockets=$(realpath "${CARGO_TARGET_DIR:-target}")/python-websockets-15.0.1
 [ -x "$websockets/bin/python" ] && "$websockets/bin/python" -c 'import websockets' 2>/dev/null ||
     stage "Python websockets" make_websockets "$websockets"
 export PUMMEL_WEBSOCKETS_PYTHON=$websockets/bin/python
+# What hrp runs debugtalk.py with, for the tests of plugins.
+need_funppy
 # A snapshot that differs fails; it does not leave a new one in the tree.
 export INSTA_UPDATE=no
 if cargo nextest --version >/dev/null 2>&1; then

@@ -62,7 +62,7 @@ impl Project {
 /// Each sample's path inside the folder, with what is expected of it, in order.
 fn samples() -> Vec<(String, Value)> {
     let mut samples = Vec::new();
-    for folder in ["", "load_errors/"] {
+    for folder in ["", "load_errors/", "plugin_project/"] {
         for entry in fs::read_dir(format!("{SAMPLES}/{folder}")).expect("the samples") {
             let name = entry.expect("an entry").file_name().into_string().expect("a name");
             let Some(base) = name.strip_suffix(".expected.json") else { continue };
@@ -110,7 +110,7 @@ fn outline_of(summary: &Value) -> Vec<String> {
 fn every_sample_gives_what_is_expected_of_it() {
     let project = Project::new();
     let samples = samples();
-    assert_eq!(samples.len(), 28);
+    assert_eq!(samples.len(), 29);
     let mut wrong = Vec::new();
     for (case, expected) in &samples {
         let expected = required(&expected["run"]);

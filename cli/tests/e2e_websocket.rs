@@ -5,6 +5,8 @@
 mod breaking;
 #[path = "common/certificates.rs"]
 mod certificates;
+#[path = "common/functions.rs"]
+mod functions;
 #[path = "common/load.rs"]
 mod load;
 #[path = "common/websockets.rs"]
@@ -18,6 +20,7 @@ use std::{
 
 use breaking::{break_tls, read_head, Breaking};
 use certificates::Authority;
+use functions::Project;
 use load::{run, Folder, Run};
 use websockets::{accepted, hostile_server, Websockets};
 
@@ -415,4 +418,23 @@ fn what_breaks_tls_is_named() {
     assert_eq!(errors(false, break_tls), [broken]);
     let closed = "2 \"closed_early\": \"the server closed the connection without closing the websocket\"";
     assert_eq!(errors(true, |tls| tls.send_close_notify()), [closed]);
+}
+
+#[test]
+fn messages_of_a_websocket_call_functions() {
+    let server = Websockets::start(None);
+    let steps = "- {name: open, websocket: {type: open, url: \"/?a=${word(a)}\"}}\n\
+        - {name: say, websocket: {type: wr, url: \"/?a=aa\", text: \"${word(hello)}\"}, validate: [{eq: [body, hellohello]}]}\n\
+        - {name: close, websocket: {type: close, url: \"/?a=aa\"}}\n";
+    let project = Project::new("def word(a):\n    return a * 2\n", &format!("ws://{}", server.address()), steps);
+    let once = project.run("run", &[]);
+    assert_eq!((once.code, &once.summary["stat"]["teststeps"]["successes"]), (0, &3.into()), "{}", once.stdout);
+    let many = project.run("boom", &["--spawn-count", "2", "--spawn-rate", "100", "--loop-count", "3"]);
+    many.assert_conserved();
+    assert_eq!(
+        (many.number("/totals/requests"), many.number("/totals/failures")),
+        (18, 0),
+        "{:#}",
+        many.summary["errors"]
+    );
 }

@@ -1,7 +1,5 @@
 //! Servers that speak WebSocket: one made by others, one that breaks every rule.
 
-#![allow(dead_code)] // Each test file uses its part.
-
 #[path = "python_server.rs"]
 mod python_server;
 
