@@ -16,6 +16,8 @@ pub(crate) const LOAD_YAML: u8 = 12;
 pub(crate) const LOAD_ENV: u8 = 13;
 /// A file has an extension that is not known (hrp spec 13.6).
 pub(crate) const EXTENSION: u8 = 16;
+/// A plugin does not start (hrp spec 13.6).
+pub(crate) const PLUGIN: u8 = 31;
 /// A functional run was interrupted (hrp spec 13.6).
 pub(crate) const INTERRUPTED: u8 = 38;
 /// The client verdict is invalid and `--fail-on-client-saturation` was given.

@@ -240,6 +240,21 @@ fn a_profile_changes_every_request() {
 }
 
 #[test]
+fn functions_of_a_project_are_neither_called_nor_missed() {
+    let folder = Folder::new();
+    folder.write("debugtalk.py", "open('started', 'w')\ndef sign():\n    return 1\n");
+    let case = "config: {name: a}\nteststeps:\n- {name: b, request: {method: GET, url: \"http://h/${sign()}\"}}\n";
+    let path = folder.write("a.yml", case);
+    let ran = common::run(&["convert", &path, "--to-json"]);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""));
+    assert!(!folder.path().join("started").exists());
+    // What else is wrong is said.
+    let path = folder.write("c.yml", &case.replace("http://h/", "http://h/$t/"));
+    let ran = common::run(&["convert", &path, "--to-json"]);
+    assert!(ran.stderr.contains("variable t") && !ran.stderr.contains("sign"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_failure_does_not_keep_the_others_back_and_is_an_exit_code() {
     let folder = Folder::new();
     let good = folder.write("good.curl", "curl http://h/");

@@ -1,14 +1,15 @@
 //! `pummel convert`.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use pummel_case::{
     convert::{convert as convert_text, CaseFormat, ConvertError, ConvertOptions, Overrides, Source, StepNames},
-    LoadOptions,
+    LoadOptions, Plugin, PluginFailure, PluginSource, Plugins,
 };
 
 use crate::{
@@ -192,10 +193,21 @@ impl Job<'_> {
 
 /// The result may ask for what is not built yet, or carry over the mistakes of a case file.
 fn say_what_does_not_load(result: &Path) {
-    if let Err(error) = pummel_case::load(&[result.to_owned()], &LoadOptions::default()) {
-        for diagnostic in error.diagnostics() {
+    let options = LoadOptions { plugins: Some(Plugins(Arc::new(NotStarted))), ..LoadOptions::default() };
+    if let Err(error) = pummel_case::load(&[result.to_owned()], &options) {
+        for diagnostic in error.diagnostics().iter().filter(|diagnostic| diagnostic.exit_code() != exit::PLUGIN) {
             warn(format!("the result does not load as it is: {diagnostic}"), None);
         }
+    }
+}
+
+/// The plugin of a project, which writing a file is no reason to start: of calls that may be its functions nothing is said.
+#[derive(Debug)]
+struct NotStarted;
+
+impl PluginSource for NotStarted {
+    fn open(&self, _: &Path, _: &BTreeMap<Box<str>, Box<str>>) -> Result<Arc<dyn Plugin>, PluginFailure> {
+        Err(PluginFailure { message: "it is not started".to_owned(), help: None, exit_code: exit::PLUGIN })
     }
 }
 
