@@ -270,5 +270,6 @@ fn the_output_of_functions_is_shown_where_it_is_asked_for() {
     for text in ["said at import", "said by talk"] {
         assert!(telling.stderr.contains(text), "{}", telling.stderr);
     }
+    assert!(!telling.stderr.contains("pummel|"), "what Python is asked is no function's output: {}", telling.stderr);
     assert!(!telling.stdout.contains("said"), "{}", telling.stdout);
 }

@@ -12,6 +12,8 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Log {
     pid: i32,
+    /// Nothing of it is logged: the process is not the plugin itself.
+    silent: bool,
     /// The last line of the standard error output that says something, bounded as lines are.
     last_line: String,
     second_began: Instant,
@@ -28,7 +30,12 @@ enum Level {
 
 impl Log {
     pub(crate) fn new(pid: i32) -> Self {
-        Self { pid, last_line: String::new(), second_began: Instant::now(), loud_lines: 0 }
+        Self { pid, silent: false, last_line: String::new(), second_began: Instant::now(), loud_lines: 0 }
+    }
+
+    /// From now on only the last line is kept, and nothing is said.
+    pub(crate) fn silence(&mut self) {
+        self.silent = true;
     }
 
     /// A line of the standard output: what the user's functions print.
@@ -68,6 +75,9 @@ impl Log {
 
     fn say(&self, level: Level, line: &[u8]) {
         let pid = self.pid;
+        if self.silent {
+            return;
+        }
         match level {
             Level::Error => tracing::error!(target: "plugin", pid, "{}", String::from_utf8_lossy(line)),
             Level::Warning => tracing::warn!(target: "plugin", pid, "{}", String::from_utf8_lossy(line)),

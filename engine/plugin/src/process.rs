@@ -75,6 +75,11 @@ impl Process {
         }
     }
 
+    /// Its output is no plugin's and stays out of the log.
+    pub(crate) fn silence(&mut self) {
+        self.log.silence();
+    }
+
     /// Reads the outputs and waits until the process has ended, there is something to read from one of the `others`, or `until` is reached.
     /// `printed` gets the lines of the standard output besides the log.
     pub(crate) fn wait(

@@ -168,6 +168,7 @@ impl Search<'_> {
     fn run(&self, program: &Path, arguments: &[&OsStr], limit: Duration) -> io::Result<(Ended, Vec<String>)> {
         let mut command = launch::command(&self.options.launcher, None, program);
         let mut process = Process::spawn(command.args(arguments).stdin(Stdio::null()))?;
+        process.silence();
         let until = Instant::now() + limit;
         let mut lines = Vec::new();
         let mut take = |line: &[u8]| lines.extend((lines.len() < PRINTED_LINES_MAX).then(|| text(line)));
