@@ -244,10 +244,12 @@ impl Program {
         let python = python.unwrap_or(Path::new("python3")).display();
         let help = if broken.syntax {
             format!("correct the file; `{python} -m py_compile {file}` says the same")
-        } else if error.starts_with("ModuleNotFoundError") || error.starts_with("ImportError") {
-            format!("install it with `{python} -m pip install`, or name an environment that has it with --venv")
+        } else if let Some(package) = missing_package(&error) {
+            format!("`{python} -m pip install {package}` may be what it needs; --venv names an environment that has it")
         } else {
-            format!("the file is imported before the load begins; `{python} {file}` shows where it fails")
+            "it is imported before the load begins, in the working directory and with the variables of .env; --log-level \
+             debug shows the traceback"
+                .to_owned()
         };
         PluginFailure { message, help: Some(help), exit_code: if broken.syntax { INVALID_FILE } else { START_FAILED } }
     }
@@ -275,6 +277,12 @@ impl Program {
             Kind::Bin => None,
         }
     }
+}
+
+/// The package whose module is not there, by what Python says: mostly both have the same name.
+fn missing_package(error: &str) -> Option<&str> {
+    let module = error.strip_prefix("ModuleNotFoundError: No module named '")?.split(['.', '\'']).next()?;
+    (!module.is_empty()).then_some(module)
 }
 
 /// What gRPC says, through the runner of funppy, where the port that funppy took at random is another's.
@@ -332,5 +340,18 @@ mod tests {
         assert_eq!(raised, ("/p/debugtalk.py: ValueError: a b (inner/data.py:7)".to_owned(), 31));
         let nowhere = told(false, "SystemExit: 3", "");
         assert_eq!(nowhere, ("/p/debugtalk.py: SystemExit: 3".to_owned(), 31));
+    }
+
+    #[test]
+    fn a_missing_module_is_named_with_what_may_install_it() {
+        let program = program("/p/debugtalk.py");
+        let help = |error: &str| {
+            let broken = BrokenPlugin { syntax: false, error: error.into(), place: "debugtalk.py:1".into() };
+            program.broken(&broken, program.python()).help.unwrap()
+        };
+        let missing = help("ModuleNotFoundError: No module named 'faker.providers'");
+        assert!(missing.starts_with("`/bin/python3 -m pip install faker` may be"), "{missing}");
+        // The module is there, so another package would not help.
+        assert!(!help("ImportError: cannot import name 'x' from 'faker'").contains("pip"));
     }
 }
