@@ -49,7 +49,12 @@ fn assert_fails_in_each_call(functions: &str, arguments: &str, kind: &str, said:
 #[test]
 fn an_exception_is_named_with_its_function_and_its_last_line() {
     let functions = "def f():\n    raise ValueError('no luck')\n";
-    assert_fails_in_each_call(functions, "", "function", "call function f failed: ValueError: no luck");
+    assert_fails_in_each_call(
+        functions,
+        "",
+        "function",
+        "call function f failed: ValueError: no luck (debugtalk.py:2)",
+    );
     // The process is the same after it.
     let (_target, project) = calling(functions, "");
     assert_eq!(project.run("boom", &LOAD).number("/plugin/processes/0/restarts"), 0);

@@ -261,7 +261,7 @@ fn a_function_that_fails_does_not_end_its_process() {
     let host = host();
     let plugin = project.open(&host).expect("a plugin");
     let (outcome, answer) = call(&plugin, "fail", "[]");
-    assert_eq!((outcome, &*answer), (CallOutcome::Failed, "ValueError: no"));
+    assert_eq!((outcome, &*answer), (CallOutcome::Failed, "ValueError: no (debugtalk.py:3)"));
     assert_eq!(call(&plugin, "leave", "[]").0, CallOutcome::Failed);
     assert_eq!(host.reports()[0].restarts, 0);
 }

@@ -197,19 +197,51 @@ def two(a, b): return a + b
     let runner = Runner::new(source);
     let mut connection = runner.open();
     let mut fails = |function: &str, arguments: &str| connection.call(function, arguments).unwrap_err();
-    assert_eq!(fails("value", "[]"), "ValueError: no such user");
-    assert_eq!(fails("nothing", "[]"), "KeyError");
-    assert_eq!(fails("ends", "[]"), "SystemExit: 3");
-    assert_eq!(fails("interrupts", "[]"), "KeyboardInterrupt");
-    assert_eq!(fails("odd", "[]"), "debugtalk.Odd: (its text cannot be shown)");
-    assert_eq!(fails("colored", "[]"), "ValueError: ?[31mred");
+    assert_eq!(fails("value", "[]"), "ValueError: no such user (debugtalk.py:5)");
+    assert_eq!(fails("nothing", "[]"), "KeyError (debugtalk.py:6)");
+    assert_eq!(fails("ends", "[]"), "SystemExit: 3 (debugtalk.py:7)");
+    assert_eq!(fails("interrupts", "[]"), "KeyboardInterrupt (debugtalk.py:8)");
+    assert_eq!(fails("odd", "[]"), "debugtalk.Odd: (its text cannot be shown) (debugtalk.py:9)");
+    assert_eq!(fails("colored", "[]"), "ValueError: ?[31mred (debugtalk.py:11)");
     assert!(fails("deep", "[]").starts_with("RecursionError: maximum recursion depth exceeded"));
     assert_eq!(fails("two", "[1]"), "TypeError: two() missing 1 required positional argument: 'b'");
     assert_eq!(fails("two", "[1,2,3]"), "TypeError: two() takes 2 positional arguments but 3 were given");
-    assert_eq!(fails("two", r#"[1,"a"]"#), "TypeError: unsupported operand type(s) for +: 'int' and 'str'");
+    assert_eq!(
+        fails("two", r#"[1,"a"]"#),
+        "TypeError: unsupported operand type(s) for +: 'int' and 'str' (debugtalk.py:13)"
+    );
     let long = fails("long", "[]");
-    assert_eq!((long.len(), &long[..14], &long[1997..]), (2000, "ValueError: xx", "..."));
+    assert_eq!((&long[..14], &long[1997..]), ("ValueError: xx", "... (debugtalk.py:10)"));
     assert_eq!(connection.call("two", "[1,2]"), Ok(json!(3)));
+}
+
+#[test]
+fn the_place_of_an_exception_is_the_innermost_in_the_project_s_own_files() {
+    let source = "
+import json
+from site_packages_like import own
+import sys
+sys.path.insert(0, sys.path[0] + '/venv/site-packages')
+from installed import foreign
+def outside(): return json.loads('{')
+def inside(): return own()
+def package(): return foreign()
+def generated(): exec(compile('1/0', 'made up\\nname', 'exec'))
+";
+    let runner = Runner::with_files(&[
+        ("debugtalk.py", source.as_bytes()),
+        ("site_packages_like/__init__.py", b"def own():\n    return 1 / 0\n"),
+        ("venv/site-packages/installed.py", b"def foreign():\n    return 1 / 0\n"),
+    ]);
+    let mut connection = runner.open();
+    let mut place = |function: &str| {
+        let error = connection.call(function, "[]").unwrap_err();
+        error[error.rfind(" (").unwrap()..].to_owned()
+    };
+    assert_eq!(place("outside"), " (debugtalk.py:7)");
+    assert_eq!(place("inside"), " (site_packages_like/__init__.py:2)");
+    assert_eq!(place("package"), " (debugtalk.py:9)");
+    assert_eq!(place("generated"), " (debugtalk.py:10)");
 }
 
 #[test]
@@ -225,9 +257,9 @@ def second():
     let mut connection = runner.open();
     for number in 1..=10 {
         let argument = format!("[{number}]");
-        assert_eq!(connection.call("first", &argument), Err(format!("ValueError: {number}")));
-        assert_eq!(connection.call("first", "[0]"), Err("ValueError: 0".into()));
-        assert_eq!(connection.call("second", "[]"), Err("ValueError: 1".into()));
+        assert_eq!(connection.call("first", &argument), Err(format!("ValueError: {number} (debugtalk.py:3)")));
+        assert_eq!(connection.call("first", "[0]"), Err("ValueError: 0 (debugtalk.py:4)".into()));
+        assert_eq!(connection.call("second", "[]"), Err("ValueError: 1 (debugtalk.py:6)".into()));
     }
     let (_, errors) = runner.end();
     assert_eq!(errors.matches("Traceback").count(), 3, "{errors}");

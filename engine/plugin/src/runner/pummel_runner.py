@@ -36,7 +36,7 @@ from time import perf_counter, sleep
 READ_BYTES = 64 * 1024
 # The largest result (frames.rs, REPLY_BYTES_MAX).
 RESULT_BYTES_MAX = 16 * 1024 * 1024
-# The longest text that says what is wrong: it goes into logs and reports, one line each.
+# The longest text that says what is wrong, but for its place: it goes into logs and reports, one line each.
 FAILURE_CHARACTERS_MAX = 2000
 # Replies that are ready wait at most this long for others to go out with, beside the one call that runs meanwhile.
 FLUSH_SECONDS = 200e-6
@@ -45,6 +45,8 @@ SLOW_SECONDS = 1e-3
 # A function goes back to the main thread after so many quick calls in a row: the slow one had something to import or to prepare.
 # Each further slow call takes four times as many, so that one that is slow now and then stays in the pool.
 QUICK_CALLS_TO_RETURN = 16
+# The longest name of a file that is told with an exception.
+NAME_CHARACTERS_MAX = 200
 # Different tracebacks that are written; each is remembered, so that it is written once.
 TRACEBACKS_MAX = 1000
 # The longest traceback that is written; of a longer one the begin and the end.
@@ -69,7 +71,7 @@ def main():
     threads = int(sys.argv[sys.argv.index("--threads") + 1])
     listener = take_listener()
     prepare_process(path)
-    functions = Functions()
+    functions = Functions(os.path.dirname(path))
     install_funppy(functions)
     try:
         module, names = import_plugin(path)
@@ -182,18 +184,29 @@ def describe_broken(error, path):
     if syntax:
         error = error.__cause__
     folder = os.path.dirname(path)
-    place = ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        place = place_within(folder, frame.f_code.co_filename, line) or place
+    place = innermost_place(folder, error)
     if isinstance(error, SyntaxError) and error.filename:
-        place = place_within(folder, error.filename, error.lineno) or place
+        file = name_within(folder, error.filename)
+        place = "%s:%s" % (file, error.lineno or 1) if file else place
     return {"syntax": syntax, "error": one_line(error), "place": place}
 
 
-def place_within(folder, file, line):
-    """`file:line` as seen from the folder; empty where the file is not in it."""
+def innermost_place(folder, error):
+    """Where in the project's own files an exception came from, `file:line` as seen from the folder; empty where from none."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = name_within(folder, frame.f_code.co_filename)
+        if file:
+            place = "%s:%s" % (file, line or 1)
+    return place
+
+
+@functools.lru_cache(maxsize=1024)
+def name_within(folder, file):
+    """The file as seen from the folder; empty where it is not in it, or in an environment of packages there."""
     file = os.path.relpath(os.path.abspath(file), folder) if not file.startswith("<") else os.pardir
-    return "" if file.startswith(os.pardir) else "%s:%s" % (file, line or 1)
+    foreign = file.startswith(os.pardir) or "site-packages" in file.split(os.sep)
+    return file if not foreign and file.isprintable() and len(file) <= NAME_CHARACTERS_MAX else ""
 
 
 def say_broken(listener, reason):
@@ -240,7 +253,9 @@ class Functions:
         type(functools.lru_cache()(len)),
     )
 
-    def __init__(self):
+    def __init__(self, folder):
+        # Of the project.
+        self.folder = folder
         self.all = {}
         # Those known to be quick, which the main thread calls with as little ado as possible.
         self.quick = {}
@@ -383,11 +398,13 @@ def show_traceback(error, function=""):
         pass
 
 
-def failure(ident, name, error):
-    """The reply to a call that failed."""
-    if not isinstance(error, Unserialisable):
-        show_traceback(error, name)
-    return failure_of_text(ident, one_line(error))
+def failure(ident, name, error, folder):
+    """The reply to a call that failed: the exception's last line, and where in the project it came from."""
+    if isinstance(error, Unserialisable):
+        return failure_of_text(ident, one_line(error))
+    show_traceback(error, name)
+    place = innermost_place(folder, error)
+    return failure_of_text(ident, "%s (%s)" % (one_line(error), place) if place else one_line(error))
 
 
 def failure_of_text(ident, text):
@@ -505,7 +522,7 @@ class Pool:
             payload = encode(function.run(*arguments))
             reply = head_of_reply(len(payload), ident, RETURNED) + payload
         except BaseException as error:
-            reply = failure(ident, function.name, error)
+            reply = failure(ident, function.name, error, self.functions.folder)
         if perf_counter() - began > SLOW_SECONDS:
             function.quick_calls = 0
         else:
@@ -645,7 +662,7 @@ class Server:
                     payload = encode(result)
                 reply(head(len(payload), ident, RETURNED) + payload)
             except BaseException as error:
-                reply(failure(ident, name, error))
+                reply(failure(ident, name, error, self.functions.folder))
             now = clock()
             if now > flush_at:
                 if now - began > SLOW_SECONDS and self.was_slow(usage):

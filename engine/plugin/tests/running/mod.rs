@@ -43,7 +43,9 @@ impl Runner {
         let folder = std::env::temp_dir().join(&name);
         fs::create_dir(&folder).unwrap();
         for (file, text) in files {
-            fs::write(folder.join(file), text).unwrap();
+            let file = folder.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
         }
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let listener = UnixListener::bind_addr(&address).unwrap();
