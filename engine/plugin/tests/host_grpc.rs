@@ -122,6 +122,30 @@ def sum_two(a, b):
 }
 
 #[test]
+fn a_port_that_is_taken_is_tried_once_more_with_another() {
+    let project = Project::new();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = taken.local_addr().expect("its address").port();
+    // The first process draws this port.
+    let functions = format!(
+        "import os, random
+if not os.path.exists({tried:?}):
+    open({tried:?}, 'w').close()
+    random.randrange = lambda *bounds: {port}
+def f():
+    return 1
+",
+        tried = project.0.join("tried"),
+    );
+    let file = project.0.join("debugtalk.py");
+    fs::write(&file, functions).expect("a file");
+    let host = host();
+    let plugin = host.open(&file, &BTreeMap::new()).expect("a plugin");
+    assert_eq!(call(&*plugin, "f", "[]"), returned("1"));
+    assert!(project.0.join("tried").exists());
+}
+
+#[test]
 fn a_file_that_funppy_cannot_serve_is_told_as_by_our_own_runner() {
     let project = Project::new();
     let file = project.0.join("debugtalk.py");

@@ -129,8 +129,12 @@ def own_port(grpc):
 
         def add_insecure_port(address):
             random.setstate(state)
-            # Older versions of gRPC tell a port that is taken by 0.
-            if add_port(address) == 0:
+            # Older versions of gRPC tell a port that is taken by 0, newer ones by an exception with a text of their own.
+            try:
+                port = add_port(address)
+            except RuntimeError:
+                port = 0
+            if port == 0:
                 raise RuntimeError("%s is taken" % address)
 
         made.add_insecure_port = add_insecure_port
