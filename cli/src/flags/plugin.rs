@@ -18,7 +18,7 @@ const THREADS_MAX: u64 = 1024;
 pub(crate) struct PluginFlags {
     /// Processes that run a project's functions; all users share them
     ///
-    /// More than one help where the functions compute much. What a function keeps in a module's variables is then kept in
+    /// Several help where the functions compute much. What a function keeps in a module's variables is then kept in
     /// each process by itself.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=WORKERS_MAX))]
     pub(crate) plugin_workers: u64,
