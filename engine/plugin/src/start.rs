@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs, io,
-    os::unix::fs::FileTypeExt,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Stdio,
     sync::{mpsc, Arc},
@@ -261,6 +261,7 @@ impl Program {
     fn failure(&self, reason: &str) -> PluginFailure {
         let file = shown(&self.file);
         let help = match &self.kind {
+            Kind::Bin if !is_executable(&self.file) => format!("`chmod +x {file}` lets it be executed"),
             Kind::Bin => format!(
                 "build it with funplugin 0.5 for this machine; `HttpRunnerPlus=debugtalk {file}` shows what it does"
             ),
@@ -277,6 +278,11 @@ impl Program {
             Kind::Bin => None,
         }
     }
+}
+
+/// Whether its permissions let anybody execute it.
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// The package whose module is not there, by what Python says: mostly both have the same name.

@@ -203,6 +203,12 @@ fn a_program_that_is_no_plugin_is_told() {
     assert!(ended.ends_with("its process exited with 5 before it took calls: what is this"), "{ended}");
     let silent = failure("echo '1|1|tcp|127.0.0.1:1|grpc'; sleep 60");
     assert!(silent.contains("connecting to 127.0.0.1:1 failed"), "{silent}");
+
+    let plain = project.0.join("plain.bin");
+    fs::write(&plain, "").expect("a file");
+    let failure = host().open(&plain, &BTreeMap::new()).expect_err("a failure");
+    assert!(failure.message.contains("Permission denied"), "{}", failure.message);
+    assert!(failure.help.expect("a help").starts_with("`chmod +x "));
 }
 
 /// Writes a shell script, by another process: while this one has a file open for writing, a process that another test starts meanwhile
