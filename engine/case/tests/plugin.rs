@@ -29,7 +29,7 @@ impl Plugin for Fake {
     }
 
     fn find(&self, name: &str) -> Option<PluginFunction> {
-        let own = ["echo", "max", "fails", "lost", "bad_json"].contains(&name);
+        let own = ["echo", "max", "fails", "lost", "bad_json", "huge"].contains(&name);
         (own || ["sleep", "uuid4"].contains(&name)).then(|| PluginFunction { name: name.into(), own })
     }
 
@@ -49,6 +49,7 @@ fn finish(call: &mut PluginCall) {
         "fails" => (CallOutcome::Failed, "ValueError: no such user".to_owned()),
         "lost" => (CallOutcome::Lost, "the plugin's process ended during the call".to_owned()),
         "bad_json" => (CallOutcome::Returned, "nan".to_owned()),
+        "huge" => (CallOutcome::Returned, format!("1{}", "0".repeat(400))),
         _ => (CallOutcome::Returned, call.arguments.clone()),
     };
     (call.outcome, call.answer) = (outcome, answer);
@@ -199,7 +200,16 @@ fn failures_say_which_function_and_why() {
     );
     assert_eq!(
         failure("variables: {v: \"${bad_json()}\"}"),
-        (StepErrorKind::Function, "call function bad_json failed: what it returned is not valid JSON".to_owned(), 23)
+        (
+            StepErrorKind::Function,
+            "call function bad_json failed: what it returned is no JSON that can be read: expected ident at line 1 column 2".to_owned(),
+            23
+        )
+    );
+    // Python writes it without a word.
+    assert_eq!(
+        failure("variables: {v: \"${huge()}\"}").1,
+        "call function huge failed: what it returned is no JSON that can be read: number out of range at line 1 column 401"
     );
 }
 

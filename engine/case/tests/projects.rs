@@ -195,6 +195,16 @@ fn an_unknown_function_of_a_project_with_a_plugin_says_so() {
 }
 
 #[test]
+fn what_stands_in_the_place_of_a_plugin_and_is_no_file_is_named() {
+    let case = "teststeps:\n- {request: {method: GET, url: \"http://h/${mine()}\"}}\n";
+    let folder = Folder::new("no-plugin", &[("debugtalk.py/inner.py", ""), ("case.yml", case)]);
+    let error = folder.load("case.yml", &LoadOptions::default()).unwrap_err();
+    assert_eq!(error.exit_code(), 23);
+    let shown = folder.shown(&error.diagnostics()[0]);
+    assert!(shown.contains("debugtalk.py is no file, so it gives no functions"), "{shown}");
+}
+
+#[test]
 fn a_project_folder_that_is_none_is_refused() {
     let folder = Folder::new("no-project", &[("case.yml", STEP)]);
     let options = LoadOptions { project_dir: Some(folder.path().join("nowhere")), ..LoadOptions::default() };

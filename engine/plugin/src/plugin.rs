@@ -100,7 +100,7 @@ impl RunningPlugin {
             };
             match reach {
                 Reach::Grpc(client) => {
-                    let (outcome, answer) = over_grpc(&client, function, arguments, until);
+                    let (outcome, answer) = over_grpc(&client, function, arguments, until, limit);
                     if outcome == CallOutcome::Lost {
                         worker.broken(generation);
                     }
@@ -127,13 +127,19 @@ impl RunningPlugin {
     }
 }
 
-fn over_grpc(client: &GrpcClient, function: &Arc<str>, arguments: &str, until: Instant) -> (CallOutcome, String) {
+fn over_grpc(
+    client: &GrpcClient,
+    function: &Arc<str>,
+    arguments: &str,
+    until: Instant,
+    limit: Duration,
+) -> (CallOutcome, String) {
     let (tell, told) = mpsc::sync_channel(1);
     let rest = until.saturating_duration_since(Instant::now());
     let done = Box::new(move |outcome, answer| {
         let _ = tell.send((outcome, answer));
     });
-    client.call(Arc::clone(function), arguments.to_owned(), rest, done);
+    client.call(Arc::clone(function), arguments.to_owned(), rest, limit, done);
     let silent = || (CallOutcome::Lost, "the thread of gRPC does not answer".to_owned());
     told.recv_timeout(rest + HAND_OVER).unwrap_or_else(|_| silent())
 }

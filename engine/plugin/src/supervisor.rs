@@ -129,7 +129,7 @@ impl Supervisor {
             }
             Next::DownUntil(until) => {
                 tracing::error!(target: "plugin", "{file}: {reason}; it ends again and again and rests for a while");
-                let reason = format!("it ends again and again: {reason}");
+                let reason = format!("the plugin ends again and again and rests for a while: {reason}");
                 (WorkerState::Down { reason: reason.into() }, until)
             }
         };

@@ -209,7 +209,7 @@ fn a_process_that_ends_again_and_again_rests() {
         kill(project.processes()[0]);
     }
     wait_until("it rests", || matches!(plugin.state(0), WorkerState::Down { .. }));
-    let reason = "it ends again and again: its process was killed by SIGKILL";
+    let reason = "the plugin ends again and again and rests for a while: its process was killed by SIGKILL";
     assert!(matches!(plugin.state(0), WorkerState::Down { reason: told } if &*told == reason));
     assert_eq!(call(&plugin, "f", "[]"), (CallOutcome::Lost, reason.to_owned()));
     assert_eq!(host.reports()[0].restarts, 5);

@@ -138,9 +138,9 @@ fn value_of(call: &PluginCall) -> Result<Value, (StepErrorKind, String)> {
     }
     let value = match scalar(call) {
         Some(scalar) => scalar.to_value(),
-        None => serde_json::from_str(&call.answer)
-            .map(Value::from_json)
-            .map_err(|_| (StepErrorKind::Function, "what it returned is not valid JSON".to_owned()))?,
+        None => serde_json::from_str(&call.answer).map(Value::from_json).map_err(|error| {
+            (StepErrorKind::Function, format!("what it returned is no JSON that can be read: {error}"))
+        })?,
     };
     if value.fits(&mut { MAX_RESULT_BYTES }, MAX_VALUE_DEPTH) {
         Ok(value)

@@ -110,6 +110,13 @@ impl Context<'_> {
     }
 }
 
+/// What stands where a project without a plugin would have it, and is no file: a folder, a pipe, a link that leads nowhere.
+pub(super) fn no_plugin_file(project: &Project) -> Option<PathBuf> {
+    let folders = [&project.folder, &project.root];
+    let places = folders.into_iter().flat_map(|folder| PLUGINS.map(|name| folder.join(name)));
+    places.into_iter().find(|path| path.symlink_metadata().is_ok_and(|_| !path.is_file()))
+}
+
 /// The path from `/`, `.` and `..` resolved by text as Go's `filepath.Abs` does: a link stays a link.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     let whole = env::current_dir().unwrap_or_default().join(path);

@@ -8,6 +8,7 @@ use super::{
     diagnostic::{Diagnostic, SourcePlace},
     excerpt::{Excerpt, UNDERLINED_BYTES_MAX},
     names::did_you_mean,
+    project::{no_plugin_file, shown},
 };
 use crate::{
     document::{FileId, Place},
@@ -171,7 +172,12 @@ impl Report {
                 let message = format!("function {name} is not found");
                 let plugin = scope.project.plugin.as_ref();
                 let file_name = plugin.and_then(|plugin| plugin.file.file_name()).map(OsStr::to_string_lossy);
+                let unusable = if plugin.is_none() { no_plugin_file(&scope.project) } else { None };
                 let help = match (plugin.and_then(ProjectPlugin::open), file_name) {
+                    _ if unusable.is_some() => {
+                        let path = unusable.as_deref().map(shown).unwrap_or_default();
+                        format!("{} is no file, so it gives no functions", path.display())
+                    }
                     (None, Some(file)) => format!("the functions of {file} are not known here"),
                     (opened, file) => {
                         let of_plugin = opened.and_then(Result::ok).map(|plugin| plugin.names()).unwrap_or_default();

@@ -155,7 +155,8 @@ impl PluginCalls {
         let call = pending.call(id);
         let (function, arguments) = (Arc::clone(&call.function), mem::take(&mut call.arguments));
         let mut answer = GrpcAnswer { id, mailbox: self.mailbox.clone(), given: false };
-        client.call(function, arguments, left, Box::new(move |outcome, text| answer.give(outcome, text)));
+        let done = Box::new(move |outcome, text| answer.give(outcome, text));
+        client.call(function, arguments, left, self.host.timeout(), done);
     }
 
     /// An answer came over gRPC.

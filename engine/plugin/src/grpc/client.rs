@@ -73,17 +73,19 @@ impl GrpcClient {
     }
 
     /// Makes a call; `done` gets how it ended and what it gave ([`PluginCall::answer`](pummel_case::PluginCall::answer)), on the
-    /// thread of the runtime, which it must not block. A call that takes longer than `timeout` ends as `Lost`. Never blocks.
+    /// thread of the runtime, which it must not block. A call that takes longer than `left` ends as `Lost`: it is what is left of the
+    /// `timeout`, which is what is told. Never blocks.
     pub fn call(
         &self,
         function: Arc<str>,
         arguments: String,
+        left: Duration,
         timeout: Duration,
         done: Box<dyn FnOnce(CallOutcome, String) + Send>,
     ) {
         let channel = self.channel.clone();
         self.runtime.spawn(async move {
-            let answer = time::timeout(timeout, ask(channel, &function, arguments)).await;
+            let answer = time::timeout(left, ask(channel, &function, arguments)).await;
             let (outcome, answer) = answer.unwrap_or_else(|_| (CallOutcome::Lost, failure::late(timeout)));
             done(outcome, answer);
         });

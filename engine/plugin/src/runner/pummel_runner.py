@@ -429,8 +429,8 @@ class Connection:
         self.lock = threading.Lock()
         # The begin of a frame that is not complete.
         self.received = bytearray()
-        # Replies that the peer has no room for yet.
-        self.unsent = bytearray()
+        # Replies that the peer has no room for yet, the oldest first; none is copied, however many wait.
+        self.unsent = deque()
         self.closed = False
 
     def send(self, replies):
@@ -439,7 +439,7 @@ class Connection:
             if self.closed:
                 return
             if self.unsent:
-                self.unsent += replies
+                self.unsent.append(memoryview(replies))
                 return
             try:
                 sent = self.peer.send(replies)
@@ -449,30 +449,32 @@ class Connection:
                 # The main thread sees the same when it reads, and closes.
                 return
             if sent < len(replies):
-                self.unsent += memoryview(replies)[sent:]
+                self.unsent.append(memoryview(replies)[sent:])
                 # No more calls are taken from a peer that does not take replies.
                 self.poll.modify(self.number, select.EPOLLOUT)
 
     def send_rest(self):
         """Sends what there was no room for."""
+        unsent = self.unsent
         with self.lock:
             try:
-                # A view must be gone before what it shows may change.
-                with memoryview(self.unsent) as unsent:
-                    sent = self.peer.send(unsent)
+                while unsent:
+                    sent = self.peer.send(unsent[0])
+                    if sent < len(unsent[0]):
+                        unsent[0] = unsent[0][sent:]
+                        return
+                    unsent.popleft()
             except BlockingIOError:
                 return
             except OSError:
-                sent = len(self.unsent)
-            del self.unsent[:sent]
-            if not self.unsent:
-                self.poll.modify(self.number, select.EPOLLIN)
+                unsent.clear()
+            self.poll.modify(self.number, select.EPOLLIN)
 
     def close(self):
         """Ends the connection; results of calls still under way are dropped."""
         with self.lock:
             self.closed = True
-            self.unsent = bytearray()
+            self.unsent.clear()
             # Closing alone does not do it where a child of user code shares the socket.
             self.poll.unregister(self.number)
             self.peer.close()

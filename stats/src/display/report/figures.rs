@@ -231,6 +231,9 @@ impl Tables {
 fn plugin_line(plugin: &Plugin) -> String {
     let of = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let mut calls = match plugin.calls {
+        0 if plugin.in_flight_max > 0 => {
+            format!("no call ended, at most {} at once", plugin.in_flight_max)
+        }
         0 => "no calls".to_owned(),
         calls => format!(
             "{}, {}, at most {} at once",

@@ -161,6 +161,13 @@ fn calls_of_plugins_stand_by_step_and_in_all() {
       no calls; 2 processes, 0 restarts
     ");
 
+    // Each of them was given up when the load ended.
+    summary.plugin.as_mut().unwrap().in_flight_max = 20;
+    insta::assert_snapshot!(section(&report(&summary, PLAIN), "Functions"), @r"
+    Functions of the plugin (their time is in no request's)
+      no call ended, at most 20 at once; 2 processes, 0 restarts
+    ");
+
     let (once, twice) = (summary.steps[0].service_us.clone(), summary.steps[1].service_us.clone());
     summary.steps[0].plugin_us = Some(once);
     let plugin = summary.plugin.as_mut().unwrap();
