@@ -88,8 +88,8 @@ impl PluginHost {
         lock(&self.shared.plugins).iter().map(|plugin| plugin.report()).collect()
     }
 
-    /// Ends every process: SIGTERM, after 500 ms SIGKILL, to its process group. Returns when all are gone, and what they started themselves is killed. No plugin can be opened
-    /// any more.
+    /// Ends every process: SIGTERM, after 500 ms SIGKILL, to its process group. Returns when all are gone, and what they started
+    /// themselves is killed. No plugin can be opened any more.
     pub fn end(&self) {
         self.shared.end();
     }

@@ -54,7 +54,8 @@ pub struct GrpcClient {
 
 impl GrpcClient {
     /// Connects to a plugin where its handshake says that it listens, and asks for the names of its functions, so that it is known to
-    /// take calls. What it says is given in the form our own runner has for it, without a version of Python. Blocks its thread, for up to `limit`.
+    /// take calls. What it says is given in the form our own runner has for it, without a version of Python. Blocks its thread, for up
+    /// to `limit`.
     ///
     /// # Errors
     /// What went wrong, in one line.
