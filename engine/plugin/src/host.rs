@@ -77,6 +77,11 @@ impl PluginHost {
         self.shared.options.timeout
     }
 
+    /// What is said of a call that was not answered within that time.
+    pub fn late(&self) -> String {
+        self.shared.options.late()
+    }
+
     /// Calls `tell` from now on whenever the state of any worker has changed, until it gives false. It must not block, and must not keep a
     /// host: a host that is kept by what it keeps would never end.
     pub fn watch(&self, tell: Box<dyn Fn() -> bool + Send>) {

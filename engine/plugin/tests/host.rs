@@ -14,7 +14,7 @@ use std::{
 };
 
 use project::{call, is_up, kill, options, returned, wait_until, write_script, Project};
-use pummel_case::{CallOutcome, Plugin, PluginFailure, PluginId, PluginSource};
+use pummel_case::{CallOutcome, PluginFailure, PluginId, PluginSource};
 use pummel_plugin::{PluginHost, PluginOptions, PluginReport, Reach, RunningPlugin, WorkerState};
 
 /// The project's plugin.

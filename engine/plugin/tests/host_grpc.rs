@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use project::{call, is_up, kill, options, returned, wait_until, write_script, Project};
@@ -18,10 +19,14 @@ fn python() -> PathBuf {
     python.expect("PUMMEL_FUNPPY_PYTHON names a Python that has funppy: scripts/test.sh makes one").into()
 }
 
-fn host() -> PluginHost {
+fn funppy() -> PluginOptions {
     // The environment, in whose folder `bin` it lies.
     let venv = python().parent().and_then(Path::parent).map(Path::to_owned);
-    PluginHost::new(PluginOptions { runner: Runner::Funppy, venv, ..options() })
+    PluginOptions { runner: Runner::Funppy, venv, ..options() }
+}
+
+fn host() -> PluginHost {
+    PluginHost::new(funppy())
 }
 
 #[test]
@@ -56,6 +61,17 @@ def sum_two(a, b):
     host.end();
     assert!(project.processes().is_empty());
     assert_eq!(fs::read_dir(&project.0).expect("a folder").count(), 1);
+}
+
+#[test]
+fn a_call_that_takes_too_long_is_told_with_the_limit_and_ends_its_process() {
+    let project = Project::new("import time\ndef rest():\n    time.sleep(60)\n");
+    let host = PluginHost::new(PluginOptions { timeout: Duration::from_millis(500), ..funppy() });
+    let id = host.open(&project.file(), &BTreeMap::new()).expect("a plugin").id();
+    let plugin = host.plugin(id).expect("a plugin");
+    let late = (CallOutcome::Lost, "no answer within 0.5 s (--plugin-timeout)".to_owned());
+    assert_eq!(call(&plugin, "rest", "[]"), late);
+    wait_until("a second process takes calls", || is_up(&plugin, 2));
 }
 
 #[test]

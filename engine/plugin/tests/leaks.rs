@@ -5,7 +5,7 @@ mod project;
 use std::{collections::BTreeMap, fs};
 
 use project::{call, is_up, kill, options, returned, wait_until, Project};
-use pummel_case::{Plugin, PluginSource};
+use pummel_case::PluginSource;
 use pummel_plugin::{PluginHost, PluginOptions};
 
 /// The names of this process's threads.

@@ -73,20 +73,18 @@ impl GrpcClient {
         told.recv().unwrap_or_else(|_| Err("the thread of gRPC has ended".into()))
     }
 
-    /// Makes a call; `done` gets how it ended and what it gave ([`PluginCall::answer`](pummel_case::PluginCall::answer)), on the
-    /// thread of the runtime, which it must not block. A call that takes longer than `timeout` ends as `Lost`. Never blocks.
+    /// Makes a call; `done` gets how it ended and what it gave ([`PluginCall::answer`](pummel_case::PluginCall::answer)), none where
+    /// it took longer than `left`, on the thread of the runtime, which it must not block. Never blocks.
     pub fn call(
         &self,
         function: Arc<str>,
         arguments: String,
-        timeout: Duration,
-        done: Box<dyn FnOnce(CallOutcome, String) + Send>,
+        left: Duration,
+        done: Box<dyn FnOnce(Option<(CallOutcome, String)>) + Send>,
     ) {
         let channel = self.channel.clone();
         self.runtime.spawn(async move {
-            let answer = time::timeout(timeout, ask(channel, &function, arguments)).await;
-            let (outcome, answer) = answer.unwrap_or_else(|_| (CallOutcome::Lost, failure::late(timeout)));
-            done(outcome, answer);
+            done(time::timeout(left, ask(channel, &function, arguments)).await.ok());
         });
     }
 
