@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{key, run_of_one_request, start, succeed, S};
+use common::{key, run_of_one_request, start, S};
 use pummel_stats::{sample, FinalFacts, RowKind, Summary};
 use serde_json::Value;
 
