@@ -44,6 +44,9 @@ const IMPORTED: &str = "(imported)";
 /// How long a plugin may take to answer that it ends. Those that do not know the question refuse it at once.
 const SHUTDOWN_TIME: Duration = Duration::from_millis(200);
 
+/// Gets how a call ended and what it gave; none where it took too long.
+type Done = Box<dyn FnOnce(Option<(CallOutcome, String)>) + Send>;
+
 /// A connection to one worker. Clones share it.
 #[derive(Debug, Clone)]
 pub struct GrpcClient {
@@ -75,13 +78,7 @@ impl GrpcClient {
 
     /// Makes a call; `done` gets how it ended and what it gave ([`PluginCall::answer`](pummel_case::PluginCall::answer)), none where
     /// it took longer than `left`, on the thread of the runtime, which it must not block. Never blocks.
-    pub fn call(
-        &self,
-        function: Arc<str>,
-        arguments: String,
-        left: Duration,
-        done: Box<dyn FnOnce(Option<(CallOutcome, String)>) + Send>,
-    ) {
+    pub fn call(&self, function: Arc<str>, arguments: String, left: Duration, done: Done) {
         let channel = self.channel.clone();
         self.runtime.spawn(async move {
             done(time::timeout(left, ask(channel, &function, arguments)).await.ok());
