@@ -6,7 +6,7 @@ mod functions;
 #[path = "common/load.rs"]
 mod load;
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use functions::{wait_until, Project};
 use load::{start_as, target, url, Run};
@@ -139,13 +139,18 @@ fn funppy_is_missing() {
     assert_eq!(project.run("run", &["--venv", venv]).code, 0);
 }
 
+/// An environment that has stock funppy.
+fn funppy_venv() -> String {
+    let python = std::env::var("PUMMEL_FUNPPY_PYTHON");
+    let python = python.expect("PUMMEL_FUNPPY_PYTHON names a Python that has funppy: scripts/test.sh makes one");
+    Path::new(&python).ancestors().nth(2).and_then(Path::to_str).expect("a venv").to_owned()
+}
+
 #[test]
 fn stock_funppy_runs_the_functions_where_it_is_asked_for() {
-    let python = std::env::var_os("PUMMEL_FUNPPY_PYTHON");
-    let python = python.expect("PUMMEL_FUNPPY_PYTHON names a Python that has funppy: scripts/test.sh makes one");
-    let venv = std::path::Path::new(&python).ancestors().nth(2).expect("a venv").to_owned();
+    let venv = funppy_venv();
     let (target, project) = calling("def f(a):\n    return a + 'x'\n", "ab");
-    let flags = ["--plugin-runner", "funppy", "--venv", venv.to_str().unwrap()];
+    let flags = ["--plugin-runner", "funppy", "--venv", &venv];
     let run = project.run("boom", &[&flags[..], &LOAD].concat());
     assert_eq!((run.code, run.number("/totals/failures"), run.number("/plugin/calls")), (0, 0, 12), "{}", run.stderr);
     run.assert_conserved();
@@ -153,6 +158,21 @@ fn stock_funppy_runs_the_functions_where_it_is_asked_for() {
     assert_eq!(project.run("run", &flags).code, 0);
     assert_eq!(target.stop().requests, 13);
     assert_eq!(project.processes().len(), 0);
+}
+
+#[test]
+fn late_calls_of_stock_funppy_are_one_kind_of_error() {
+    let venv = funppy_venv();
+    let (target, project) = calling("import time\n\ndef f():\n    time.sleep(60)\n", "");
+    let flags = ["--plugin-runner", "funppy", "--venv", &venv, "--plugin-timeout", "1s", "--spawn-count", "8"];
+    let run = project.run("boom", &[&flags[..], &["--spawn-rate", "1000", "--loop-count", "1"]].concat());
+    run.assert_conserved();
+    assert_eq!(run.errors("plugin"), 8, "{:#}", run.summary["errors"]);
+    let errors = run.summary["errors"].as_array().expect("errors");
+    let message = |error: &serde_json::Value| error["message"].as_str().expect("a text").to_owned();
+    let late: Vec<String> = errors.iter().map(message).filter(|message| message.contains("no answer")).collect();
+    assert_eq!(late, ["call function f failed: no answer within 1 s (--plugin-timeout)"]);
+    assert_eq!(target.stop().requests, 0);
 }
 
 #[test]
@@ -176,7 +196,8 @@ fn an_endless_loop_ends_with_its_process_and_the_next_one_goes_on() {
     let run = project.run("boom", &flags);
     assert_recovered(&run, target, 60);
     assert_eq!(run.number("/plugin/processes/0/restarts"), 1);
-    assert!(run.summary["errors"].to_string().contains('f'), "{:#}", run.summary["errors"]);
+    let late = "call function f failed: no answer within 1 s (--plugin-timeout)";
+    assert!(run.summary["errors"].to_string().contains(late), "{:#}", run.summary["errors"]);
     assert_eq!(project.processes().len(), 0);
 }
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{key, sample, start, succeed, S};
+use common::{key, run_of_one_request, sample, start, succeed, S};
 use pummel_stats::{FinalFacts, Opening, RequestPhases, RowKind};
 
 #[test]
@@ -87,14 +87,7 @@ fn the_phases_of_steps_add_up_to_those_of_the_run_without_what_users_do_once() {
 
 #[test]
 fn phases_that_nobody_asked_for_are_null() {
-    let (collector, mut recorders) = start(1, Vec::new());
-    let mut recorder = recorders.pop().unwrap();
-    let row = recorder.row(key(RowKind::Request, "a"));
-    recorder.user_started(0);
-    succeed(&mut recorder, row, 400);
-    recorder.user_finished(S);
-    recorder.finish(S);
-    let json = serde_json::to_value(&*collector.finish(FinalFacts::default()).unwrap().summary).unwrap();
+    let json = serde_json::to_value(run_of_one_request(FinalFacts::default())).unwrap();
     for pointer in ["/phases/send_us", "/phases/wait_us", "/phases/receive_us", "/steps/0/phases", "/tls"] {
         assert!(json.pointer(pointer).is_some_and(serde_json::Value::is_null), "{pointer}");
     }

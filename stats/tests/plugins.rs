@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{fail, key, one_sent, sample, start, succeed, S};
+use common::{fail, key, one_sent, run_of_one_request, sample, start, succeed, S};
 use proptest::prelude::*;
 use pummel_stats::{recorder::MAX_ERRORS, FinalFacts, PluginProcesses, Recorder, RowKind, Summary};
 
@@ -92,19 +92,9 @@ fn a_call_counts_once_though_its_request_ends_in_a_later_interval() {
 
 #[test]
 fn a_run_without_a_plugin_has_no_figures_of_it_and_one_without_calls_has_its_processes() {
-    let finish = |facts| {
-        let (collector, mut recorders) = start(1, Vec::new());
-        let mut recorder = recorders.pop().unwrap();
-        let row = recorder.row(key(RowKind::Request, "a"));
-        recorder.user_started(0);
-        succeed(&mut recorder, row, 400);
-        recorder.user_finished(S);
-        recorder.finish(S);
-        (*collector.finish(facts).unwrap().summary).clone()
-    };
-    let without = finish(FinalFacts::default());
+    let without = run_of_one_request(FinalFacts::default());
     assert_eq!((&without.plugin, &without.steps[0].plugin_us), (&None, &None));
-    let idle = finish(FinalFacts { plugins: vec![PluginProcesses::default()], ..FinalFacts::default() });
+    let idle = run_of_one_request(FinalFacts { plugins: vec![PluginProcesses::default()], ..FinalFacts::default() });
     let plugin = idle.plugin.unwrap();
     assert_eq!((plugin.calls, plugin.call_us.count, plugin.share_of_iterations), (0, 0, Some(0.0)));
     assert_eq!(idle.steps[0].plugin_us, None);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{key, start, succeed, S};
+use common::{key, run_of_one_request, start, S};
 use pummel_stats::{sample, FinalFacts, RowKind, Summary};
 use serde_json::Value;
 
@@ -142,14 +142,7 @@ fn a_reader_ignores_what_it_does_not_know_and_fills_in_what_is_missing() {
 
 #[test]
 fn a_real_run_carries_its_plan_and_its_start() {
-    let (collector, mut recorders) = start(1, Vec::new());
-    let mut recorder = recorders.pop().unwrap();
-    let row = recorder.row(key(RowKind::Request, "a"));
-    recorder.user_started(0);
-    succeed(&mut recorder, row, 400);
-    recorder.user_finished(S);
-    recorder.finish(S);
-    let json = serde_json::to_value(&*collector.finish(FinalFacts::default()).unwrap().summary).unwrap();
+    let json = serde_json::to_value(run_of_one_request(FinalFacts::default())).unwrap();
     assert_eq!(json["plan"]["users"], 1);
     assert_eq!(json["run"]["id"], "id");
     let started_at = json["run"]["started_at"].as_str().unwrap();

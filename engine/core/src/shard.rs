@@ -51,8 +51,8 @@ pub(crate) enum Message {
     Resolved(OriginId, Found),
     /// The state of some worker of a plugin has changed.
     PluginsChanged,
-    /// A call that went out over gRPC has ended.
-    PluginAnswered { id: u32, outcome: CallOutcome, answer: String },
+    /// A call that went out over gRPC has ended, how and with what; none where it took too long.
+    PluginAnswered { id: u32, ended: Option<(CallOutcome, String)> },
 }
 
 /// What the users of one core share. Nothing of it is shared with another core.
@@ -512,9 +512,9 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
                     calls.refresh();
                 }
             }
-            Message::PluginAnswered { id, outcome, answer } => {
+            Message::PluginAnswered { id, ended } => {
                 if let Some(calls) = &shard.plugin_calls {
-                    calls.answered(id, outcome, answer);
+                    calls.answered(id, ended);
                 }
             }
         }

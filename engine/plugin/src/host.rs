@@ -77,6 +77,11 @@ impl PluginHost {
         self.shared.options.timeout
     }
 
+    /// What is said of a call that was not answered within that time.
+    pub fn late(&self) -> String {
+        self.shared.options.late()
+    }
+
     /// Calls `tell` from now on whenever the state of any worker has changed, until it gives false. It must not block, and must not keep a
     /// host: a host that is kept by what it keeps would never end.
     pub fn watch(&self, tell: Box<dyn Fn() -> bool + Send>) {
@@ -88,8 +93,8 @@ impl PluginHost {
         lock(&self.shared.plugins).iter().map(|plugin| plugin.report()).collect()
     }
 
-    /// Ends every process: SIGTERM, after 500 ms SIGKILL, to its process group. Returns when all are gone, and what they started themselves is killed. No plugin can be opened
-    /// any more.
+    /// Ends every process: SIGTERM, after 500 ms SIGKILL, to its process group. Returns when all are gone, and what they started
+    /// themselves is killed. No plugin can be opened any more.
     pub fn end(&self) {
         self.shared.end();
     }

@@ -21,6 +21,14 @@ pub struct PluginOptions {
     pub launcher: PathBuf,
 }
 
+impl PluginOptions {
+    /// What is said of a call that was not answered in its time: the same of every such call, whatever it had waited for before it was
+    /// sent.
+    pub(crate) fn late(&self) -> String {
+        format!("no answer within {} s (--plugin-timeout)", self.timeout.as_secs_f64())
+    }
+}
+
 impl Default for PluginOptions {
     /// One process, 30 s, 64 threads, our own runner; this program by `/proc/self/exe`, which is there even when the file was
     /// replaced meanwhile.
@@ -45,4 +53,16 @@ pub enum Runner {
     Own,
     /// Stock funppy, over gRPC.
     Funppy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_call_is_told_with_the_limit_as_it_was_given() {
+        let late = |timeout| PluginOptions { timeout, ..PluginOptions::default() }.late();
+        assert_eq!(late(Duration::from_secs(30)), "no answer within 30 s (--plugin-timeout)");
+        assert_eq!(late(Duration::from_millis(1_500)), "no answer within 1.5 s (--plugin-timeout)");
+    }
 }

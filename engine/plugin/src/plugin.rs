@@ -87,9 +87,9 @@ impl RunningPlugin {
 
     /// Makes a call and waits for its end, at most as long as a call may take, a restart of the process included.
     fn make(&self, function: &Arc<str>, arguments: &str) -> (CallOutcome, String) {
-        let limit = self.program.options.timeout;
-        let until = Instant::now() + limit;
-        let late = || (CallOutcome::Lost, format!("no answer within {} s (--plugin-timeout)", limit.as_secs_f64()));
+        let options = &self.program.options;
+        let until = Instant::now() + options.timeout;
+        let late = || (CallOutcome::Lost, options.late());
         loop {
             let is_up = |worker: &&Arc<Worker>| matches!(worker.state(), WorkerState::Up { .. });
             let worker = self.workers.iter().find(is_up).unwrap_or(&self.workers[0]);
@@ -100,7 +100,7 @@ impl RunningPlugin {
             };
             match reach {
                 Reach::Grpc(client) => {
-                    let (outcome, answer) = over_grpc(&client, function, arguments, until, limit);
+                    let (outcome, answer) = over_grpc(&client, function, arguments, until).unwrap_or_else(late);
                     if outcome == CallOutcome::Lost {
                         worker.broken(generation);
                     }
@@ -127,20 +127,20 @@ impl RunningPlugin {
     }
 }
 
+/// How a call ended; none where it took too long.
 fn over_grpc(
     client: &GrpcClient,
     function: &Arc<str>,
     arguments: &str,
     until: Instant,
-    limit: Duration,
-) -> (CallOutcome, String) {
+) -> Option<(CallOutcome, String)> {
     let (tell, told) = mpsc::sync_channel(1);
     let rest = until.saturating_duration_since(Instant::now());
-    let done = Box::new(move |outcome, answer| {
-        let _ = tell.send((outcome, answer));
+    let done = Box::new(move |ended| {
+        let _ = tell.send(ended);
     });
-    client.call(Arc::clone(function), arguments.to_owned(), rest, limit, done);
-    let silent = || (CallOutcome::Lost, "the thread of gRPC does not answer".to_owned());
+    client.call(Arc::clone(function), arguments.to_owned(), rest, done);
+    let silent = || Some((CallOutcome::Lost, "the thread of gRPC does not answer".to_owned()));
     told.recv_timeout(rest + HAND_OVER).unwrap_or_else(|_| silent())
 }
 

@@ -1,118 +1,34 @@
 //! Processes of plugins, with a real Python: one for a project, restarted when it ends, gone when everything ends.
 
+mod project;
+
 use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{mpsc, Arc},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use pummel_case::{CallOutcome, Plugin, PluginCall, PluginFailure, PluginId, PluginSource};
+use project::{call, is_up, kill, options, returned, wait_until, write_script, Project};
+use pummel_case::{CallOutcome, PluginFailure, PluginId, PluginSource};
 use pummel_plugin::{PluginHost, PluginOptions, PluginReport, Reach, RunningPlugin, WorkerState};
 
-/// Beyond any wait of a test that goes well.
-const LONG: Duration = Duration::from_mins(1);
-
-/// A project of a test's own: gone when dropped.
-struct Project(PathBuf);
-
-impl Project {
-    /// One with this debugtalk.py.
-    fn new(source: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("pummel-host-{}-{:x}", std::process::id(), fastrand::u64(..)));
-        fs::create_dir(&folder).expect("a folder");
-        let project = Self(folder.canonicalize().expect("its path"));
-        fs::write(project.file(), source).expect("a plugin");
-        project
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("debugtalk.py")
-    }
-
-    fn open(&self, host: &PluginHost) -> Result<Arc<RunningPlugin>, PluginFailure> {
-        let plugin = host.open(&self.file(), &BTreeMap::new())?;
-        Ok(host.plugin(plugin.id()).expect("a plugin by its number"))
-    }
-
-    fn failure(&self, host: &PluginHost) -> PluginFailure {
-        self.open(host).expect_err("a failure")
-    }
-
-    /// The processes whose command line names this project's plugin.
-    fn processes(&self) -> Vec<u32> {
-        let name = self.file().to_string_lossy().into_owned();
-        let numbers =
-            fs::read_dir("/proc").expect("/proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let runs = |pid: &u32| {
-            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&command).contains(&name)
-        };
-        numbers.filter(runs).collect()
-    }
+/// The project's plugin.
+fn open(project: &Project, host: &PluginHost) -> Result<Arc<RunningPlugin>, PluginFailure> {
+    let plugin = host.open(&project.file(), &BTreeMap::new())?;
+    Ok(host.plugin(plugin.id()).expect("a plugin by its number"))
 }
 
-impl Drop for Project {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn options() -> PluginOptions {
-    let launcher = env!("CARGO_BIN_EXE_pummel-plugin-launcher").into();
-    PluginOptions { launcher, timeout: LONG, ..PluginOptions::default() }
+fn failure(project: &Project, host: &PluginHost) -> PluginFailure {
+    open(project, host).expect_err("a failure")
 }
 
 fn host() -> PluginHost {
     PluginHost::new(options())
-}
-
-fn call(plugin: &RunningPlugin, function: &str, arguments: &str) -> (CallOutcome, String) {
-    let mut call = PluginCall {
-        plugin: plugin.id(),
-        function: function.into(),
-        arguments: arguments.to_owned(),
-        outcome: CallOutcome::Pending,
-        answer: String::new(),
-    };
-    plugin.call(&mut call);
-    (call.outcome, call.answer)
-}
-
-fn returned(value: &str) -> (CallOutcome, String) {
-    (CallOutcome::Returned, value.to_owned())
-}
-
-fn is_up(plugin: &RunningPlugin, of: u64) -> bool {
-    matches!(plugin.state(0), WorkerState::Up { generation, .. } if generation == of)
-}
-
-/// Waits for what other processes and threads do in their own time.
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + LONG;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {LONG:?}: {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Writes a shell script, by another process: while this one has a file open for writing, a process that another test starts meanwhile
-/// has it open too, and the script could not be executed.
-fn write_script(path: &Path, script: &str) {
-    let mut command = Command::new("sh");
-    command.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod +x \"$1\"", "sh"]).arg(path).arg(script);
-    assert!(command.status().expect("sh").success());
-}
-
-/// Kills one process, by its number.
-fn kill(pid: u32) {
-    let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill");
-    assert!(killed.success());
 }
 
 /// Whether the process is there, and no zombie.
@@ -133,7 +49,7 @@ fn a_project_has_one_process_however_often_it_is_opened() {
         .collect();
     let ids: Vec<PluginId> = threads.into_iter().map(|thread| thread.join().expect("a number")).collect();
     assert_eq!(ids, [PluginId(0); 8]);
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     let processes = project.processes();
     assert_eq!(processes.len(), 1);
     assert_eq!(call(&plugin, "pid", "[]"), returned(&processes[0].to_string()));
@@ -146,7 +62,7 @@ fn a_project_has_one_process_however_often_it_is_opened() {
 fn workers_are_as_many_as_asked_for_and_all_answer() {
     let project = Project::new("import os\ndef pid():\n    return os.getpid()\n");
     let host = PluginHost::new(PluginOptions { workers: 3, ..options() });
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     assert_eq!((plugin.workers(), project.processes().len()), (3, 3));
     let is_up = |worker| matches!(plugin.state(worker), WorkerState::Up { generation: 1, reach: Reach::Frames(_) });
     assert!((0..3).all(is_up));
@@ -186,7 +102,7 @@ fn a_killed_process_is_replaced_and_counted() {
     let host = host();
     let (tell, told) = mpsc::channel();
     host.watch(Box::new(move || tell.send(()).is_ok()));
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     let first = project.processes();
     kill(first[0]);
     wait_until("a second process takes calls", || is_up(&plugin, 2));
@@ -203,7 +119,7 @@ fn a_killed_process_is_replaced_and_counted() {
 fn a_process_that_ends_again_and_again_rests() {
     let project = Project::new("def f():\n    return 1\n");
     let host = host();
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     for generation in 1..=6 {
         wait_until("the process takes calls", || is_up(&plugin, generation));
         kill(project.processes()[0]);
@@ -221,7 +137,7 @@ fn a_process_that_ends_again_and_again_rests() {
 fn a_process_that_is_called_broken_is_replaced() {
     let project = Project::new("def f():\n    return 1\n");
     let host = host();
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     let first = project.processes();
     plugin.broken(0, 7);
     assert!(is_up(&plugin, 1));
@@ -236,7 +152,7 @@ fn a_process_that_is_called_broken_is_replaced() {
 fn a_call_at_load_that_takes_too_long_ends_its_process() {
     let project = Project::new("def loop():\n    while True:\n        pass\ndef f():\n    return 1\n");
     let host = PluginHost::new(PluginOptions { timeout: Duration::from_millis(500), ..options() });
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     let late = (CallOutcome::Lost, "no answer within 0.5 s (--plugin-timeout)".to_owned());
     assert_eq!(call(&plugin, "loop", "[]"), late);
     wait_until("another process takes calls", || is_up(&plugin, 2));
@@ -247,7 +163,7 @@ fn a_call_at_load_that_takes_too_long_ends_its_process() {
 fn a_function_that_ends_its_process_loses_its_call_only() {
     let project = Project::new("import os\ndef die():\n    os._exit(3)\ndef f():\n    return 1\n");
     let host = host();
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     let lost = "the plugin's process ended, or its connection broke, during the call";
     assert_eq!(call(&plugin, "die", "[]"), (CallOutcome::Lost, lost.to_owned()));
     // The next call waits for the process that takes its place.
@@ -259,7 +175,7 @@ fn a_function_that_ends_its_process_loses_its_call_only() {
 fn a_function_that_fails_does_not_end_its_process() {
     let project = Project::new("import sys\ndef fail():\n    raise ValueError('no')\ndef leave():\n    sys.exit(3)\n");
     let host = host();
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     let (outcome, answer) = call(&plugin, "fail", "[]");
     assert_eq!((outcome, &*answer), (CallOutcome::Failed, "ValueError: no (debugtalk.py:3)"));
     assert_eq!(call(&plugin, "leave", "[]").0, CallOutcome::Failed);
@@ -269,7 +185,7 @@ fn a_function_that_fails_does_not_end_its_process() {
 #[test]
 fn a_file_that_is_no_python_is_told_with_its_line() {
     let project = Project::new("def f():\n    return 1\n\ndef g(:\n    pass\n");
-    let failure = project.failure(&host());
+    let failure = failure(&project, &host());
     let place = format!("{}:4: SyntaxError: ", project.file().display());
     assert!(failure.message.starts_with(&place), "{}", failure.message);
     assert_eq!(failure.exit_code, 18);
@@ -284,7 +200,7 @@ fn a_file_that_cannot_be_imported_is_told_with_its_exception() {
     ];
     for (source, error) in cases {
         let project = Project::new(source);
-        let failure = project.failure(&host());
+        let failure = failure(&project, &host());
         assert!(failure.message.contains(error), "{}", failure.message);
         assert!(failure.message.starts_with(&project.file().display().to_string()), "{}", failure.message);
         assert_eq!(failure.exit_code, 31);
@@ -296,7 +212,7 @@ fn a_file_that_cannot_be_imported_is_told_with_its_exception() {
 fn a_process_that_ends_while_it_starts_is_told_with_its_status() {
     let project =
         Project::new("import os, sys\nsys.stderr.write('lost the licence\\n')\nsys.stderr.flush()\nos._exit(7)\n");
-    let failure = project.failure(&host());
+    let failure = failure(&project, &host());
     let told = "debugtalk.py: its process exited with 7 before it took calls: lost the licence";
     assert!(failure.message.ends_with(told), "{}", failure.message);
     assert_eq!(failure.exit_code, 31);
@@ -315,7 +231,7 @@ def shout():
 ";
     let project = Project::new(source);
     let plugin_host = host();
-    let plugin = project.open(&plugin_host).expect("a plugin");
+    let plugin = open(&project, &plugin_host).expect("a plugin");
     assert_eq!(call(&plugin, "shout", "[]"), returned("\"said\""));
     assert_eq!(plugin_host.reports()[0].restarts, 0);
 }
@@ -327,7 +243,7 @@ fn a_folder_that_cannot_be_written_to_is_left_as_it_is() {
     let mode = |mode| fs::set_permissions(&project.0, fs::Permissions::from_mode(mode)).expect("permissions");
     mode(0o555);
     let host = host();
-    let plugin = project.open(&host);
+    let plugin = open(&project, &host);
     mode(0o755);
     assert_eq!(call(&plugin.expect("a plugin"), "f", "[]"), returned("5"));
     // The super-user may write in spite of the permissions, and does not.
@@ -348,7 +264,7 @@ def child():
 ";
     let project = Project::new(source);
     let host = host();
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     let (_, child) = call(&plugin, "child", "[]");
     let child: u32 = child.parse().expect("a process");
     assert!(runs(child));
@@ -358,7 +274,7 @@ def child():
     // It was killed; whoever inherited it has to bury it.
     wait_until("the child is gone", || !runs(child));
     // Nothing is started any more.
-    let late = Project::new("").failure(&host);
+    let late = failure(&Project::new(""), &host);
     assert!(late.message.ends_with("debugtalk.py: the program ends"), "{}", late.message);
 }
 
@@ -367,7 +283,7 @@ fn the_last_host_takes_its_processes_with_it() {
     let project = Project::new("def f():\n    return 1\n");
     let first = host();
     let second = first.clone();
-    let plugin = project.open(&first).expect("a plugin");
+    let plugin = open(&project, &first).expect("a plugin");
     drop(first);
     assert_eq!(call(&plugin, "f", "[]"), returned("1"));
     drop(second);
@@ -379,7 +295,7 @@ fn the_last_host_takes_its_processes_with_it() {
 fn two_hosts_of_one_project_do_not_know_of_each_other() {
     let project = Project::new("import os\ndef pid():\n    return os.getpid()\n");
     let hosts = [host(), host()];
-    let plugins = hosts.each_ref().map(|host| project.open(host).expect("a plugin"));
+    let plugins = hosts.each_ref().map(|host| open(&project, host).expect("a plugin"));
     assert_eq!(project.processes().len(), 2);
     hosts[0].end();
     assert_eq!(project.processes().len(), 1);
@@ -410,7 +326,7 @@ fn an_environment_without_a_python_is_told_and_left_alone() {
         fs::create_dir_all(&venv).expect("a folder");
         fs::write(venv.join("precious"), "x").expect("a file");
         let options = PluginOptions { venv: Some(venv.clone()), install_deps, ..options() };
-        let failure = project.failure(&PluginHost::new(options));
+        let failure = failure(&project, &PluginHost::new(options));
         assert!(failure.message.ends_with("venv/bin/python3 is not there"), "{}", failure.message);
         assert_eq!(failure.exit_code, 9);
         assert_eq!(fs::read_dir(&venv).expect("a folder").count(), 1);
@@ -422,10 +338,10 @@ fn an_environment_is_created_where_there_is_none_and_that_was_asked_for() {
     let project = Project::new("import sys\ndef prefix():\n    return sys.prefix\n");
     let venv = project.0.join("made/venv");
     let with = |install_deps| PluginHost::new(PluginOptions { venv: Some(venv.clone()), install_deps, ..options() });
-    assert_eq!(project.failure(&with(false)).exit_code, 9);
+    assert_eq!(failure(&project, &with(false)).exit_code, 9);
     assert!(!venv.exists());
     let host = with(true);
-    let plugin = project.open(&host).expect("a plugin");
+    let plugin = open(&project, &host).expect("a plugin");
     assert_eq!(call(&plugin, "prefix", "[]"), returned(&format!("{:?}", venv.display().to_string())));
 }
 
@@ -438,7 +354,7 @@ fn a_python_that_is_too_old_or_broken_is_refused() {
     let told = |script: &str| {
         write_script(&python, script);
         let host = PluginHost::new(PluginOptions { venv: Some(venv.clone()), ..options() });
-        let failure = project.failure(&host);
+        let failure = failure(&project, &host);
         assert_eq!(failure.exit_code, 9);
         failure.message.rsplit("python3 ").next().expect("a reason").to_owned()
     };
@@ -451,7 +367,7 @@ fn a_python_that_is_too_old_or_broken_is_refused() {
 fn a_launcher_that_is_not_there_is_told() {
     let project = Project::new("");
     let host = PluginHost::new(PluginOptions { launcher: "/no/such/program".into(), ..options() });
-    assert_eq!(project.failure(&host).exit_code, 9);
+    assert_eq!(failure(&project, &host).exit_code, 9);
 }
 
 #[test]

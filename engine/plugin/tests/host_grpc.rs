@@ -1,48 +1,17 @@
 //! Processes of plugins that speak gRPC: stock funppy, and a plugin that acts as those written in Go do.
 
+mod project;
+
 use std::{
     collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use pummel_case::{CallOutcome, Plugin, PluginCall, PluginSource};
-use pummel_plugin::{PluginHost, PluginOptions, Reach, Runner, RunningPlugin, WorkerState};
-
-/// Beyond any wait of a test that goes well.
-const LONG: Duration = Duration::from_mins(1);
-
-/// A project of a test's own: gone when dropped.
-struct Project(PathBuf);
-
-impl Project {
-    fn new() -> Self {
-        let folder = env::temp_dir().join(format!("pummel-host-{}-{:x}", std::process::id(), fastrand::u64(..)));
-        fs::create_dir(&folder).expect("a folder");
-        Self(folder.canonicalize().expect("its path"))
-    }
-
-    /// The processes whose command line names this project.
-    fn processes(&self) -> Vec<u32> {
-        let name = self.0.to_string_lossy().into_owned();
-        let entries = fs::read_dir("/proc").expect("/proc");
-        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let runs = |pid: &u32| {
-            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&command).contains(&name)
-        };
-        numbers.filter(runs).collect()
-    }
-}
-
-impl Drop for Project {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use project::{call, is_up, kill, options, returned, wait_until, write_script, Project};
+use pummel_case::{CallOutcome, Plugin, PluginSource};
+use pummel_plugin::{PluginHost, PluginOptions, Reach, Runner, WorkerState};
 
 /// The Python of an environment with funppy.
 fn python() -> PathBuf {
@@ -50,46 +19,19 @@ fn python() -> PathBuf {
     python.expect("PUMMEL_FUNPPY_PYTHON names a Python that has funppy: scripts/test.sh makes one").into()
 }
 
-fn host() -> PluginHost {
+fn funppy() -> PluginOptions {
     // The environment, in whose folder `bin` it lies.
     let venv = python().parent().and_then(Path::parent).map(Path::to_owned);
-    PluginHost::new(PluginOptions {
-        launcher: env!("CARGO_BIN_EXE_pummel-plugin-launcher").into(),
-        runner: Runner::Funppy,
-        timeout: LONG,
-        venv,
-        ..PluginOptions::default()
-    })
+    PluginOptions { runner: Runner::Funppy, venv, ..options() }
 }
 
-fn call(plugin: &dyn Plugin, function: &str, arguments: &str) -> (CallOutcome, String) {
-    let mut call = PluginCall {
-        plugin: plugin.id(),
-        function: function.into(),
-        arguments: arguments.to_owned(),
-        outcome: CallOutcome::Pending,
-        answer: String::new(),
-    };
-    plugin.call(&mut call);
-    (call.outcome, call.answer)
-}
-
-fn returned(value: &str) -> (CallOutcome, String) {
-    (CallOutcome::Returned, value.to_owned())
-}
-
-fn wait_for_generation(plugin: &RunningPlugin, of: u64) {
-    let deadline = Instant::now() + LONG;
-    let is_up = || matches!(plugin.state(0), WorkerState::Up { generation, reach: Reach::Grpc(_) } if generation == of);
-    while !is_up() {
-        assert!(Instant::now() < deadline, "no process takes calls");
-        thread::sleep(Duration::from_millis(2));
-    }
+fn host() -> PluginHost {
+    PluginHost::new(funppy())
 }
 
 #[test]
 fn stock_funppy_serves_a_file_and_is_replaced_when_it_is_killed() {
-    let project = Project::new();
+    let project = Project::empty();
     let source = "\
 import os
 from hashlib import md5
@@ -99,21 +41,21 @@ def pid():
 def sum_two(a, b):
     return a + b
 ";
-    let file = project.0.join("debugtalk.py");
+    let file = project.file();
     fs::write(&file, source).expect("a plugin");
     let host = host();
     let opened = host.open(&file, &BTreeMap::new()).expect("a plugin");
     let plugin = host.plugin(opened.id()).expect("a plugin");
-    let (first, pid) = (project.processes(), call(&*plugin, "pid", "[]"));
+    assert!(matches!(plugin.state(0), WorkerState::Up { reach: Reach::Grpc(_), .. }));
+    let (first, pid) = (project.processes(), call(&plugin, "pid", "[]"));
     assert_eq!(pid, returned(&first[0].to_string()));
-    assert_eq!(call(&*plugin, "sum_two", "[1,2]"), returned("3"));
+    assert_eq!(call(&plugin, "sum_two", "[1,2]"), returned("3"));
     // What it defines hides built-in functions; what it imports does not.
     let is_own = |name| plugin.find(name).map(|function| function.own);
     assert_eq!((is_own("sum_two"), is_own("md5"), is_own("nothing")), (Some(true), Some(false), None));
-    let killed = Command::new("kill").args(["-KILL", &first[0].to_string()]).status().expect("kill");
-    assert!(killed.success());
-    wait_for_generation(&plugin, 2);
-    assert_eq!(call(&*plugin, "sum_two", "[2,2]"), returned("4"));
+    kill(first[0]);
+    wait_until("a second process takes calls", || is_up(&plugin, 2));
+    assert_eq!(call(&plugin, "sum_two", "[2,2]"), returned("4"));
     let report = &host.reports()[0];
     assert_eq!((&*report.runner, report.restarts), ("funppy", 1));
     host.end();
@@ -123,7 +65,7 @@ def sum_two(a, b):
 
 #[test]
 fn a_port_that_is_taken_is_tried_once_more_with_another() {
-    let project = Project::new();
+    let project = Project::empty();
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = taken.local_addr().expect("its address").port();
     // The first process draws this port.
@@ -137,18 +79,28 @@ def f():
 ",
         tried = project.0.join("tried"),
     );
-    let file = project.0.join("debugtalk.py");
-    fs::write(&file, functions).expect("a file");
-    let host = host();
-    let plugin = host.open(&file, &BTreeMap::new()).expect("a plugin");
-    assert_eq!(call(&*plugin, "f", "[]"), returned("1"));
+    fs::write(project.file(), functions).expect("a file");
+    let host = PluginHost::new(funppy());
+    let id = host.open(&project.file(), &BTreeMap::new()).expect("a plugin").id();
+    assert_eq!(call(&host.plugin(id).expect("a plugin"), "f", "[]"), returned("1"));
     assert!(project.0.join("tried").exists());
 }
 
 #[test]
+fn a_call_that_takes_too_long_is_told_with_the_limit_and_ends_its_process() {
+    let project = Project::new("import time\ndef rest():\n    time.sleep(60)\n");
+    let host = PluginHost::new(PluginOptions { timeout: Duration::from_millis(500), ..funppy() });
+    let id = host.open(&project.file(), &BTreeMap::new()).expect("a plugin").id();
+    let plugin = host.plugin(id).expect("a plugin");
+    let late = (CallOutcome::Lost, "no answer within 0.5 s (--plugin-timeout)".to_owned());
+    assert_eq!(call(&plugin, "rest", "[]"), late);
+    wait_until("a second process takes calls", || is_up(&plugin, 2));
+}
+
+#[test]
 fn a_file_that_funppy_cannot_serve_is_told_as_by_our_own_runner() {
-    let project = Project::new();
-    let file = project.0.join("debugtalk.py");
+    let project = Project::empty();
+    let file = project.file();
     let failure = |source: &str| {
         fs::write(&file, source).expect("a plugin");
         host().open(&file, &BTreeMap::new()).expect_err("a failure")
@@ -164,7 +116,7 @@ fn a_file_that_funppy_cannot_serve_is_told_as_by_our_own_runner() {
 
 #[test]
 fn a_program_is_a_plugin_and_leaves_no_socket_behind() {
-    let project = Project::new();
+    let project = Project::empty();
     let (file, socket) = (project.0.join("debugtalk.bin"), project.0.join("socket"));
     let like_go = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grpc/go_like_plugin.py");
     write_script(&file, &format!("exec '{}' '{}' '{}'", python().display(), like_go.display(), socket.display()));
@@ -175,10 +127,10 @@ fn a_program_is_a_plugin_and_leaves_no_socket_behind() {
         plugin.find("Sum_Two_Int").map(|function| (&*function.name == "sumtwoint", function.own)),
         Some((true, true))
     );
-    assert_eq!(call(&*plugin, "sumtwoint", "[1,2]"), returned("3"));
-    assert_eq!(call(&*plugin, "panic", "[]").0, CallOutcome::Lost);
-    wait_for_generation(&plugin, 2);
-    assert_eq!(call(&*plugin, "sumtwoint", "[3,4]"), returned("7"));
+    assert_eq!(call(&plugin, "sumtwoint", "[1,2]"), returned("3"));
+    assert_eq!(call(&plugin, "panic", "[]").0, CallOutcome::Lost);
+    wait_until("a second process takes calls", || is_up(&plugin, 2));
+    assert_eq!(call(&plugin, "sumtwoint", "[3,4]"), returned("7"));
     let report = &host.reports()[0];
     assert_eq!((&*report.runner, report.restarts), ("bin", 1));
     host.end();
@@ -188,7 +140,7 @@ fn a_program_is_a_plugin_and_leaves_no_socket_behind() {
 
 #[test]
 fn a_program_that_is_no_plugin_is_told() {
-    let project = Project::new();
+    let project = Project::empty();
     let file = project.0.join("debugtalk.bin");
     let failure = |script: &str| {
         write_script(&file, script);
@@ -209,12 +161,4 @@ fn a_program_that_is_no_plugin_is_told() {
     let failure = host().open(&plain, &BTreeMap::new()).expect_err("a failure");
     assert!(failure.message.contains("Permission denied"), "{}", failure.message);
     assert!(failure.help.expect("a help").starts_with("`chmod +x "));
-}
-
-/// Writes a shell script, by another process: while this one has a file open for writing, a process that another test starts meanwhile
-/// has it open too, and the script could not be executed.
-fn write_script(path: &Path, script: &str) {
-    let mut command = Command::new("sh");
-    command.args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod +x \"$1\"", "sh"]).arg(path).arg(script);
-    assert!(command.status().expect("sh").success());
 }

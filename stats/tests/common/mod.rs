@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pummel_stats::{
-    Collector, CollectorSpec, Delivery, Exchanges, Model, Output, OutputSpec, Recorder, RowId, RowKey, RowKind,
-    RunFacts, Sample, Snapshot, Summary,
+    Collector, CollectorSpec, Delivery, Exchanges, FinalFacts, Model, Output, OutputSpec, Recorder, RowId, RowKey,
+    RowKind, RunFacts, Sample, Snapshot, Summary,
 };
 
 /// Nanoseconds in a second.
@@ -61,6 +61,18 @@ pub fn fail(recorder: &mut Recorder, row: RowId, message: &str) {
     recorder.started();
     recorder.exchanges(row, Exchanges { unsent: 1, ..Exchanges::default() });
     recorder.failed(row, 50, 0, 0, "connect refused", message);
+}
+
+/// The summary of a run of one user, whose one request takes 400 us.
+pub fn run_of_one_request(facts: FinalFacts) -> Summary {
+    let (collector, mut recorders) = start(1, Vec::new());
+    let mut recorder = recorders.pop().unwrap();
+    let row = recorder.row(key(RowKind::Request, "a"));
+    recorder.user_started(0);
+    succeed(&mut recorder, row, 400);
+    recorder.user_finished(S);
+    recorder.finish(S);
+    (*collector.finish(facts).unwrap().summary).clone()
 }
 
 /// Keeps all it is given.

@@ -87,7 +87,10 @@ impl CallOfPlugin {
             })
         });
         call.plugin = self.plugin.id();
-        call.function.clone_from(&self.function);
+        // The name is shared by all cores, and so is the count of its owners: left alone where it is the one of the call before.
+        if !Arc::ptr_eq(&call.function, &self.function) {
+            call.function = Arc::clone(&self.function);
+        }
         call.outcome = CallOutcome::Pending;
         call.answer.clear();
         let arguments = &mut call.arguments;

@@ -125,11 +125,9 @@ impl PluginCalls {
         match reach {
             Reach::Grpc(client) => self.call_grpc(&client.clone(), id, holder),
             Reach::Frames(path) => {
-                let path = Arc::clone(path);
-                let link = match known.link.take().filter(|link| link.leads_to(*generation)) {
-                    Some(link) => link,
-                    None => self.open(holder, path),
-                };
+                let present = known.link.take().filter(|link| link.leads_to(*generation));
+                // Only a new link counts itself among the owners of the path, which all cores share.
+                let link = present.unwrap_or_else(|| self.open(holder, Arc::clone(path)));
                 let mut pending = self.pending.borrow_mut();
                 pending.set_state(id, State::Queued(link.holder));
                 link.push(id, pending.deadline_ns(id));
@@ -155,12 +153,12 @@ impl PluginCalls {
         let call = pending.call(id);
         let (function, arguments) = (Arc::clone(&call.function), mem::take(&mut call.arguments));
         let mut answer = GrpcAnswer { id, mailbox: self.mailbox.clone(), given: false };
-        let done = Box::new(move |outcome, text| answer.give(outcome, text));
-        client.call(function, arguments, left, self.host.timeout(), done);
+        client.call(function, arguments, left, Box::new(move |ended| answer.give(ended)));
     }
 
-    /// An answer came over gRPC.
-    pub(crate) fn answered(&self, id: u32, outcome: CallOutcome, answer: String) {
+    /// A call over gRPC has ended, as it says or for want of time.
+    pub(crate) fn answered(&self, id: u32, ended: Option<(CallOutcome, String)>) {
+        let (outcome, answer) = ended.unwrap_or_else(|| (CallOutcome::Lost, self.host.late()));
         let holder = self.pending.borrow_mut().answer(id, GRPC, |call| {
             call.outcome = outcome;
             call.answer = answer;
@@ -198,12 +196,11 @@ impl PluginCalls {
     /// A link's task has ended.
     pub(super) fn link_over(&self, link: &Link, end: LinkEnd) {
         link.set_over();
-        let timeout = self.host.timeout().as_secs_f64();
         // Where this machine has no socket to give, another process would not be reached either.
         let elsewhere = end != LinkEnd::NoSocket;
         let had = self.pending.borrow_mut().link_over(link.holder.link, now_ns(), elsewhere, |call, late| {
             if late {
-                fill(call, CallOutcome::Lost, &format!("no answer within {timeout} s (--plugin-timeout)"));
+                fill(call, CallOutcome::Lost, &self.host.late());
             } else {
                 fill(call, CallOutcome::Lost, end.message());
             }
@@ -285,17 +282,17 @@ struct GrpcAnswer {
 }
 
 impl GrpcAnswer {
-    fn give(&mut self, outcome: CallOutcome, answer: String) {
+    fn give(&mut self, ended: Option<(CallOutcome, String)>) {
         self.given = true;
         // A core that has ended waits for no answer.
-        let _ = self.mailbox.send(Message::PluginAnswered { id: self.id, outcome, answer });
+        let _ = self.mailbox.send(Message::PluginAnswered { id: self.id, ended });
     }
 }
 
 impl Drop for GrpcAnswer {
     fn drop(&mut self) {
         if !self.given {
-            self.give(CallOutcome::Lost, "the connection to the plugin has ended".into());
+            self.give(Some((CallOutcome::Lost, "the connection to the plugin has ended".into())));
         }
     }
 }

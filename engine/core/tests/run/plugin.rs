@@ -203,8 +203,9 @@ fn the_time_of_a_call_is_no_part_of_its_request() {
         let summary = summary_of(plan);
         assert_eq!(summary.conservation.succeeded, 1, "{step}: {:?}", summary.errors);
         let second = Duration::from_secs(1).as_micros() as u64;
-        assert!(summary.transactions[0].duration_us.min >= Some(second), "{step}");
-        assert!(summary.totals.response_us.max < Some(second), "{step}");
+        // The iteration holds both, so what is left of it beside the request is the call.
+        let (iteration, request) = (summary.transactions[0].duration_us.min, summary.totals.response_us.max);
+        assert!(iteration >= request.map(|request| request + second), "{step}: {iteration:?} {request:?}");
         let of_step = summary.steps[0].plugin_us.as_ref().expect("its calls");
         assert_eq!(of_step.count, 1);
         assert!(of_step.max >= Some(second), "{step}");

@@ -44,6 +44,9 @@ const IMPORTED: &str = "(imported)";
 /// How long a plugin may take to answer that it ends. Those that do not know the question refuse it at once.
 const SHUTDOWN_TIME: Duration = Duration::from_millis(200);
 
+/// Gets how a call ended and what it gave; none where it took too long.
+type Done = Box<dyn FnOnce(Option<(CallOutcome, String)>) + Send>;
+
 /// A connection to one worker. Clones share it.
 #[derive(Debug, Clone)]
 pub struct GrpcClient {
@@ -54,7 +57,8 @@ pub struct GrpcClient {
 
 impl GrpcClient {
     /// Connects to a plugin where its handshake says that it listens, and asks for the names of its functions, so that it is known to
-    /// take calls. What it says is given in the form our own runner has for it, without a version of Python. Blocks its thread, for up to `limit`.
+    /// take calls. What it says is given in the form our own runner has for it, without a version of Python. Blocks its thread, for up
+    /// to `limit`.
     ///
     /// # Errors
     /// What went wrong, in one line.
@@ -72,22 +76,12 @@ impl GrpcClient {
         told.recv().unwrap_or_else(|_| Err("the thread of gRPC has ended".into()))
     }
 
-    /// Makes a call; `done` gets how it ended and what it gave ([`PluginCall::answer`](pummel_case::PluginCall::answer)), on the
-    /// thread of the runtime, which it must not block. A call that takes longer than `left` ends as `Lost`: it is what is left of the
-    /// `timeout`, which is what is told. Never blocks.
-    pub fn call(
-        &self,
-        function: Arc<str>,
-        arguments: String,
-        left: Duration,
-        timeout: Duration,
-        done: Box<dyn FnOnce(CallOutcome, String) + Send>,
-    ) {
+    /// Makes a call; `done` gets how it ended and what it gave ([`PluginCall::answer`](pummel_case::PluginCall::answer)), none where
+    /// it took longer than `left`, on the thread of the runtime, which it must not block. Never blocks.
+    pub fn call(&self, function: Arc<str>, arguments: String, left: Duration, done: Done) {
         let channel = self.channel.clone();
         self.runtime.spawn(async move {
-            let answer = time::timeout(left, ask(channel, &function, arguments)).await;
-            let (outcome, answer) = answer.unwrap_or_else(|_| (CallOutcome::Lost, failure::late(timeout)));
-            done(outcome, answer);
+            done(time::timeout(left, ask(channel, &function, arguments)).await.ok());
         });
     }
 

@@ -1,6 +1,6 @@
 //! What the failures of calls mean, and how they are told.
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use pummel_case::CallOutcome;
 use tonic::{Code, Status};
@@ -30,11 +30,6 @@ pub(super) fn told(status: &Status) -> (CallOutcome, String) {
         _ => raised(status.message()),
     };
     (CallOutcome::Failed, text)
-}
-
-/// What is said of a call that took too long.
-pub(super) fn late(timeout: Duration) -> String {
-    format!("no answer within {} s (--plugin-timeout)", timeout.as_secs_f64())
 }
 
 /// An error with all that it stands on, in one line.
@@ -131,11 +126,5 @@ mod tests {
     fn a_call_too_large_is_not_the_end_of_the_plugin() {
         let text = "SERVER: Received message larger than max (5000000 vs. 4194304)";
         assert_eq!(told(&Status::resource_exhausted(text)), failed(&format!("the plugin refused the call: {text}")));
-    }
-
-    #[test]
-    fn a_timeout_is_named_with_its_flag() {
-        assert_eq!(late(Duration::from_secs(30)), "no answer within 30 s (--plugin-timeout)");
-        assert_eq!(late(Duration::from_millis(1_500)), "no answer within 1.5 s (--plugin-timeout)");
     }
 }
