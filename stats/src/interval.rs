@@ -204,8 +204,10 @@ pub(crate) struct Interval {
     pub(crate) user_time: UserTime,
     pub(crate) lateness: Recorded<u32>,
     pub(crate) connections: ConnectionCells<u32>,
-    /// Calls of plugin functions that belong to no row; made with the first.
+    /// Calls of plugin functions in iterations that belong to no row; made with the first.
     pub(crate) plugin_elsewhere: Option<Box<Recorded<u32>>>,
+    /// The same of what users do once, before their iterations.
+    pub(crate) plugin_in_setup: Option<Box<Recorded<u32>>>,
     /// Most calls of plugin functions under way at once.
     pub(crate) plugin_in_flight_max: u64,
     /// When the core's first user began, nanoseconds on the run clock.
@@ -236,7 +238,7 @@ impl Interval {
         self.user_time = UserTime::default();
         self.lateness.clear();
         self.connections.clear();
-        if let Some(calls) = &mut self.plugin_elsewhere {
+        for calls in [&mut self.plugin_elsewhere, &mut self.plugin_in_setup].into_iter().flatten() {
             calls.clear();
         }
         self.plugin_in_flight_max = 0;
@@ -256,6 +258,10 @@ impl Interval {
         self.rows.iter().map(RowCells::held_bytes).sum::<u64>()
             + self.lateness.held_bytes()
             + self.connections.held_bytes()
-            + self.plugin_elsewhere.as_ref().map_or(0, |calls| calls.held_bytes())
+            + [&self.plugin_elsewhere, &self.plugin_in_setup]
+                .into_iter()
+                .flatten()
+                .map(|calls| calls.held_bytes())
+                .sum::<u64>()
     }
 }

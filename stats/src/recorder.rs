@@ -68,6 +68,18 @@ pub struct Recorder {
     finished: bool,
 }
 
+/// On whose behalf a function of a plugin was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PluginCaller {
+    /// The step with this row.
+    Row(RowId),
+    /// An iteration, outside its requests.
+    #[default]
+    Iteration,
+    /// What a user does once, before its iterations, outside its requests.
+    Setup,
+}
+
 impl Recorder {
     pub(crate) fn new(core: usize, spares: Receiver<Box<Interval>>, collector: Sender<Box<Interval>>) -> Self {
         Self {
@@ -217,16 +229,21 @@ impl Recorder {
     }
 
     /// A call of a plugin's function ended after `call_us`, microseconds; it `failed` where it gave no value, whether by the
-    /// function's fault or the plugin's. `row` is that of the step which called, `None` where no step did. Once for each call;
-    /// allocates on a row's first. What a failed call does to its request is told of apart.
-    pub fn plugin_call(&mut self, row: Option<RowId>, call_us: u64, failed: bool) {
+    /// function's fault or the plugin's. Once for each call; allocates on a caller's first. What a failed call does to its request
+    /// is told of apart.
+    pub fn plugin_call(&mut self, caller: PluginCaller, call_us: u64, failed: bool) {
         let counts = &mut self.current.counts;
         counts.plugin_calls += 1;
         counts.plugin_errors += u64::from(failed);
         counts.plugin_us += call_us;
-        let calls = match row.and_then(|row| self.current.rows.get_mut(row.0 as usize)) {
-            Some(cells) => &mut cells.plugin,
-            None => &mut self.current.plugin_elsewhere,
+        let current = &mut *self.current;
+        let calls = match caller {
+            PluginCaller::Row(row) => match current.rows.get_mut(row.0 as usize) {
+                Some(cells) => &mut cells.plugin,
+                None => &mut current.plugin_elsewhere,
+            },
+            PluginCaller::Iteration => &mut current.plugin_elsewhere,
+            PluginCaller::Setup => &mut current.plugin_in_setup,
         };
         calls.get_or_insert_default().record(call_us);
     }

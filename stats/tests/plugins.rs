@@ -4,11 +4,11 @@ mod common;
 
 use common::{fail, key, one_sent, run_of_one_request, sample, start, succeed, S};
 use proptest::prelude::*;
-use pummel_stats::{recorder::MAX_ERRORS, FinalFacts, PluginProcesses, Recorder, RowKind, Summary};
+use pummel_stats::{recorder::MAX_ERRORS, FinalFacts, PluginCaller, PluginProcesses, Recorder, RowKind, Summary};
 
 /// One request whose function takes `call_us` before it is sent.
 fn call_and_succeed(recorder: &mut Recorder, row: pummel_stats::RowId, call_us: u64) {
-    recorder.plugin_call(Some(row), call_us, false);
+    recorder.plugin_call(PluginCaller::Row(row), call_us, false);
     succeed(recorder, row, 100);
 }
 
@@ -21,15 +21,16 @@ fn calls_of_all_cores_and_kinds_of_steps_add_up() {
     first.user_started(0);
     second.user_started(0);
 
-    // Core 0: once per user 9 ms, in the config's variables 2 ms, and for a request 300 us and 500 us that fail.
+    // Core 0: once per user 9 ms and, outside its requests, 4 ms; in the config's variables 2 ms, and for a request 300 us and 500 us that fail.
     first.plugin_in_flight(1);
-    first.plugin_call(Some(login), 9_000, false);
-    first.plugin_call(None, 2_000, false);
+    first.plugin_call(PluginCaller::Row(login), 9_000, false);
+    first.plugin_call(PluginCaller::Setup, 4_000, false);
+    first.plugin_call(PluginCaller::Iteration, 2_000, false);
     first.plugin_in_flight(3);
     call_and_succeed(&mut first, hello, 300);
     first.hand_over(1);
     first.plugin_in_flight(2);
-    first.plugin_call(Some(hello), 500, true);
+    first.plugin_call(PluginCaller::Row(hello), 500, true);
     fail(&mut first, hello, "rand_str: ValueError: empty range");
     // Core 1: 1 ms in the first second, and 700 us after the stop, which are no part of the iterations.
     second.plugin_in_flight(4);
@@ -44,16 +45,16 @@ fn calls_of_all_cores_and_kinds_of_steps_add_up() {
         recorder.user_finished(3 * S);
         recorder.finish(3 * S);
     }
-    assert_eq!((first.plugin_time_us(), second.plugin_time_us()), (11_800, 1_700));
+    assert_eq!((first.plugin_time_us(), second.plugin_time_us()), (15_800, 1_700));
     let python =
         PluginProcesses { path: "/p/debugtalk.py".into(), runner: "own".into(), workers: 2, ..Default::default() };
     let facts = FinalFacts { plugins: vec![python.clone()], ..FinalFacts::default() };
     let summary = collector.finish(facts).unwrap().summary;
 
     let plugin = summary.plugin.as_ref().unwrap();
-    assert_eq!((plugin.calls, plugin.errors, plugin.in_flight_max), (6, 1, 7));
-    assert_eq!((plugin.call_us.count, plugin.call_us.min, plugin.call_us.max), (6, Some(300), Some(9_000)));
-    assert_eq!(plugin.call_us.mean, Some(2_250.0));
+    assert_eq!((plugin.calls, plugin.errors, plugin.in_flight_max), (7, 1, 7));
+    assert_eq!((plugin.call_us.count, plugin.call_us.min, plugin.call_us.max), (7, Some(300), Some(9_000)));
+    assert_eq!(plugin.call_us.mean, Some(2_500.0));
     // 2,000 + 300 + 500 + 1,000 us of two users' 2 s each.
     assert_eq!(plugin.share_of_iterations, Some(0.000_95));
     assert_eq!(plugin.processes, [python]);
@@ -63,7 +64,7 @@ fn calls_of_all_cores_and_kinds_of_steps_add_up() {
     assert_eq!(summary.steps.iter().map(calls).collect::<Vec<_>>(), [Some((2, Some(400.0))), Some((2, Some(850.0)))]);
     assert_eq!(calls(&summary.setup[0]), Some((1, Some(9_000.0))));
     let seconds: Vec<_> = summary.series.iter().map(|point| (point.t_s, point.plugin_calls, point.drain)).collect();
-    assert_eq!(seconds, [(0, 4, false), (1, 1, false), (2, 1, true)]);
+    assert_eq!(seconds, [(0, 5, false), (1, 1, false), (2, 1, true)]);
     assert!(summary.conservation.ok, "{:?}", summary.conservation.broken);
 }
 
@@ -76,7 +77,7 @@ fn a_call_counts_once_though_its_request_ends_in_a_later_interval() {
     // The sets go back and forth: what is not cleared would be counted again with the next requests.
     for second in 1..=6 {
         recorder.started();
-        recorder.plugin_call(Some(row), 40, false);
+        recorder.plugin_call(PluginCaller::Row(row), 40, false);
         recorder.hand_over(2 * second - 1);
         recorder.exchanges(row, one_sent());
         recorder.succeeded(row, sample(100));
@@ -109,7 +110,7 @@ fn ten_thousand_messages_of_exceptions_are_bounded_and_every_one_is_counted() {
     for n in 0..10_000_u64 {
         let message = format!("sign: ValueError: {n} {}", "x".repeat(10_000));
         let kind = if n % 4 == 0 { "plugin" } else { "function" };
-        recorder.plugin_call(Some(row), 10, true);
+        recorder.plugin_call(PluginCaller::Row(row), 10, true);
         recorder.started();
         recorder.exchanges(row, pummel_stats::Exchanges { unsent: 1, ..Default::default() });
         recorder.failed(row, 10, 0, 0, kind, &message);
@@ -138,7 +139,7 @@ fn run(calls: &[(u64, bool, bool)], cores: usize, cuts: usize) -> Summary {
     let every = calls.len() / (cuts + 1) + 1;
     for (n, &(call_us, failed, in_step)) in calls.iter().enumerate() {
         let (recorder, row) = (&mut recorders[n % cores], rows[n % cores]);
-        recorder.plugin_call(in_step.then_some(row), call_us, failed);
+        recorder.plugin_call(if in_step { PluginCaller::Row(row) } else { PluginCaller::Setup }, call_us, failed);
         if n % every == every - 1 {
             for recorder in &mut recorders {
                 recorder.hand_over((n / every + 1) as u64);

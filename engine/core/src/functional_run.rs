@@ -255,7 +255,7 @@ impl<'a> CaseRun<'_, 'a> {
     ) -> Ended {
         let record = record(name.to_owned(), "testcase");
         let began_ns = now_ns();
-        let failure = match self.user.prepare(self.program.case, run).await {
+        let failure = match self.user.prepare(self.program.case, Part::Load, run).await {
             Ok(Ended::Cut) => self.cut_failure(),
             Ok(_) => return Ended::Passed,
             Err(error) => StepFailure::from(&error),

@@ -232,7 +232,7 @@ impl<'a> User<'a> {
     /// Begins a referenced case.
     async fn enter(&mut self, program: &Program, part: Part, step: &EnterStep) -> Ended {
         self.entered.push(Entered { index: step.index, start_ns: self.now_ns });
-        match self.prepare(program.case, |session, progress| step.enter(session, progress)).await {
+        match self.prepare(program.case, part, |session, progress| step.enter(session, progress)).await {
             Ok(ended) => ended,
             Err(error) => {
                 if part == Part::Load {
@@ -246,7 +246,7 @@ impl<'a> User<'a> {
 
     /// Evaluates the variables of this iteration.
     async fn evaluate(&mut self, program: &Program, part: Part, step: &EvaluateStep) -> Ended {
-        match self.prepare(program.case, |session, progress| step.evaluate(session, progress)).await {
+        match self.prepare(program.case, part, |session, progress| step.evaluate(session, progress)).await {
             Ok(ended) => ended,
             Err(error) => {
                 if let (Part::Load, Some(row)) = (part, program.action_row) {
@@ -261,11 +261,12 @@ impl<'a> User<'a> {
     pub(crate) async fn prepare(
         &mut self,
         case: usize,
+        part: Part,
         run: impl Fn(&mut Session, &mut Progress) -> Result<Prepared, StepError>,
     ) -> Result<Ended, StepError> {
         let mut progress = Progress::default();
         while let Prepared::Wait(wait) = run(self.session(case), &mut progress)? {
-            if self.wait_for(wait, &mut progress, WaitOf::default()).await == Ended::Cut {
+            if self.wait_for(wait, &mut progress, WaitOf::part(part)).await == Ended::Cut {
                 return Ok(Ended::Cut);
             }
         }

@@ -29,6 +29,9 @@ impl PluginTotals {
         if let Some(calls) = &interval.plugin_elsewhere {
             self.add(&calls.to_distribution(), in_window);
         }
+        if let Some(calls) = &interval.plugin_in_setup {
+            self.add(&calls.to_distribution(), false);
+        }
     }
 
     /// Adds the calls of one row's interval. Those of once-per-user steps are no part of iterations.

@@ -8,11 +8,11 @@ use std::{
 
 use pummel_case::{CallOutcome, PluginCall, Progress};
 use pummel_ring::now_ns;
-use pummel_stats::RowId;
+use pummel_stats::{PluginCaller, RowId};
 
 use super::{calls::Standing, pending::fill};
 use crate::{
-    iteration::{Ended, IDLE_ITERATION_NS},
+    iteration::{Ended, Part, IDLE_ITERATION_NS},
     shard::Shard,
     user::User,
 };
@@ -20,11 +20,10 @@ use crate::{
 /// The largest arguments of a call: as large as its result may be, and as any variable.
 const ARGUMENTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// On whose behalf a user waits: a request's, or that of what stands before all of them (the default).
-#[derive(Debug, Clone, Copy, Default)]
+/// On whose behalf a user waits: a request's, or that of what stands before them.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct WaitOf {
-    /// The row of the request, where there is one.
-    row: Option<RowId>,
+    caller: PluginCaller,
     /// Its response is there: the stop of the load lets a call go on, as it does with requests under way.
     answered: bool,
 }
@@ -32,12 +31,21 @@ pub(crate) struct WaitOf {
 impl WaitOf {
     /// A request that is being built.
     pub(crate) fn request(row: RowId) -> Self {
-        Self { row: Some(row), answered: false }
+        Self { caller: PluginCaller::Row(row), answered: false }
     }
 
     /// A request whose response is there.
     pub(crate) fn response(row: RowId) -> Self {
-        Self { row: Some(row), answered: true }
+        Self { caller: PluginCaller::Row(row), answered: true }
+    }
+
+    /// What stands before the requests of these steps.
+    pub(crate) fn part(part: Part) -> Self {
+        let caller = match part {
+            Part::Setup => PluginCaller::Setup,
+            Part::Load => PluginCaller::Iteration,
+        };
+        Self { caller, answered: false }
     }
 
     /// True once a call is to be given up.
@@ -61,7 +69,7 @@ impl User<'_> {
         // A call that ends at once need not have yielded.
         self.waited |= took_ns >= IDLE_ITERATION_NS;
         let failed = call.outcome != CallOutcome::Returned;
-        shard.recorder.borrow_mut().plugin_call(wait.row, took_ns / 1000, failed);
+        shard.recorder.borrow_mut().plugin_call(wait.caller, took_ns / 1000, failed);
         progress.resume(call);
         // The step would go on with its request.
         if wait.is_over(shard) {
