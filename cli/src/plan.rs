@@ -9,6 +9,7 @@ use std::{
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
 use pummel_engine::{Connections, Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
+use pummel_stats::Thresholds;
 
 use crate::{
     curl_case::load_named_or_pasted,
@@ -207,6 +208,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         stop_timeout: flags.transport.stop_timeout,
         record_action: false,
         plugins: None,
+        thresholds: Thresholds::default(),
         functional: None,
     };
     Ok(PlannedRun { plan, output: output_plan(&flags.output) })
@@ -297,6 +299,7 @@ fn plan_cases(
         stop_timeout: network_flags.transport.stop_timeout,
         record_action: true,
         plugins: None,
+        thresholds: Thresholds::default(),
         functional: None,
     };
     Ok(PlannedRun { plan, output: output_plan(output) })
