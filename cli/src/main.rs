@@ -23,6 +23,7 @@ mod plan_addresses;
 mod plan_network;
 mod plan_proxies;
 mod plan_run;
+mod plan_thresholds;
 mod plugins;
 mod profile;
 mod profile_network;

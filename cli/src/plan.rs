@@ -9,6 +9,7 @@ use std::{
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
 use pummel_engine::{Connections, Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
+use pummel_stats::Thresholds;
 
 use crate::{
     curl_case::load_named_or_pasted,
@@ -22,6 +23,7 @@ use crate::{
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
     plan_network::{credentials, network, Certificates},
+    plan_thresholds::with_thresholds,
     plugins::CommandPlugins,
     profile::apply_profile,
 };
@@ -207,9 +209,10 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         stop_timeout: flags.transport.stop_timeout,
         record_action: false,
         plugins: None,
+        thresholds: Thresholds::default(),
         functional: None,
     };
-    Ok(PlannedRun { plan, output: output_plan(&flags.output) })
+    Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output) })
 }
 
 /// Whose connections are whose. Those of HTTP/2 are as many as the users of one connection (`--streams`) make them.
@@ -262,7 +265,7 @@ fn plan_cases(
     cases: Vec<Case>,
     cpus: Vec<usize>,
 ) -> Result<PlannedRun, Failure> {
-    let CaseRunFlags { load, network: network_flags, output, machine: _ } = flags;
+    let CaseRunFlags { load, network: network_flags, output, thresholds, machine: _ } = flags;
     let unit = match load.rate_unit {
         RateUnit::Request => PacingUnit::Request,
         RateUnit::Iteration => PacingUnit::Iteration,
@@ -297,9 +300,10 @@ fn plan_cases(
         stop_timeout: network_flags.transport.stop_timeout,
         record_action: true,
         plugins: None,
+        thresholds: Thresholds::default(),
         functional: None,
     };
-    Ok(PlannedRun { plan, output: output_plan(output) })
+    Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
 }
 
 fn output_plan(flags: &OutputFlags) -> OutputPlan {

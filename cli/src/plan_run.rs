@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crossbeam_channel::{unbounded, Receiver};
 use pummel_engine::{Cookies, Functional, FunctionalEvent, Load, Network, Plan};
+use pummel_stats::Thresholds;
 
 use crate::{
     console::Stream,
@@ -100,6 +101,7 @@ pub(crate) fn plan_run(flags: RunFlags, plugins: &CommandPlugins) -> Result<Plan
         stop_timeout: STOP_TIMEOUT,
         record_action: true,
         plugins: plugins.opened(),
+        thresholds: Thresholds::default(),
         functional: Some(Functional { continue_on_failure, case_timeout, events: sender }),
     };
     let output = FunctionalOutput {

@@ -1,9 +1,9 @@
 //! The profile file of `boom`: flags in a file. What it holds overrides the command line (hrp spec 14.2).
 //!
 //! Keys are hrp's, which are its flags' names, and those of our own flags of the network and of functions; values are read by the parsers of the flags, so `run-time: 2m` works in
-//! both places. An unknown key is a warning, a value a flag would refuse is wrong usage.
+//! both places. `threshold` may be one text or a list of them, and replaces all of the command line. An unknown key is a warning, a value a flag would refuse is wrong usage.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use clap::builder::{BoolishValueParser, TypedValueParser};
 use saphyr_parser::{Event, Parser, ScalarStyle};
@@ -12,10 +12,10 @@ use crate::{
     exit,
     failure::Failure,
     files::{read_text, FileKind},
-    flags::{not_built, BoomFlags, NetworkFlags},
+    flags::{not_built, BoomFlags, NetworkFlags, ABORT_AFTER},
     profile_network::{opposite, set_value, switch},
     profile_plugin::set_plugin_value,
-    values::{parse_duration, parse_rate, parse_rate_limit, parse_users},
+    values::{parse_duration, parse_rate, parse_rate_limit, parse_threshold, parse_users},
 };
 
 /// The keys that change the run; hrp's other keys are those of [`crate::flags::LaterFlags`].
@@ -29,7 +29,12 @@ const KEYS: &[&str] = &[
     "disable-compression",
     "disable-console-output",
     "http-stat",
+    "threshold",
+    "abort-on-threshold",
 ];
+
+/// The one key that may hold a list.
+const LIST_KEY: &str = "threshold";
 
 /// One key of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +67,11 @@ pub(crate) fn apply_profile(path: &Path, flags: &mut BoomFlags) -> Result<Vec<St
     };
     let text = read_text(path, FileKind::Profile)?;
     let mut warnings = Vec::new();
-    for entry in read_entries(path, &text)? {
+    let entries = read_entries(path, &text)?;
+    if entries.iter().any(|entry| entry.key == LIST_KEY) {
+        flags.run.thresholds.thresholds.clear();
+    }
+    for entry in entries {
         apply_entry(path, &entry, flags, &mut warnings)?;
     }
     Ok(warnings)
@@ -81,6 +90,8 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
         "max-rps" => parse_rate_limit(value).map(|limit| flags.run.load.max_rps = limit),
         "disable-console-output" => parse_switch(value).map(|on| flags.run.output.disable_console_output = on),
         "http-stat" => parse_switch(value).map(|on| flags.run.output.http_stat = on),
+        LIST_KEY => parse_threshold(value).map(|condition| flags.run.thresholds.thresholds.push(condition)),
+        "abort-on-threshold" => parse_delay(value).map(|delay| flags.run.thresholds.abort_on_threshold = delay),
         "install-deps" => parse_switch(value).map(|on| flags.plugin.install_deps = on),
         key if switch(&mut flags.run.network, key).is_some() => {
             parse_switch(value).map(|on| turn(&mut flags.run.network, key, on))
@@ -122,6 +133,15 @@ fn parse_whole(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "is not a whole number".into())
 }
 
+/// A time, or true for the flag without one, or false for none.
+fn parse_delay(text: &str) -> Result<Option<Duration>, String> {
+    match text {
+        "false" => Ok(None),
+        "true" => parse_duration(ABORT_AFTER).map(Some),
+        delay => parse_duration(delay).map(Some),
+    }
+}
+
 fn parse_switch(text: &str) -> Result<bool, String> {
     BoolishValueParser::new()
         .parse_ref(&clap::Command::new(""), None, text.as_ref())
@@ -152,16 +172,23 @@ fn json_entries(path: &Path, text: &str) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     for (key, value) in map {
         use serde_json::Value;
-        let value = match value {
-            Value::Null => continue,
-            Value::Bool(switch) => switch.to_string(),
-            Value::Number(number) => number.to_string(),
-            Value::String(text) => text,
-            Value::Array(_) | Value::Object(_) => {
-                return Err(not_flat(path, None, &format!("the value of \"{key}\" is not one value"), exit::LOAD_JSON))
-            }
+        let values = match value {
+            Value::Array(values) if key == LIST_KEY => values,
+            value => vec![value],
         };
-        entries.push(Entry { key, value, place: None });
+        for value in values {
+            let value = match value {
+                Value::Null => continue,
+                Value::Bool(switch) => switch.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::String(text) => text,
+                Value::Array(_) | Value::Object(_) => {
+                    let what = format!("the value of \"{key}\" is not one value");
+                    return Err(not_flat(path, None, &what, exit::LOAD_JSON));
+                }
+            };
+            entries.push(Entry { key: key.clone(), value, place: None });
+        }
     }
     Ok(entries)
 }
@@ -170,7 +197,7 @@ fn json_entries(path: &Path, text: &str) -> Result<Vec<Entry>, Failure> {
 fn yaml_entries(path: &Path, text: &str) -> Result<Vec<Entry>, Failure> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut pending_key: Option<String> = None;
-    let mut in_map = false;
+    let (mut in_map, mut in_list) = (false, false);
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
@@ -189,6 +216,14 @@ fn yaml_entries(path: &Path, text: &str) -> Result<Vec<Entry>, Failure> {
             }
             Event::MappingStart(..) if !in_map => in_map = true,
             Event::MappingEnd => in_map = false,
+            Event::SequenceStart(..) if !in_list && pending_key.as_deref() == Some(LIST_KEY) => in_list = true,
+            Event::SequenceEnd if in_list => {
+                in_list = false;
+                pending_key = None;
+            }
+            Event::Scalar(value, ..) if in_list => {
+                entries.push(Entry { key: LIST_KEY.to_owned(), value: value.into_owned(), place });
+            }
             Event::MappingStart(..) | Event::SequenceStart(..) | Event::SequenceEnd | Event::Alias(_) => {
                 return refuse("not one value")
             }

@@ -14,7 +14,7 @@
 //!
 //! Reading order: [`row`], [`endpoint`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`verdict`], [`display`].
+//! [`client`], [`verdict`], [`threshold`], [`display`].
 #![forbid(unsafe_code)]
 
 pub mod client;
@@ -30,6 +30,7 @@ pub mod recorder;
 pub mod row;
 pub mod snapshot;
 pub mod summary;
+pub mod threshold;
 pub mod verdict;
 
 #[doc(hidden)]
@@ -44,4 +45,5 @@ pub use recorder::{PluginCaller, Recorder};
 pub use row::{Exchanges, RowId, RowKey, RowKind, Sample, TRANSACTION};
 pub use snapshot::{Correction, RowSecond, RowTotal, Snapshot};
 pub use summary::{Conservation, Host, PluginProcesses, Summary};
+pub use threshold::{Condition, Thresholds};
 pub use verdict::{Exhausted, Limit, Resource, Verdict};

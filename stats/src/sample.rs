@@ -168,6 +168,7 @@ pub fn summary() -> Summary {
             load_s: 15.0,
             version: "0.1.0".into(),
             aborted: false,
+            stopped_for: None,
             host: Host {
                 kernel: "6.1.0".into(),
                 cpus: 2,

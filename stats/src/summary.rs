@@ -10,6 +10,7 @@ use crate::collector::Model;
 use crate::endpoint::Endpoint;
 use crate::latency::Latency;
 use crate::row::ExchangeCounts;
+use crate::threshold::Unit;
 use crate::verdict::{Limit, Verdict};
 
 /// The schema's name and version, the value of [`Summary::schema`].
@@ -79,6 +80,8 @@ pub struct Run {
     pub version: String,
     /// The run was ended before its plan was fulfilled.
     pub aborted: bool,
+    /// The threshold that stopped it (`--abort-on-threshold`); `null` where none did.
+    pub stopped_for: Option<String>,
     /// The machine.
     pub host: Host,
 }
@@ -461,10 +464,22 @@ pub struct Conservation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Threshold {
-    /// As the user wrote it.
+    /// In its shortest form, such as `login:p99<250ms`.
     pub expression: String,
-    /// The figure it was held against; `null` when there was none.
+    /// The figure of the whole run it was held against, in its `unit`; `null` when there was none to speak of, see `reason`.
     pub value: Option<f64>,
-    /// Whether it held.
+    /// Whether it held. One without a figure did not.
     pub ok: bool,
+    /// What the figure had to compare with, in the same unit.
+    pub limit: Option<f64>,
+    /// What `value` and `limit` are counted in.
+    pub unit: Unit,
+    /// How far the figure was beyond the limit, as a share of the limit: 0.5 is 50 %. `null` where it held, and where the limit
+    /// is 0.
+    pub by: Option<f64>,
+    /// The first second of the run clock at whose end it did not hold for everything up to then, also where it held again later.
+    /// `null` where there was none; a number that only grows and has to reach something (`requests>100`) has none.
+    pub first_failed_s: Option<u64>,
+    /// Why there is no figure, in a sentence.
+    pub reason: Option<String>,
 }

@@ -24,6 +24,7 @@ fn start() -> (Collector, Recorder, RowId) {
         start: Instant::now(),
         run: RunFacts::default(),
         outputs: Vec::new(),
+        thresholds: pummel_stats::threshold::Watch::default(),
     })
     .expect("threads can be started");
     let mut recorder = recorders.remove(0);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{LoadFlags, MachineFlags, NetworkFlags, OutputFlags};
+use super::{LoadFlags, MachineFlags, NetworkFlags, OutputFlags, ThresholdFlags};
 
 /// Flags of `boom` and `demo`.
 #[derive(Debug, Args)]
@@ -16,6 +16,9 @@ pub(crate) struct CaseRunFlags {
     /// Which CPUs make the load.
     #[command(flatten)]
     pub(crate) machine: MachineFlags,
+    /// What must hold.
+    #[command(flatten)]
+    pub(crate) thresholds: ThresholdFlags,
     /// What is shown and written.
     #[command(flatten)]
     pub(crate) output: OutputFlags,

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{MachineFlags, OutputFlags, TransportFlags};
+use super::{MachineFlags, OutputFlags, ThresholdFlags, TransportFlags};
 use crate::values::{
     parse_header, parse_http_url, parse_method, parse_positive_duration, parse_rate, parse_users,
     parse_whole_at_least_one, Header,
@@ -68,6 +68,9 @@ pub(crate) struct HitFlags {
     /// Which CPUs.
     #[command(flatten)]
     pub(crate) machine: MachineFlags,
+    /// What must hold.
+    #[command(flatten)]
+    pub(crate) thresholds: ThresholdFlags,
     /// What is shown and written.
     #[command(flatten)]
     pub(crate) output: OutputFlags,

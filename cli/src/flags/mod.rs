@@ -4,7 +4,7 @@
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
 //! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `plugin.rs`, `case_run.rs`: `load.rs`,
-//! `network.rs`, `machine.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
+//! `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod address;
 mod auth;
@@ -25,6 +25,7 @@ mod pasted;
 mod plugin;
 mod proxy;
 mod run;
+mod threshold;
 mod tls;
 
 use std::ffi::OsString;
@@ -50,6 +51,7 @@ pub(crate) use pasted::PastedCommand;
 pub(crate) use plugin::{PluginFlags, PluginRunner};
 pub(crate) use proxy::ProxyFlags;
 pub(crate) use run::RunFlags;
+pub(crate) use threshold::{ThresholdFlags, ABORT_AFTER};
 pub(crate) use tls::{LeastTls, Switch, TlsFlags};
 
 /// The whole command line.

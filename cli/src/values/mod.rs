@@ -1,5 +1,5 @@
 //! The small languages people type on the command line: times, CPU lists, rates, headers, URLs,
-//! addresses, credentials.
+//! addresses, credentials, thresholds.
 //!
 //! Each parser takes the text as typed and either returns the value or one sentence that says what is wrong and what
 //! is expected; clap puts the flag's name before it and exits with 2.
@@ -11,6 +11,7 @@ mod credentials;
 mod duration;
 mod http;
 mod number;
+mod threshold;
 
 pub(crate) use address::{
     parse_connect_to, parse_resolve, parse_seconds_or_off, parse_sources, parse_unix_path, Sources, TimeOrOff,
@@ -22,3 +23,4 @@ pub(crate) use credentials::parse_credentials;
 pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};
 pub(crate) use number::{parse_rate, parse_rate_limit, parse_users, parse_whole_at_least_one};
+pub(crate) use threshold::parse_threshold;

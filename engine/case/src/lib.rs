@@ -60,7 +60,9 @@ mod value;
 pub use case::Case;
 pub use error::{StepError, StepErrorKind};
 pub use journal::{Journal, ValidatorRecord};
-pub use load::{load, load_text, parse_env_file, Diagnostic, EnvFileError, LoadError, LoadOptions, Loaded, UrlStyle};
+pub use load::{
+    did_you_mean, load, load_text, parse_env_file, Diagnostic, EnvFileError, LoadError, LoadOptions, Loaded, UrlStyle,
+};
 pub use parameters::Parameters;
 pub use plain::{PlainRequest, PlainRequestError};
 pub use plugin::{CallOutcome, Plugin, PluginCall, PluginFailure, PluginFunction, PluginId, PluginSource, Plugins};

@@ -294,6 +294,7 @@ pub(crate) mod tests {
             stop_timeout: Duration::from_secs(1),
             record_action: false,
             plugins: None,
+            thresholds: pummel_stats::Thresholds::default(),
             functional: None,
         }
     }

@@ -199,7 +199,7 @@ fn loops(steps: &[Step]) -> usize {
 
 /// The type of rows of referenced cases, and the name of an iteration's row (hrp spec 14.8).
 const TESTCASE: &str = "testcase";
-const ACTION: &str = "Action";
+pub(crate) const ACTION: &str = "Action";
 
 /// What a user adds to a request that was rendered.
 #[derive(Clone, Copy, Default)]

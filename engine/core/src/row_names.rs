@@ -58,7 +58,7 @@ impl RowNames {
 mod tests {
     use std::time::Instant;
 
-    use pummel_stats::{Collector, CollectorSpec, FinalFacts, Model, RowKind, RunFacts};
+    use pummel_stats::{threshold::Watch, Collector, CollectorSpec, FinalFacts, Model, RowKind, RunFacts};
 
     use super::*;
 
@@ -70,6 +70,7 @@ mod tests {
             start: Instant::now(),
             run: RunFacts::default(),
             outputs: Vec::new(),
+            thresholds: Watch::default(),
         };
         let (collector, mut recorders) = Collector::start(spec).unwrap();
         (collector, recorders.remove(0))

@@ -14,6 +14,7 @@ use pummel_case::Origin;
 use pummel_plugin::PluginHost;
 use pummel_ring::{now_ns, MailboxSender};
 use pummel_stats::{
+    threshold::{Abort, Watch},
     Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, PluginProcesses, Resource,
     RunFacts,
 };
@@ -44,6 +45,11 @@ impl StopSignal {
     /// One step further: the first call stops the load and drains, every further one ends the run now. Both still report.
     pub fn raise(&self) {
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(1)));
+    }
+
+    /// The first step, unless somebody took it before; true if nobody had.
+    pub fn raise_first(&self) -> bool {
+        self.0.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// How often [`raise`](Self::raise) was called, at most 255.
@@ -142,7 +148,14 @@ impl Resolved {
 
         let start = Instant::now();
         let start_ns = now_ns();
-        let spec = CollectorSpec { cores: plan.cpus.len(), model: Model::Closed, start, run: facts, outputs };
+        let spec = CollectorSpec {
+            cores: plan.cpus.len(),
+            model: Model::Closed,
+            start,
+            run: facts,
+            outputs,
+            thresholds: watch(&plan, stop),
+        };
         let (collector, recorders) = Collector::start(spec)?;
         for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
             collector.core_ready(core, Some(plan.cpus[core]), tid);
@@ -161,6 +174,15 @@ impl Resolved {
             plugins: plan.plugins.as_ref().map(processes).unwrap_or_default(),
         })?)
     }
+}
+
+/// The thresholds of the plan; where it says so, a broken one stops the run as the first Ctrl-C does.
+fn watch(plan: &Plan, stop: &StopSignal) -> Watch {
+    let abort = plan.thresholds.abort_after.map(|after| {
+        let stop = stop.clone();
+        Abort { after, stop: Box::new(move || stop.raise_first()) }
+    });
+    Watch::new(plan.thresholds.conditions.clone(), abort)
 }
 
 /// Connections to the processes of plugins: each core has one to each.
@@ -375,6 +397,16 @@ mod tests {
     }
 
     #[test]
+    fn only_one_takes_the_first_step() {
+        let stop = StopSignal::default();
+        assert!(stop.raise_first());
+        assert!(!stop.raise_first());
+        assert_eq!(stop.raised(), 1);
+        stop.raise();
+        assert_eq!(stop.raised(), 2);
+    }
+
+    #[test]
     fn a_core_that_panics_ends_alone_and_its_requests_count_as_abandoned() {
         let cpu = (0..64).find(|&cpu| rustix::thread::sched_getaffinity(None).unwrap().is_set(cpu)).unwrap();
         let request =
@@ -396,6 +428,7 @@ mod tests {
             stop_timeout: Duration::from_secs(30),
             record_action: false,
             plugins: None,
+            thresholds: pummel_stats::Thresholds::default(),
             functional: None,
         };
         let finished = run(plan, &StopSignal::default(), Vec::new()).unwrap();

@@ -304,6 +304,7 @@ fn plan(cases: Vec<Case>, loops: u64, cookies: Cookies) -> Plan {
         stop_timeout: Duration::from_secs(30),
         record_action: true,
         plugins: None,
+        thresholds: pummel_stats::Thresholds::default(),
         functional: None,
     }
 }

@@ -1,12 +1,13 @@
 //! The stats thread: merges what the cores hand over, publishes each second, and sums up.
 //!
 //! [`Collector`] is its handle. On the thread, `thread` receives, `totals` adds up the whole run, `timeline` keeps the
-//! seconds, and `report` builds the summary.
+//! seconds, `thresholds` measures what they are held against, and `report` builds the summary.
 
 mod endpoints;
 mod plugins;
 mod report;
 mod thread;
+mod thresholds;
 mod timeline;
 mod totals;
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::output::{OutputSpec, OutputThread};
 use crate::recorder::{Recorder, TRAVELLING_PER_CORE};
 use crate::summary::{Host, PluginProcesses, Summary};
+use crate::threshold::Watch;
 use crate::verdict::Exhausted;
 
 use thread::{Control, StatsThread};
@@ -64,6 +66,8 @@ pub struct CollectorSpec {
     pub run: RunFacts,
     /// Where snapshots and the summary go.
     pub outputs: Vec<OutputSpec>,
+    /// What must hold.
+    pub thresholds: Watch,
 }
 
 /// What is known only at the end.
@@ -138,7 +142,7 @@ impl Collector {
     /// # Errors
     /// The system refused a thread.
     pub fn start(spec: CollectorSpec) -> Result<(Self, Vec<Recorder>), StatsError> {
-        let CollectorSpec { cores, model, start, run, outputs } = spec;
+        let CollectorSpec { cores, model, start, run, outputs, thresholds } = spec;
         let outputs = outputs
             .into_iter()
             .map(|output| {
@@ -159,7 +163,7 @@ impl Collector {
             recorders.push(Recorder::new(core, take_back, to_collector.clone()));
         }
 
-        let stats = StatsThread::new(model, start, run, intervals, orders, spares, outputs);
+        let stats = StatsThread::new(model, start, run, thresholds, (intervals, orders), spares, outputs);
         let thread = Builder::new()
             .name("stats".to_owned())
             .spawn(move || stats.run())

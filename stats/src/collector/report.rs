@@ -8,13 +8,13 @@ use crate::phases::RequestCells;
 use crate::row::{ExchangeCounts, RowKind};
 use crate::summary::{
     Client, Connections, Conservation, Little, Memory, Phases, Plugin, Run, SeriesPoint, Step, StepPhases, Summary,
-    Tls, Totals, Transaction, SCHEMA,
+    Threshold, Tls, Totals, Transaction, SCHEMA,
 };
 use crate::verdict::{judge, Facts};
 
 use super::thread::{StatsThread, Window};
 use super::totals::RowSum;
-use super::{plugins, FinalFacts, Model};
+use super::{plugins, thresholds, FinalFacts, Model};
 
 /// Iterations each user must have finished on average before Little's law is judged. The iteration a user is in at the
 /// stop does not count; with 20 finished ones it is 2.5 % on average, half of what the law may be off by.
@@ -46,7 +46,7 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         tls: tls(stats, facts, load_s),
         plugin,
         conservation: conservation(stats),
-        thresholds: Vec::new(),
+        thresholds: thresholds(stats, load_s),
     }
 }
 
@@ -62,11 +62,17 @@ fn run(stats: &StatsThread, facts: &FinalFacts) -> Run {
         load_s: stats.window.load_s(),
         version: run.version.clone(),
         aborted: facts.aborted,
+        stopped_for: stats.thresholds.stopped_for().map(str::to_owned),
         host: run.host.clone(),
     }
 }
 
-fn per_second(count: u64, load_s: f64) -> f64 {
+fn thresholds(stats: &StatsThread, load_s: f64) -> Vec<Threshold> {
+    let last_s = stats.timeline.series().iter().rev().find(|point| !point.drain).map_or(0, |point| point.t_s);
+    stats.thresholds.results(last_s, |condition| thresholds::standing(&stats.totals, condition, load_s))
+}
+
+pub(super) fn per_second(count: u64, load_s: f64) -> f64 {
     if load_s > 0.0 {
         count as f64 / load_s
     } else {

@@ -13,7 +13,9 @@ use crate::output::OutputThread;
 use crate::row::{RowKind, TRANSACTION};
 use crate::snapshot::{ClientState, Overall, RowSecond, Snapshot};
 use crate::summary::{SeriesPoint, Summary};
+use crate::threshold::Watch;
 
+use super::thresholds;
 use super::timeline::Timeline;
 use super::totals::Totals;
 use super::{report, FinalFacts, Model, RunFacts};
@@ -97,6 +99,7 @@ pub(super) struct StatsThread {
     start: Instant,
     pub(super) started_at: SystemTime,
     pub(super) run: RunFacts,
+    pub(super) thresholds: Watch,
     intervals: Receiver<Box<Interval>>,
     orders: Receiver<Control>,
     spares: Vec<Sender<Box<Interval>>>,
@@ -117,8 +120,8 @@ impl StatsThread {
         model: Model,
         start: Instant,
         run: RunFacts,
-        intervals: Receiver<Box<Interval>>,
-        orders: Receiver<Control>,
+        thresholds: Watch,
+        (intervals, orders): (Receiver<Box<Interval>>, Receiver<Control>),
         spares: Vec<Sender<Box<Interval>>>,
         outputs: Vec<OutputThread>,
     ) -> Self {
@@ -130,6 +133,7 @@ impl StatsThread {
             start,
             started_at,
             run,
+            thresholds,
             intervals,
             orders,
             spares,
@@ -268,7 +272,19 @@ impl StatsThread {
 
     fn publish_next(&mut self) {
         let (point, rows) = self.timeline.publish();
+        self.watch_thresholds(point.t_s);
         self.tell_outputs(point, rows);
+    }
+
+    /// Holds the thresholds against everything so far. The last second is not held against them by itself: it may be a short
+    /// one, and the end of the run judges it with the rest.
+    fn watch_thresholds(&mut self, second: u64) {
+        if self.seconds_known().is_some() {
+            return;
+        }
+        let load_s = self.window.load_until_s((second + 1).saturating_mul(NS_PER_S));
+        let totals = &self.totals;
+        self.thresholds.second(second, load_s, |condition| thresholds::standing(totals, condition, load_s));
     }
 
     fn tell_outputs(&mut self, point: SeriesPoint, rows: Vec<Arc<RowSecond>>) {

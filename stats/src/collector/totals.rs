@@ -92,7 +92,7 @@ impl RowSum {
 
 /// Everything the cores have handed over, added up.
 pub(super) struct Totals {
-    model: Model,
+    pub(super) model: Model,
     /// In the order first seen.
     pub(super) rows: Vec<RowSum>,
     by_key: HashMap<Arc<RowKey>, usize>,

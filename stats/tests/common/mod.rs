@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use pummel_stats::threshold::Watch;
 use pummel_stats::{
     Collector, CollectorSpec, Delivery, Exchanges, FinalFacts, Model, Output, OutputSpec, Recorder, RowId, RowKey,
     RowKind, RunFacts, Sample, Snapshot, Summary,
@@ -29,6 +30,7 @@ pub fn start_ago(cores: usize, ago_s: u64, outputs: Vec<OutputSpec>) -> (Collect
             ..RunFacts::default()
         },
         outputs,
+        thresholds: Watch::default(),
     })
     .expect("threads can be started")
 }

@@ -33,7 +33,7 @@ mod upload;
 mod variables;
 mod websocket;
 
-pub(crate) use names::did_you_mean;
+pub use names::did_you_mean;
 pub(crate) use report::code;
 
 pub(crate) use context::MAX_FILE_BYTES;

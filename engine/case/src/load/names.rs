@@ -11,7 +11,7 @@ const ONE_SLIP: f64 = 0.9;
 const MAX_OFFERED: usize = 3;
 
 /// The known names closest to `name`, as a sentence; none where nothing is close.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let lower = name.to_lowercase();
     let mut close: Vec<(f64, &str)> = known.map(|k| (similarity(&lower, &k.to_lowercase()), k)).collect();
     close.retain(|(similarity, _)| *similarity >= CLOSE);

@@ -68,15 +68,21 @@ mod tests {
     use std::net::IpAddr;
 
     use pummel_ring::Address;
-    use pummel_stats::{Collector, CollectorSpec, Model, RunFacts};
+    use pummel_stats::{threshold::Watch, Collector, CollectorSpec, Model, RunFacts};
 
     use super::{Sources, PASS_OVER_NS};
 
     fn sources(all: &[&str], first: usize) -> Sources {
         let all: Vec<IpAddr> = all.iter().map(|ip| ip.parse().unwrap()).collect();
         let start = std::time::Instant::now();
-        let spec =
-            CollectorSpec { cores: 1, model: Model::Closed, start, run: RunFacts::default(), outputs: Vec::new() };
+        let spec = CollectorSpec {
+            cores: 1,
+            model: Model::Closed,
+            start,
+            run: RunFacts::default(),
+            outputs: Vec::new(),
+            thresholds: Watch::default(),
+        };
         let (_collector, mut recorders) = Collector::start(spec).unwrap();
         Sources::new(&all, first, &mut recorders[0])
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use pummel_case::{Case, Step};
 use pummel_plugin::PluginHost;
+use pummel_stats::Thresholds;
 use serde_json::{json, Value};
 
-use crate::{network::origins::Manner, shard::users_of, Functional};
+use crate::{network::origins::Manner, program::ACTION, shard::users_of, Functional};
 
 pub use network::{
     Addresses, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Network, Override, Proxies, Proxy,
@@ -38,6 +39,8 @@ pub struct Plan {
     pub record_action: bool,
     /// The plugins whose functions the cases call; none where there are none.
     pub plugins: Option<PluginHost>,
+    /// What the run must hold, and whether a broken threshold ends it.
+    pub thresholds: Thresholds,
     /// A functional run instead of load: `pummel run`. It has one user on the first CPU, and of the load only the network's part
     /// counts.
     pub functional: Option<Functional>,
@@ -49,6 +52,28 @@ impl Plan {
         let waits =
             |case: &Case| case.steps.iter().any(|step| matches!(step, Step::ThinkTime(_) | Step::Rendezvous(_)));
         self.pacing.is_some() || self.cases.iter().any(waits)
+    }
+
+    /// The names rows of a run can have: of steps, transactions and referenced cases. `None` where a step is named after values
+    /// that its users have, as those names are known when they come up.
+    pub fn row_names(&self) -> Option<Vec<&str>> {
+        let mut names: Vec<&str> = Vec::new();
+        for case in &self.cases {
+            for step in case.setup.iter().chain(&case.steps) {
+                let request = match step {
+                    Step::Request(step) => step,
+                    Step::WebSocket(step) => &step.request,
+                    _ => continue,
+                };
+                if request.has_rendered_name() {
+                    return None;
+                }
+                names.push(&request.name);
+            }
+            names.extend(case.transaction_names().iter().chain(case.reference_names()).map(|name| &**name));
+        }
+        names.extend(self.record_action.then_some(ACTION));
+        Some(names)
     }
 
     /// How many of the CPUs are used: none without a user of its own, nor without a connection where those are bounded.
@@ -130,6 +155,8 @@ impl Plan {
                 Cookies::PerUser => "per-user",
             },
             "request_phases": self.network.request_phases,
+            "thresholds": self.thresholds.conditions.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "abort_on_threshold_s": self.thresholds.abort_after.map(seconds),
             "stop_timeout_s": seconds(self.stop_timeout),
             "source_ips": self.network.addresses.sources,
             "dns_ttl_s": self.network.addresses.ttl.map(seconds),

@@ -54,6 +54,7 @@ pub(crate) fn plan(case: Case) -> Plan {
         stop_timeout: NEVER,
         record_action: false,
         plugins: None,
+        thresholds: pummel_stats::Thresholds::default(),
         functional: None,
     }
 }

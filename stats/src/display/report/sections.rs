@@ -3,7 +3,8 @@
 use super::page::Text;
 use crate::display::text::{columns, one_line, LEFT, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, RIGHT};
 use crate::display::units::{bytes, latency, rate, whole_us};
-use crate::summary::{CpuCore, Summary};
+use crate::summary::{CpuCore, Summary, Threshold};
+use crate::threshold::Unit;
 use crate::verdict::{Limit, Verdict};
 
 /// Errors shown, the most frequent ones. More than a screen of them is read by a program, from the JSON summary.
@@ -39,7 +40,10 @@ pub(super) fn title(text: &mut Text, summary: &Summary) {
     if drain_s >= DRAIN_WORTH_SAYING_S {
         facts.push(format!("{} of drain", latency(drain_s * 1e6)));
     }
-    if run.aborted {
+    if let Some(threshold) = &run.stopped_for {
+        let why = format!("stopped early, broken: {}", one_line(threshold, NAME_CHARS_MAX));
+        facts.push(text.paint.yellow(&why));
+    } else if run.aborted {
         facts.push(text.paint.yellow("stopped by Ctrl-C or a signal"));
     }
     text.line(&format!("  {}", facts.join(", ")));
@@ -79,10 +83,49 @@ pub(super) fn thresholds(text: &mut Text, summary: &Summary) {
     }
     text.heading("Thresholds");
     for threshold in &summary.thresholds {
-        let value = threshold.value.map_or_else(|| "no figure".to_owned(), |value| format!("was {value}"));
-        let line = format!("{} ({value})", one_line(&threshold.expression, MESSAGE_CHARS_MAX));
+        let line = format!("{} ({})", one_line(&threshold.expression, MESSAGE_CHARS_MAX), how_it_was(threshold));
         let mark = if threshold.ok { text.paint.green("held") } else { text.paint.red("MISSED") };
         text.line(&format!("  {mark} {line}"));
+    }
+}
+
+/// The figure, by how much it missed, and when that was seen first.
+fn how_it_was(threshold: &Threshold) -> String {
+    let mut parts = Vec::new();
+    match (threshold.value, &threshold.reason) {
+        (_, Some(reason)) => parts.push(one_line(reason, MESSAGE_CHARS_MAX)),
+        (Some(value), None) => parts.push(format!("was {}", in_unit(value, threshold.unit))),
+        (None, None) => parts.push("no figure".to_owned()),
+    }
+    if let (Some(by), Some(value), Some(limit)) = (threshold.by, threshold.value, threshold.limit) {
+        parts.push(distance(by, value, limit));
+    }
+    if let (false, Some(second)) = (threshold.ok, threshold.first_failed_s) {
+        parts.push(format!("first seen in second {second}"));
+    }
+    parts.join(", ")
+}
+
+fn in_unit(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Us => latency(value),
+        Unit::Ratio if value > 0.0 && value < 0.000_005 => "<0.001%".to_owned(),
+        Unit::Ratio => format!("{:.3}%", value * 100.0),
+        Unit::PerSecond => format!("{}/s", rate(value)),
+        Unit::Count => format!("{value:.0}"),
+    }
+}
+
+/// `25.0% too low`, `50.0% over`, `250 times the limit`.
+fn distance(by: f64, value: f64, limit: f64) -> String {
+    if by <= 0.0 {
+        "exactly the limit".to_owned()
+    } else if value < limit {
+        format!("{:.1}% too low", by * 100.0)
+    } else if by < 9.0 {
+        format!("{:.1}% over", by * 100.0)
+    } else {
+        format!("{:.0} times the limit", by + 1.0)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::collector::Model;
 use crate::latency::Latency;
 use crate::sample;
 use crate::summary::{Conservation, CpuCore, ErrorCount, Plugin, PluginProcesses, Summary, Threshold, Tls};
+use crate::threshold::Unit;
 use crate::verdict::{Limit, Verdict};
 
 const PLAIN: ReportOptions = ReportOptions { colour: false };
@@ -370,11 +371,50 @@ fn many_sorts_of_errors_are_cut_short_and_counted() {
 fn thresholds_are_shown_with_their_figures() {
     let mut summary = good();
     summary.thresholds = vec![
-        Threshold { expression: "p99 < 10ms".into(), value: Some(15_300.0), ok: false },
-        Threshold { expression: "rps > 100".into(), value: None, ok: true },
+        missed("p99<10ms", 15_300.0, 10_000.0, Unit::Us),
+        missed("max<10us", 2_500.0, 10.0, Unit::Us),
+        missed("rps>2000", 1_500.0, 2_000.0, Unit::PerSecond),
+        Threshold { first_failed_s: None, ..missed("requests>5", 5.0, 5.0, Unit::Count) },
+        Threshold { reason: Some("only 40 of 1,000 samples that p99 needs".into()), ..Threshold::default() },
+        Threshold { expression: "errors<1%".into(), ok: true, value: Some(0.002), unit: Unit::Ratio, ..broken_once() },
     ];
+    summary.thresholds[4].expression = "a:p99<1s".into();
     let text = report(&summary, PLAIN);
-    assert!(text.contains("Thresholds\n  MISSED p99 < 10ms (was 15300)\n  held rps > 100 (no figure)\n"));
+    assert_eq!(
+        section(&text, "Thresholds"),
+        "Thresholds\n  \
+         MISSED p99<10ms (was 15.3 ms, 53.0% over, first seen in second 3)\n  \
+         MISSED max<10us (was 2.50 ms, 250 times the limit, first seen in second 3)\n  \
+         MISSED rps>2000 (was 1500.0/s, 25.0% too low, first seen in second 3)\n  \
+         MISSED requests>5 (was 5, exactly the limit)\n  \
+         MISSED a:p99<1s (only 40 of 1,000 samples that p99 needs)\n  \
+         held errors<1% (was 0.200%)"
+    );
+}
+
+/// A threshold that was broken in second 3.
+fn broken_once() -> Threshold {
+    Threshold { first_failed_s: Some(3), ..Threshold::default() }
+}
+
+fn missed(expression: &str, value: f64, limit: f64, unit: Unit) -> Threshold {
+    Threshold {
+        expression: expression.into(),
+        value: Some(value),
+        limit: Some(limit),
+        unit,
+        by: Some((value - limit).abs() / limit),
+        ..broken_once()
+    }
+}
+
+#[test]
+fn a_run_that_a_threshold_stopped_says_so() {
+    let mut summary = good();
+    (summary.run.aborted, summary.run.stopped_for) = (true, Some("p99<1us".into()));
+    let text = report(&summary, PLAIN);
+    assert!(text.contains("stopped early, broken: p99<1us"), "{text}");
+    assert!(!text.contains("Ctrl-C"), "{text}");
 }
 
 #[test]
