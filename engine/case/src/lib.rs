@@ -61,7 +61,8 @@ pub use case::Case;
 pub use error::{StepError, StepErrorKind};
 pub use journal::{Journal, ValidatorRecord};
 pub use load::{
-    did_you_mean, load, load_text, parse_env_file, Diagnostic, EnvFileError, LoadError, LoadOptions, Loaded, UrlStyle,
+    did_you_mean, load, load_text, parse_env_file, shown_path, Diagnostic, EnvFileError, LoadError, LoadOptions,
+    Loaded, UrlStyle,
 };
 pub use parameters::Parameters;
 pub use plain::{PlainRequest, PlainRequestError};

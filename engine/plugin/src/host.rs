@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use pummel_case::{Plugin, PluginFailure, PluginId, PluginSource};
+use pummel_case::{shown_path, Plugin, PluginFailure, PluginId, PluginSource};
 
 use crate::{
     locking::lock,
     python,
-    start::{shown, Kind, Names, Program, INVALID_FILE, START_FAILED},
+    start::{Kind, Names, Program, INVALID_FILE, START_FAILED},
     supervisor::{FirstStart, Supervisor},
     worker::{Watchers, Worker},
     PluginOptions, PluginReport, Runner, RunningPlugin,
@@ -126,7 +126,7 @@ impl Shared {
     /// What runs the file, by its name.
     fn kind(&self, file: &Path) -> Result<Kind, PluginFailure> {
         let failure = |message: &str, help: &str| PluginFailure {
-            message: format!("{}: {message}", shown(file)),
+            message: format!("{}: {message}", shown_path(file).display()),
             help: Some(help.to_owned()),
             exit_code: INVALID_FILE,
         };
@@ -147,7 +147,7 @@ impl Shared {
     /// Starts all workers of a plugin, each from its own thread.
     fn start(&self, program: &Arc<Program>) -> Result<(Vec<Arc<Worker>>, mpsc::Receiver<FirstStart>), PluginFailure> {
         let system = |error: &dyn std::fmt::Display| PluginFailure {
-            message: format!("{}: its processes cannot be started: {error}", shown(&program.file)),
+            message: format!("{}: its processes cannot be started: {error}", shown_path(&program.file).display()),
             help: None,
             exit_code: START_FAILED,
         };
@@ -219,7 +219,11 @@ fn end(workers: &[Arc<Worker>]) {
 }
 
 fn ended(file: &Path) -> PluginFailure {
-    PluginFailure { message: format!("{}: the program ends", shown(file)), help: None, exit_code: START_FAILED }
+    PluginFailure {
+        message: format!("{}: the program ends", shown_path(file).display()),
+        help: None,
+        exit_code: START_FAILED,
+    }
 }
 
 /// What of it can be in the environment of a process: no system call takes anything else.

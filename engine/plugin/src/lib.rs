@@ -17,6 +17,7 @@ mod grpc;
 pub mod handshake;
 mod host;
 mod launch;
+mod line;
 mod locking;
 mod log;
 mod options;

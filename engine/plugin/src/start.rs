@@ -11,13 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pummel_case::PluginFailure;
+use pummel_case::{shown_path, PluginFailure};
 
 use crate::{
     control::{listen, Control, Said},
     frames::{BrokenPlugin, Hello},
     handshake::{handshake, Listening, Network, Unusable},
     launch::{self, Script},
+    line::one_line,
     process::{Process, Turn, GRACE},
     wake::Wake,
     GrpcClient, PluginOptions, Reach,
@@ -234,7 +235,7 @@ impl Program {
     }
 
     fn broken(&self, broken: &BrokenPlugin, python: Option<&Path>) -> PluginFailure {
-        let (file, error) = (shown(&self.file), one_line(&broken.error));
+        let (file, error) = (shown_path(&self.file).display().to_string(), one_line(&broken.error));
         let place = self.file.file_name().and_then(|name| broken.place.strip_prefix(&*name.to_string_lossy()));
         let message = match place {
             Some(line) if line.starts_with(':') => format!("{file}{line}: {error}"),
@@ -259,7 +260,7 @@ impl Program {
     }
 
     fn failure(&self, reason: &str) -> PluginFailure {
-        let file = shown(&self.file);
+        let file = shown_path(&self.file).display().to_string();
         let help = match &self.kind {
             Kind::Bin if !is_executable(&self.file) => format!("`chmod +x {file}` lets it be executed"),
             Kind::Bin => format!(
@@ -311,16 +312,6 @@ pub(crate) fn remove_socket(path: &Path) {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
         let _ = fs::remove_file(path);
     }
-}
-
-/// The path as messages show it: from the working directory where it lies in it.
-pub(crate) fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().ok();
-    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).display().to_string()
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pummel_case::PluginFailure;
+use pummel_case::{shown_path, PluginFailure};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 
 use crate::{
     locking::lock,
     process::GRACE,
     restarts::{Next, Restarts},
-    start::{remove_socket, shown, Kind, Names, NotStarted, Program, Started, LAST_MOMENTS},
+    start::{remove_socket, Kind, Names, NotStarted, Program, Started, LAST_MOMENTS},
     worker::{Reach, Worker, WorkerState},
 };
 
@@ -121,7 +121,8 @@ impl Supervisor {
 
     /// Waits until the process may be started anew; false where everything is to end instead.
     fn rest(&self, restarts: &mut Restarts, reason: &str) -> bool {
-        let file = shown(&self.program.file);
+        let path = shown_path(&self.program.file);
+        let file = path.display();
         let (state, until) = match restarts.next(Instant::now()) {
             Next::At(at) => {
                 tracing::warn!(target: "plugin", "{file}: {reason}; it is started anew");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    project::{absolute, shown, Environment},
+    project::{absolute, shown_path, Environment},
     report::{code, Format, Report, SharedFiles},
     LoadOptions,
 };
@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
             report.error(place, exit_code, message).label = Some("referenced here".into());
             None
         };
-        let shown = shown(path);
+        let shown = shown_path(path);
         let name = shown.display();
         let Some(format) = format_of(path) else {
             return fail(code::EXTENSION, format!("{name}: the extension is not .yml, .yaml or .json"));

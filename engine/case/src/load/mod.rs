@@ -34,6 +34,7 @@ mod variables;
 mod websocket;
 
 pub use names::did_you_mean;
+pub use project::shown_path;
 pub(crate) use report::code;
 
 pub(crate) use context::MAX_FILE_BYTES;

@@ -85,7 +85,7 @@ impl Context<'_> {
             Err(error) => Err(format!("the file cannot be read: {error}")),
         };
         let known = text.as_deref().unwrap_or_default();
-        let file = self.files.add(shown(&path), Format::Yaml, known);
+        let file = self.files.add(shown_path(&path), Format::Yaml, known);
         let text = text.map_err(|message| (Place { file, ..Place::default() }, message))?;
         let pairs = parse_env_file(&text).map_err(|error| {
             let line: usize = text.split_inclusive('\n').take(error.line - 1).map(str::len).sum();
@@ -134,7 +134,7 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 }
 
 /// The path as messages show it: from the working directory where it lies in it.
-pub(crate) fn shown(path: &Path) -> PathBuf {
+pub fn shown_path(path: &Path) -> PathBuf {
     let here = env::current_dir().ok();
     here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).to_owned()
 }

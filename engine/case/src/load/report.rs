@@ -8,7 +8,7 @@ use super::{
     diagnostic::{Diagnostic, SourcePlace},
     excerpt::{Excerpt, UNDERLINED_BYTES_MAX},
     names::did_you_mean,
-    project::{no_plugin_file, shown},
+    project::{no_plugin_file, shown_path},
 };
 use crate::{
     document::{FileId, Place},
@@ -175,7 +175,7 @@ impl Report {
                 let unusable = if plugin.is_none() { no_plugin_file(&scope.project) } else { None };
                 let help = match (plugin.and_then(ProjectPlugin::open), file_name) {
                     _ if unusable.is_some() => {
-                        let path = unusable.as_deref().map(shown).unwrap_or_default();
+                        let path = unusable.as_deref().map(shown_path).unwrap_or_default();
                         format!("{} is no file, so it gives no functions", path.display())
                     }
                     (None, Some(file)) => format!("the functions of {file} are not known here"),
