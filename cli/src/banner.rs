@@ -2,7 +2,9 @@
 
 use std::{fmt::Write, time::Duration};
 
-use pummel_engine::{Connections, PacingUnit, Plan, PortBudget, Proxies, Proxy};
+use pummel_engine::{
+    CatchUp, Connections, LoadModel, OpenLoad, PacingUnit, Plan, PortBudget, Proxies, Proxy, Spacing, Stage,
+};
 
 use crate::values::format_cpu_list;
 
@@ -24,17 +26,29 @@ fn load_line(plan: &Plan) -> String {
     let load = &plan.load;
     let what = if plan.record_action { "user" } else { "connection" };
     let streams = plan.network.http2.streams;
-    let mut parts = if plan.network.http2.all && streams > 1 && !plan.record_action {
+    let mut parts = if let LoadModel::Open(open) = &load.model {
+        vec![arrivals_line(open), format!("up to {}", counted(load.users.into(), what))]
+    } else if plan.network.http2.all && streams > 1 && !plan.record_action {
         let connections = load.users.div_ceil(streams);
         vec![format!("{} of {streams} streams each", counted(connections.into(), what))]
     } else {
         vec![counted(load.users.into(), what)]
     };
-    if load.spawn_rate.is_finite() && load.users > 1 {
-        parts.push(format!("{} started a second", load.spawn_rate));
+    if let LoadModel::Closed(closed) = &load.model {
+        if !closed.stages.is_empty() {
+            parts[0] = format!("up to {} in {}", parts[0], stages_line(&closed.stages, ""));
+        } else if closed.spawn_rate.is_finite() && load.users > 1 {
+            parts.push(format!("{} started a second", closed.spawn_rate));
+        }
+        if let Some(pacing) = closed.pacing {
+            parts.push(format!("an iteration every {} at most", show_duration(pacing)));
+        }
     }
     if let Some(loops) = load.loops_per_user {
         parts.push(format!("{} each", counted(loops, "iteration")));
+    }
+    if let Some(iterations) = load.total_iterations {
+        parts.push(format!("{} in all", counted(iterations, "iteration")));
     }
     if let Some(requests) = load.total_requests {
         parts.push(format!("{} in all", counted(requests, "request")));
@@ -51,10 +65,41 @@ fn load_line(plan: &Plan) -> String {
     }
     match load.run_time {
         Some(time) => parts.push(format!("for {}", show_duration(time))),
-        None if load.loops_per_user.is_none() && load.total_requests.is_none() => parts.push("until Ctrl-C".into()),
+        None if [load.loops_per_user, load.total_requests, load.total_iterations] == [None; 3] => {
+            parts.push("until Ctrl-C".into())
+        }
         None => {}
     }
     parts.join(", ")
+}
+
+/// `open run: 1000 iterations a second, Poisson (seed 7)`.
+fn arrivals_line(open: &OpenLoad) -> String {
+    let mut line = format!("open run: {} iterations a second", open.rate);
+    if !open.stages.is_empty() {
+        line = format!("open run: from {} iterations a second in {}", open.rate, stages_line(&open.stages, "/s"));
+    }
+    if let Spacing::Poisson { seed } = open.spacing {
+        let _ = write!(line, ", Poisson (seed {seed})");
+    }
+    match open.catch_up {
+        CatchUp::Burst => {}
+        CatchUp::Smooth => line.push_str(", late ones made up for smoothly"),
+        CatchUp::Drop => line.push_str(", late ones dropped"),
+    }
+    line
+}
+
+/// How many stages a line spells out.
+const STAGES_SHOWN: usize = 5;
+
+fn stages_line(stages: &[Stage], unit: &str) -> String {
+    let shown = stages.iter().take(STAGES_SHOWN);
+    let shown: Vec<String> =
+        shown.map(|stage| format!("{} to {}{unit}", show_duration(stage.over), stage.target)).collect();
+    let more = stages.len().saturating_sub(STAGES_SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{} ({}{more})", counted(stages.len() as u64, "stage"), shown.join(", "))
 }
 
 /// Which proxies stand between, without their credentials; none where none do.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pummel_engine::{EngineError, Plan, StopSignal};
+use pummel_engine::{Control, EngineError, Plan};
 use pummel_stats::{
     display::{summary_json, Console, ConsoleOptions, WholeFile, WholeFileError},
     Finished, OutputSpec, Summary, Verdict,
@@ -34,7 +34,7 @@ pub(crate) struct Ended {
 pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let PlannedRun { plan, output } = run;
     let json = output.json.as_ref().map(open_json).transpose()?;
-    let stop = StopSignal::default();
+    let stop = Control::default();
     raise_on_signal(&stop)?;
     let resolved = pummel_engine::resolve(plan).map_err(|error| not_started(&error))?;
     let (plan, ports) = (resolved.plan(), resolved.port_budget());

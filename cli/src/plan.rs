@@ -8,7 +8,7 @@ use std::{
 };
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
-use pummel_engine::{Connections, Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
+use pummel_engine::{Connections, Cookies, Http2, Network, Pacing, PacingUnit, Plan, MAX_USERS};
 use pummel_stats::Thresholds;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
+    plan_load::{load_of_cases, load_of_hit},
     plan_network::{credentials, network, Certificates},
     plan_thresholds::with_thresholds,
     plugins::CommandPlugins,
@@ -30,9 +31,6 @@ use crate::{
 
 /// The `User-Agent` of requests that set none.
 pub(crate) const USER_AGENT: &str = concat!("pummel/", env!("CARGO_PKG_VERSION"));
-
-/// How long `hit` makes load when neither a time nor a number of requests is given.
-const HIT_DURATION: Duration = Duration::from_secs(10);
 
 /// A run and what becomes of its results.
 #[derive(Debug)]
@@ -180,29 +178,17 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         case.authenticate(&credentials)
             .map_err(|error| Failure::usage(format!("--auth: {error}"), "see pummel hit --help"))?;
     }
-    let run_time = match (flags.duration, flags.requests) {
-        (None, None) => Some(HIT_DURATION),
-        (duration, _) => duration,
-    };
     let network = Network {
         request_timeout: flags.timeout,
         request_phases: flags.output.http_stat,
         ..network(&flags.transport, Certificates::Verified)?
     };
     let users = hit_users(flags.connections, network.http2)?;
-    // More connections than requests would only be opened and closed.
-    let most = flags.requests.map_or(u32::MAX, |requests| u32::try_from(requests).unwrap_or(u32::MAX));
     let plan = Plan {
         command: "hit",
         name,
         cases: vec![case],
-        load: Load {
-            users: users.min(most),
-            spawn_rate: f64::INFINITY,
-            loops_per_user: None,
-            total_requests: flags.requests,
-            run_time,
-        },
+        load: load_of_hit(flags, users)?,
         pacing: flags.max_rps.map(|per_second| Pacing { per_second, unit: PacingUnit::Request }),
         cpus: choose_cpus(&flags.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?,
         network,
@@ -274,13 +260,7 @@ fn plan_cases(
         command,
         name: name_of(&cases),
         cases,
-        load: Load {
-            users: load.spawn_count,
-            spawn_rate: load.spawn_rate,
-            loops_per_user: u64::try_from(load.loop_count).ok().filter(|&loops| loops > 0),
-            total_requests: None,
-            run_time: Some(load.run_time).filter(|time| !time.is_zero()),
-        },
+        load: load_of_cases(load)?,
         pacing: load.max_rps.map(|per_second| Pacing { per_second, unit }),
         cpus,
         network: Network {
@@ -351,6 +331,16 @@ pub(crate) mod tests {
         }
     }
 
+    /// Why `pummel demo` refuses these arguments.
+    pub(crate) fn refused_demo(args: &[&str]) -> Failure {
+        let typed = ["pummel", "demo"].iter().chain(args);
+        let matches = command().try_get_matches_from(typed).unwrap();
+        match Cli::from_arg_matches(&matches).unwrap().command {
+            Command::Demo(flags) => plan_demo(&flags, vec![a_case()], vec![0]).unwrap_err(),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn a_case() -> Case {
         use pummel_case::PlainRequest;
         let request = PlainRequest {
@@ -369,7 +359,7 @@ pub(crate) mod tests {
         assert_eq!(run.plan.command, "hit");
         assert_eq!(run.plan.name, "http://127.0.0.1:8080/");
         assert_eq!(run.plan.load.users, 10);
-        assert!(run.plan.load.spawn_rate.is_infinite());
+        assert!(run.plan.load.as_closed().unwrap().spawn_rate.is_infinite());
         assert_eq!(run.plan.load.run_time, Some(Duration::from_secs(10)));
         assert_eq!(run.plan.load.total_requests, None);
         assert!(run.plan.pacing.is_none());
@@ -402,7 +392,7 @@ pub(crate) mod tests {
     fn demo_is_the_comparison_case_and_its_flags_change_it() {
         let run = planned_demo(&[]);
         assert_eq!((run.plan.load.users, run.plan.load.run_time), (200, Some(Duration::from_secs(15))));
-        assert!((run.plan.load.spawn_rate - 50.0).abs() < f64::EPSILON);
+        assert!((run.plan.load.as_closed().unwrap().spawn_rate - 50.0).abs() < f64::EPSILON);
         assert!(run.plan.record_action);
         let run =
             planned_demo(&["--run-time", "0", "--spawn-count", "3", "--loop-count", "2", "--connections", "shared"]);

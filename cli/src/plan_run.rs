@@ -87,7 +87,7 @@ pub(crate) fn plan_run(flags: RunFlags, plugins: &CommandPlugins) -> Result<Plan
         command: "run",
         name: name_of(&cases),
         cases,
-        load: Load { users: 1, spawn_rate: 1.0, loops_per_user: Some(1), total_requests: None, run_time: None },
+        load: Load { loops_per_user: Some(1), ..Load::closed(1) },
         pacing: None,
         cpus: choose_cpus(&one_core, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?,
         network: Network {

@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     files::{read_text, FileKind},
     flags::{not_built, BoomFlags, NetworkFlags, ABORT_AFTER},
+    profile_load::set_load_value,
     profile_network::{opposite, set_value, switch},
     profile_plugin::set_plugin_value,
     values::{parse_duration, parse_rate, parse_rate_limit, parse_threshold, parse_users},
@@ -25,6 +26,14 @@ const KEYS: &[&str] = &[
     "run-time",
     "loop-count",
     "max-rps",
+    "iterations",
+    "pacing",
+    "rate",
+    "stages",
+    "poisson",
+    "seed",
+    "max-users",
+    "catch-up",
     "disable-keepalive",
     "disable-compression",
     "disable-console-output",
@@ -79,7 +88,9 @@ pub(crate) fn apply_profile(path: &Path, flags: &mut BoomFlags) -> Result<Vec<St
 
 fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut Vec<String>) -> Result<(), Failure> {
     let value = entry.value.as_str();
+    flags.run.load.given.note(&entry.key);
     let set = set_value(&mut flags.run.network, &entry.key, value)
+        .or_else(|| set_load_value(&mut flags.run.load, &entry.key, value))
         .or_else(|| set_plugin_value(&mut flags.plugin, &entry.key, value));
     let result = match entry.key.as_str() {
         _ if set.is_some() => set.unwrap_or(Ok(())),

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use pummel_engine::StopSignal;
+use pummel_engine::Control;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
@@ -21,7 +21,7 @@ const ENDED_BY_SIGNAL: i32 = 128 + SIGINT;
 ///
 /// # Errors
 /// When the system refuses the handler or its thread.
-pub(crate) fn raise_on_signal(stop: &StopSignal) -> Result<(), Failure> {
+pub(crate) fn raise_on_signal(stop: &Control) -> Result<(), Failure> {
     let mut signals = handled_signals()?;
     let stop = stop.clone();
     let watch = move || {

@@ -112,6 +112,12 @@ pub(crate) struct CoreCounts {
     pub(crate) plugin_errors: u64,
     /// What these calls took, microseconds.
     pub(crate) plugin_us: u64,
+    /// Arrivals of an open run that the schedule had.
+    pub(crate) arrivals_intended: u64,
+    /// Of these, those a user began.
+    pub(crate) arrivals_made: u64,
+    /// And those that never will be.
+    pub(crate) arrivals_missed: u64,
 }
 
 impl CoreCounts {
@@ -132,6 +138,9 @@ impl CoreCounts {
         self.plugin_calls += part.plugin_calls;
         self.plugin_errors += part.plugin_errors;
         self.plugin_us += part.plugin_us;
+        self.arrivals_intended += part.arrivals_intended;
+        self.arrivals_made += part.arrivals_made;
+        self.arrivals_missed += part.arrivals_missed;
     }
 
     /// Requests begun and not finished.
@@ -170,6 +179,8 @@ pub(crate) struct SecondTally {
     pub(crate) bytes_received: u64,
     pub(crate) handshakes: u64,
     pub(crate) plugin_calls: u64,
+    pub(crate) arrivals: u64,
+    pub(crate) arrivals_missed: u64,
     /// Finished after the stop; `second` means nothing then.
     pub(crate) drain: bool,
 }
@@ -210,6 +221,8 @@ pub(crate) struct Interval {
     pub(crate) plugin_in_setup: Option<Box<Recorded<u32>>>,
     /// Most calls of plugin functions under way at once.
     pub(crate) plugin_in_flight_max: u64,
+    /// Most users of an open run that were busy at once.
+    pub(crate) users_busy_max: u64,
     /// When the core's first user began, nanoseconds on the run clock.
     pub(crate) first_user_ns: Option<u64>,
     /// When the core's last user ended so far.
@@ -242,6 +255,7 @@ impl Interval {
             calls.clear();
         }
         self.plugin_in_flight_max = 0;
+        self.users_busy_max = 0;
         self.first_user_ns = None;
         self.last_user_ns = 0;
         self.stopped_ns = None;

@@ -36,7 +36,7 @@ pub mod verdict;
 #[doc(hidden)]
 pub mod sample;
 
-pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, OpenFacts, RunFacts, StatsError};
+pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, RunFacts, StatsError};
 pub use endpoint::{EndpointId, EndpointKind};
 pub use latency::{Distribution, Latency};
 pub use output::{Delivery, Output, OutputSpec};
@@ -44,6 +44,6 @@ pub use phases::{Opening, RequestPhases};
 pub use recorder::{PluginCaller, Recorder};
 pub use row::{Exchanges, RowId, RowKey, RowKind, Sample, TRANSACTION};
 pub use snapshot::{Correction, RowSecond, RowTotal, Snapshot};
-pub use summary::{Conservation, Host, PluginProcesses, Summary};
+pub use summary::{Conservation, Host, LiveChange, PluginProcesses, Summary};
 pub use threshold::{Condition, Thresholds};
 pub use verdict::{Exhausted, Limit, Resource, Verdict};

@@ -322,6 +322,30 @@ impl Recorder {
         self.preparing_users = self.preparing_users.saturating_sub(1);
     }
 
+    /// An active user waits for something between two iterations, such as its turn or the end of a pause: time that iterations do not
+    /// fill, as that of [once-per-user steps](Self::setup_began).
+    #[inline]
+    pub fn rest_began(&mut self, at_ns: u64) {
+        self.setup_began(at_ns);
+    }
+
+    /// It waits no longer.
+    #[inline]
+    pub fn rest_ended(&mut self, at_ns: u64) {
+        self.setup_ended(at_ns);
+    }
+
+    /// What became of the arrivals of an open run since the last call: how many the schedule had, how many a user began, how many
+    /// never will be, and the most users that were busy at once. Call it before each hand-over.
+    pub fn arrivals(&mut self, intended: u64, made: u64, missed: u64, busy_max: u64) {
+        let counts = &mut self.current.counts;
+        counts.arrivals_intended += intended;
+        counts.arrivals_made += made;
+        counts.arrivals_missed += missed;
+        let max = &mut self.current.users_busy_max;
+        *max = (*max).max(busy_max);
+    }
+
     /// The entry of an address, made on first use. Beyond [`MAX_ENDPOINTS`] of a kind all share one,
     /// [`OTHER_ENDPOINTS`]. Call it when a connection is opened rather than for each request.
     pub fn endpoint(&mut self, kind: EndpointKind, name: &str) -> EndpointId {
@@ -487,6 +511,8 @@ impl Recorder {
             bytes_received: now.bytes_received - before.bytes_received,
             handshakes: now.handshakes - before.handshakes,
             plugin_calls: now.plugin_calls - before.plugin_calls,
+            arrivals: now.arrivals_made - before.arrivals_made,
+            arrivals_missed: now.arrivals_missed - before.arrivals_missed,
             drain,
         };
         self.marked = *now;

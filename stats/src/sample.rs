@@ -10,8 +10,8 @@ use crate::latency::{Distribution, Recorded};
 use crate::row::{ExchangeCounts, RowKey, RowKind};
 use crate::snapshot::{ClientState, Overall, RowSecond, RowTotal, Snapshot};
 use crate::summary::{
-    Client, Connections, Conservation, CpuCore, ErrorCount, Host, Little, Memory, Phases, Run, SeriesPoint, Step,
-    Summary, System, Totals, Transaction, SCHEMA,
+    Client, Connections, Conservation, CpuCore, ErrorCount, Host, Iterations, Little, Memory, Phases, Run, SeriesPoint,
+    Step, Summary, System, Totals, Transaction, SCHEMA,
 };
 use crate::verdict::{Limit, Verdict};
 
@@ -103,6 +103,8 @@ pub fn snapshot(second: u64) -> Snapshot {
             bytes_received: 400_000,
             handshakes: 0,
             plugin_calls: 0,
+            arrivals: 0,
+            arrivals_missed: 0,
             drain: false,
         },
         totals: totals.collect(),
@@ -169,6 +171,7 @@ pub fn summary() -> Summary {
             version: "0.1.0".into(),
             aborted: false,
             stopped_for: None,
+            changes: Vec::new(),
             host: Host {
                 kernel: "6.1.0".into(),
                 cpus: 2,
@@ -191,6 +194,8 @@ pub fn summary() -> Summary {
             response_us: service.latency(),
             failed_us: failed_us.latency(),
         },
+        iterations: Iterations { count: 15_000, per_s: 1000.0, mean_us: Some(16_200.0) },
+        arrivals: None,
         steps: vec![
             step(&hello(), 0, sent(15_000, 0), &hello_us, &Distribution::default()),
             step(&order(), 4, sent(14_999, 1), &order_us, &failed_us),
@@ -244,6 +249,8 @@ fn series_point(t_s: u64) -> SeriesPoint {
         bytes_received: 400_000,
         handshakes: 0,
         plugin_calls: 0,
+        arrivals: 0,
+        arrivals_missed: 0,
         drain: false,
     }
 }

@@ -28,6 +28,10 @@ pub struct Summary {
     pub plan: serde_json::Value,
     /// All requests together.
     pub totals: Totals,
+    /// All iterations together.
+    pub iterations: Iterations,
+    /// The arrivals of an open run; `null` in a closed one.
+    pub arrivals: Option<Arrivals>,
     /// One entry for each (case, type, name) of a request, in the order first seen.
     pub steps: Vec<Step>,
     /// The same of the steps each user does once, before its load. They are part of no total, second or rate, and not of the
@@ -82,8 +86,20 @@ pub struct Run {
     pub aborted: bool,
     /// The threshold that stopped it (`--abort-on-threshold`); `null` where none did.
     pub stopped_for: Option<String>,
+    /// What somebody changed while it went on, by time.
+    pub changes: Vec<LiveChange>,
     /// The machine.
     pub host: Host,
+}
+
+/// A change of a run under way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LiveChange {
+    /// When it took hold, seconds on the run clock.
+    pub t_s: f64,
+    /// What was asked for, such as `users 20` or `pause`.
+    pub change: String,
 }
 
 /// The machine a run's load came from.
@@ -129,6 +145,37 @@ pub struct Totals {
     pub response_us: Latency,
     /// Time the failed requests took.
     pub failed_us: Latency,
+}
+
+/// Iterations that ended by themselves before the stop, failed ones included.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Iterations {
+    /// How many.
+    pub count: u64,
+    /// The same per second of the load window.
+    pub per_s: f64,
+    /// What one took on average, from its beginning (in an open run from its intended time) to its end, microseconds; `null` where
+    /// there was none.
+    pub mean_us: Option<f64>,
+}
+
+/// The arrivals of an open run within the load window: `intended = made + missed`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Arrivals {
+    /// Those the schedule had.
+    pub intended: u64,
+    /// Those a user began.
+    pub made: u64,
+    /// Those given up, and those that still waited for a user at the stop.
+    pub missed: u64,
+    /// Those made, per second of the load window.
+    pub per_s: f64,
+    /// Most users busy at once on each core, added up: never less than there were in the whole run at once.
+    pub users_peak: u64,
+    /// Users there may be.
+    pub users_max: u64,
 }
 
 /// One network step.
@@ -230,6 +277,10 @@ pub struct SeriesPoint {
     pub handshakes: u64,
     /// Calls of plugin functions that ended.
     pub plugin_calls: u64,
+    /// Arrivals of an open run that a user began.
+    pub arrivals: u64,
+    /// Arrivals of an open run that were given up, and at the stop those for which no user had been free.
+    pub arrivals_missed: u64,
     /// This is what finished after the stop, however long that took; not a second.
     pub drain: bool,
 }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client::SHORTEST_SPAN;
-use crate::collector::{Model, OpenFacts};
+use crate::collector::Model;
 use crate::latency::Latency;
-use crate::summary::{CpuCore, Little, Plugin, System};
+use crate::summary::{Arrivals, CpuCore, Little, Plugin, System};
 
 /// A core whose thread runs, or waits for its CPU, more than this share of the time cannot be relied on to be on time.
 pub const SATURATED_SHARE: f64 = 0.85;
@@ -22,7 +22,7 @@ pub const LATENESS_SHARE: f64 = 0.05;
 /// How far the two sides of Little's law may lie apart.
 pub const LITTLE_TOLERANCE: f64 = 0.05;
 
-/// An open run must achieve this share of its intended rate.
+/// An open run must make this share of its intended rate.
 pub const ACHIEVED_SHARE: f64 = 0.99;
 
 /// Share of the iterations' time in calls of plugin functions above which the report says so (hrp spec 19.9).
@@ -100,7 +100,7 @@ pub struct Facts<'a> {
     /// Little's law, or why it was not judged.
     pub little: Result<Little, String>,
     /// Of an open run, what was intended and achieved.
-    pub open: Option<&'a OpenFacts>,
+    pub open: Option<&'a Arrivals>,
     /// Resources that ran out.
     pub exhausted: &'a [Exhausted],
     /// Cores that broke down.
@@ -206,14 +206,14 @@ fn judge_exhaustion(facts: &Facts<'_>, judgement: &mut Judgement) {
 
 fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     let Some(open) = facts.open else { return };
-    if open.intended == 0 || open.achieved as f64 >= open.intended as f64 * ACHIEVED_SHARE {
+    if open.intended == 0 || open.made as f64 >= open.intended as f64 * ACHIEVED_SHARE {
         return;
     }
     let figures = format!(
         "{} of {} intended arrivals were made ({})",
-        open.achieved,
+        open.made,
         open.intended,
-        percent(open.achieved as f64 / open.intended as f64)
+        percent(open.made as f64 / open.intended as f64)
     );
     let users_to_spare = open.users_peak < open.users_max;
     if load.saturated {

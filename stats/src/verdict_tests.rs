@@ -13,7 +13,7 @@ struct Run {
     service: Latency,
     load_s: f64,
     little: Result<Little, String>,
-    open: Option<OpenFacts>,
+    open: Option<Arrivals>,
     exhausted: Vec<Exhausted>,
     broken_cores: Vec<usize>,
     plugin: Option<Plugin>,
@@ -48,8 +48,9 @@ impl Run {
         }
     }
 
-    fn open(intended: u64, achieved: u64, users_peak: u64) -> Self {
-        let open = OpenFacts { intended, achieved, users_peak, users_max: 100 };
+    fn open(intended: u64, made: u64, users_peak: u64) -> Self {
+        let open =
+            Arrivals { intended, made, missed: intended - made, users_peak, users_max: 100, ..Arrivals::default() };
         Self { model: Model::Open, open: Some(open), little: Err("open".into()), ..Self::fine() }
     }
 

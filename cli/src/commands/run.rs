@@ -9,7 +9,7 @@ use std::{
 };
 
 use crossbeam_channel::{bounded, select, Receiver};
-use pummel_engine::{FunctionalEvent, StopSignal};
+use pummel_engine::{Control, FunctionalEvent};
 use pummel_stats::display::WholeFile;
 
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) fn run(flags: RunFlags, venv: Option<OsString>) -> Result<u8, Failure
     let PlannedFunctional { plan, events, facts, output } = plan_run(flags, &plugins)?;
     let name = plan.name.clone();
     let files = Files::open(&output)?;
-    let stop = StopSignal::default();
+    let stop = Control::default();
     raise_on_signal(&stop)?;
 
     let results = Results::new(facts.clone(), output.keep(), SystemTime::now());

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{MachineFlags, OutputFlags, ThresholdFlags, TransportFlags};
+use super::{GivenFlags, MachineFlags, OpenFlags, OutputFlags, ThresholdFlags, TransportFlags};
 use crate::values::{
     parse_header, parse_http_url, parse_method, parse_positive_duration, parse_rate, parse_users,
     parse_whole_at_least_one, Header,
@@ -16,6 +16,10 @@ use crate::values::{
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct HitFlags {
+    /// Which of the flags were typed.
+    #[command(flatten)]
+    pub(crate) given: GivenFlags,
+
     /// What to load: an http:// or https:// URL
     #[arg(value_name = "URL", required_unless_present = "urls", value_parser = parse_http_url)]
     pub(crate) url: Option<String>,
@@ -62,6 +66,9 @@ pub(crate) struct HitFlags {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_positive_duration, help_heading = "Network")]
     pub(crate) timeout: Duration,
 
+    /// Stages, and arrivals.
+    #[command(flatten)]
+    pub(crate) open: OpenFlags,
     /// Connections and their limits.
     #[command(flatten)]
     pub(crate) transport: TransportFlags,
@@ -86,6 +93,9 @@ EXAMPLES:
 
   A POST with a JSON body from a file, at 1,000 requests a second:
     pummel hit http://127.0.0.1:8080/api -H 'Content-Type: application/json' -b @body.json --max-rps 1000
+
+  The same with requests that arrive at 1,000 a second, whether the server keeps up or not:
+    pummel hit http://127.0.0.1:8080/api -H 'Content-Type: application/json' -b @body.json --rate 1000/s
 
   Several URLs, one after the other:
     pummel hit --urls urls.txt -c 100 -d 1m";

@@ -4,12 +4,19 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::values::{parse_duration, parse_rate, parse_rate_limit, parse_users};
+use super::{GivenFlags, OpenFlags};
+use crate::values::{
+    parse_duration, parse_positive_duration, parse_rate, parse_rate_limit, parse_users, parse_whole_at_least_one,
+};
 
 /// Flags of `boom` and `demo`, with hrp's names and defaults (hrp spec 14.1).
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadFlags {
+    /// Which of them were typed.
+    #[command(flatten)]
+    pub(crate) given: GivenFlags,
+
     /// Virtual users
     #[arg(long, value_name = "N", default_value = "1", allow_negative_numbers = true, value_parser = parse_users)]
     pub(crate) spawn_count: u32,
@@ -28,6 +35,16 @@ pub(crate) struct LoadFlags {
     #[arg(long, value_name = "N", default_value = "-1", allow_negative_numbers = true)]
     pub(crate) loop_count: i64,
 
+    /// Iterations in the whole run, shared by all users
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_whole_at_least_one)]
+    pub(crate) iterations: Option<u64>,
+
+    /// Least time between the beginnings of two iterations of a user
+    ///
+    /// An iteration that takes longer is followed by the next one at once.
+    #[arg(long, value_name = "TIME", value_parser = parse_positive_duration)]
+    pub(crate) pacing: Option<Duration>,
+
     /// Ceiling on the rate of the whole run, per second, evenly spread; 0 is none
     ///
     /// Counts requests, or iterations with --rate-unit iteration. Waiting for a slot never uses up --loop-count.
@@ -37,6 +54,10 @@ pub(crate) struct LoadFlags {
     /// What --max-rps counts; hrp counts iterations
     #[arg(long, value_enum, value_name = "UNIT", default_value_t = RateUnit::Request)]
     pub(crate) rate_unit: RateUnit,
+
+    /// Stages, and arrivals.
+    #[command(flatten)]
+    pub(crate) open: OpenFlags,
 }
 
 /// A ceiling per second, or none. An alias, so that clap does not read the `Option` as "flag may be absent".

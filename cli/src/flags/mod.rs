@@ -3,7 +3,7 @@
 //! Help texts, shell completions and the man page come from these definitions. Nothing here decides anything: turning
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
-//! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `plugin.rs`, `case_run.rs`: `load.rs`,
+//! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `plugin.rs`, `case_run.rs`: `load.rs`, `open.rs`,
 //! `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod address;
@@ -13,12 +13,14 @@ mod case_files;
 mod case_run;
 mod convert;
 mod demo;
+mod given;
 mod hit;
 mod http2;
 mod later;
 mod load;
 mod machine;
 mod network;
+mod open;
 mod other;
 mod output;
 mod pasted;
@@ -39,12 +41,14 @@ pub(crate) use case_files::{CaseFileFlags, UrlCompat};
 pub(crate) use case_run::CaseRunFlags;
 pub(crate) use convert::ConvertFlags;
 pub(crate) use demo::DemoFlags;
+pub(crate) use given::GivenFlags;
 pub(crate) use hit::HitFlags;
 pub(crate) use http2::Http2Flags;
 pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
 pub(crate) use load::{LoadFlags, RateUnit};
 pub(crate) use machine::MachineFlags;
 pub(crate) use network::{CookieLife, NetworkFlags, ReachFlags, StaleRetry, TransportFlags};
+pub(crate) use open::{CatchUpBy, OpenFlags};
 pub(crate) use other::{CompletionsFlags, TargetFlags};
 pub(crate) use output::OutputFlags;
 pub(crate) use pasted::PastedCommand;

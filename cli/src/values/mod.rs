@@ -1,4 +1,4 @@
-//! The small languages people type on the command line: times, CPU lists, rates, headers, URLs,
+//! The small languages people type on the command line: times, CPU lists, rates and stages, headers, URLs,
 //! addresses, credentials, thresholds.
 //!
 //! Each parser takes the text as typed and either returns the value or one sentence that says what is wrong and what
@@ -11,6 +11,7 @@ mod credentials;
 mod duration;
 mod http;
 mod number;
+mod rate;
 mod threshold;
 
 pub(crate) use address::{
@@ -23,4 +24,5 @@ pub(crate) use credentials::parse_credentials;
 pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};
 pub(crate) use number::{parse_rate, parse_rate_limit, parse_users, parse_whole_at_least_one};
+pub(crate) use rate::{parse_rate_per, parse_stages, StageTarget, Stages};
 pub(crate) use threshold::parse_threshold;

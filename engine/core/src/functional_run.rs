@@ -47,7 +47,7 @@ impl From<&StepError> for StepFailure {
 
 /// Runs every case of the plan once for each row of its parameters.
 pub(crate) async fn run(shard: &Rc<Shard>, functional: &Functional) {
-    let mut user = User::start(shard, 0);
+    let mut user = User::new(shard, 0);
     for (program, case) in shard.programs.iter().zip(&shard.plan.cases) {
         let rows = case.parameters.as_ref().map_or(1, pummel_case::Parameters::runs);
         for position in 0..rows {

@@ -9,12 +9,15 @@
 //! - the time a request was due comes from the schedule, so what the engine adds shows as lateness;
 //! - a panic on one core ends that core alone.
 //!
-//! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
+//! Reading order: `plan`, `run` (control thread), `control` (how a run is steered), `core_thread`, `shard` (what a core's users
+//! share), `schedule` (when load is made), `closed_load` and `open_load` (who makes it then), `user` (its life),
 //! `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer), `functional_run` (the same
-//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `pacer`, `ways`, `limits`, `ports`.
+//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `ways`, `limits`, `ports`.
 #![forbid(unsafe_code)]
 
 mod choice;
+mod closed_load;
+mod control;
 mod core_thread;
 mod cursor;
 mod error;
@@ -23,7 +26,7 @@ mod functional_run;
 mod iteration;
 mod limits;
 mod network;
-mod pacer;
+mod open_load;
 mod plan;
 mod plugin;
 mod ports;
@@ -32,19 +35,22 @@ mod rendezvous;
 mod request_step;
 mod row_names;
 mod run;
+mod schedule;
 mod shard;
 mod shared;
 mod user;
 mod ways;
 mod websocket_step;
 
+pub use control::{Command, Control, ControlError};
 pub use error::EngineError;
 pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};
 pub use network::tls::TlsFileError;
 pub use plan::{
-    Addresses, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Load, Network, Override, Pacing,
-    PacingUnit, Plan, Proxies, Proxy, RetryStale, Tcp, Tls, TlsVersion, Via, MAX_USERS,
+    Addresses, CatchUp, ClientCertificate, Close, ClosedLoad, Connections, Cookies, Http2, IpFamily, Load, LoadModel,
+    Network, OpenLoad, Override, Pacing, PacingUnit, Plan, Proxies, Proxy, RetryStale, Spacing, Stage, Tcp, Tls,
+    TlsVersion, Via, MAX_USERS,
 };
 pub use ports::PortBudget;
 pub use pummel_ring::Address;
-pub use run::{resolve, run, Resolved, StopSignal};
+pub use run::{resolve, run, Resolved};

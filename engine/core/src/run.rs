@@ -1,69 +1,49 @@
 //! Run control: starts the cores, waits for the end of the load, stops them and brings the results together.
 
 use std::{
-    sync::{
-        atomic::{AtomicU8, Ordering},
-        Arc,
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{bounded, unbounded, Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{bounded, select, unbounded, Receiver, Sender};
 use pummel_case::Origin;
 use pummel_plugin::PluginHost;
 use pummel_ring::{now_ns, MailboxSender};
 use pummel_stats::{
     threshold::{Abort, Watch},
-    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, Model, OutputSpec, PluginProcesses, Resource,
-    RunFacts,
+    Collector, CollectorSpec, Exhausted, FinalFacts, Finished, Host, LiveChange, Model, OutputSpec, PluginProcesses,
+    Resource, RunFacts,
 };
 use serde_json::Value;
 
 use crate::{
+    control::Control,
     core_thread::{self, CoreSpec, Go, News},
     limits,
     network::{dns, origins::Found, tls::RunTls},
     shard::{users_of, Message, Shortages},
     shared::Shared,
     ways::Ways,
-    EngineError, Load, Plan, PortBudget,
+    EngineError, Load, LoadModel, Plan, PortBudget,
 };
 
-/// How often the control thread looks for a raised [`StopSignal`].
+/// How often the control thread looks whether the [`Control`] was raised.
 const SIGNAL_POLL: Duration = Duration::from_millis(50);
+
+/// How far ahead of now a change of a run under way takes hold: every core has heard of it by then, so all change at one time.
+const CHANGE_LEAD_NS: u64 = 20_000_000;
 
 /// Sockets a core may have open beside those in use: closed ones whose last operation is not yet reaped, and those that wait
 /// for the server to close first.
 const SPARE_SOCKETS: u64 = 1024;
 
-/// Asks a run to end; clones share one state. Set from a signal handler or another thread.
-#[derive(Debug, Clone, Default)]
-pub struct StopSignal(Arc<AtomicU8>);
-
-impl StopSignal {
-    /// One step further: the first call stops the load and drains, every further one ends the run now. Both still report.
-    pub fn raise(&self) {
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(1)));
-    }
-
-    /// The first step, unless somebody took it before; true if nobody had.
-    pub fn raise_first(&self) -> bool {
-        self.0.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-
-    /// How often [`raise`](Self::raise) was called, at most 255.
-    pub fn raised(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// Runs the plan to its end and gives what it found; outputs are fed while it runs.
 ///
 /// # Errors
 /// [`EngineError`] when the run could not start. A run that started always ends with a summary.
-pub fn run(plan: Plan, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
-    resolve(plan)?.run(stop, outputs)
+pub fn run(plan: Plan, control: &Control, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
+    resolve(plan)?.run(control, outputs)
 }
 
 /// A plan whose origins have their addresses and whose certificates are read: what is known of a run before it starts.
@@ -105,7 +85,7 @@ impl Resolved {
     ///
     /// # Errors
     /// As [`run`].
-    pub fn run(self, stop: &StopSignal, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
+    pub fn run(self, control: &Control, outputs: Vec<OutputSpec>) -> Result<Finished, EngineError> {
         let facts = facts(&self);
         let ways = self.ways;
         let (plan, addresses, tls) = (Arc::new(self.plan), Arc::new(self.addresses), Arc::new(self.tls));
@@ -150,11 +130,14 @@ impl Resolved {
         let start_ns = now_ns();
         let spec = CollectorSpec {
             cores: plan.cpus.len(),
-            model: Model::Closed,
+            model: match plan.load.model {
+                LoadModel::Closed(_) => Model::Closed,
+                LoadModel::Open(_) => Model::Open,
+            },
             start,
             run: facts,
             outputs,
-            thresholds: watch(&plan, stop),
+            thresholds: watch(&plan, control),
         };
         let (collector, recorders) = Collector::start(spec)?;
         for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
@@ -162,25 +145,28 @@ impl Resolved {
             // A core that is gone says so in its news.
             let _ = cores.go[core].send(Go { recorder, start_ns });
         }
-        let end = cores.wait_until_done(stop, &collector);
+        control.begin(&plan);
+        let end = cores.wait_until_done(control, &collector, start_ns);
+        control.end();
         cores.threads.into_iter().for_each(|thread| drop(thread.join()));
         Ok(collector.finish(FinalFacts {
-            aborted: stop.raised() > 0,
+            aborted: control.raised() > 0,
             paced: plan.paced(),
             exhausted: end.shortages.exhausted(),
             broken_cores: end.broken_cores,
             unverified: end.unverified,
-            open: None,
+            users_max: plan.load.open().map(|_| u64::from(plan.load.users)),
+            changes: end.changes,
             plugins: plan.plugins.as_ref().map(processes).unwrap_or_default(),
         })?)
     }
 }
 
 /// The thresholds of the plan; where it says so, a broken one stops the run as the first Ctrl-C does.
-fn watch(plan: &Plan, stop: &StopSignal) -> Watch {
+fn watch(plan: &Plan, control: &Control) -> Watch {
     let abort = plan.thresholds.abort_after.map(|after| {
-        let stop = stop.clone();
-        Abort { after, stop: Box::new(move || stop.raise_first()) }
+        let control = control.clone();
+        Abort { after, stop: Box::new(move || control.raise_first()) }
     });
     Watch::new(plan.thresholds.conditions.clone(), abort)
 }
@@ -205,8 +191,7 @@ fn processes(plugins: &PluginHost) -> Vec<PluginProcesses> {
 
 /// A functional run has one user, and nothing but its cases bounds or holds it.
 fn for_one_user(mut plan: Plan) -> Plan {
-    plan.load =
-        Load { users: 1, spawn_rate: f64::INFINITY, loops_per_user: None, total_requests: None, run_time: None };
+    plan.load = Load::closed(1);
     plan.pacing = None;
     plan
 }
@@ -278,6 +263,7 @@ struct End {
     shortages: Shortages,
     unverified: bool,
     broken_cores: Vec<usize>,
+    changes: Vec<LiveChange>,
 }
 
 impl Cores {
@@ -298,47 +284,62 @@ impl Cores {
         Ok(tids)
     }
 
-    /// Passes signals on until every core is done.
-    fn wait_until_done(&self, stop: &StopSignal, collector: &Collector) -> End {
+    /// Passes on what is asked for until every core is done.
+    fn wait_until_done(&self, control: &Control, collector: &Collector, start_ns: u64) -> End {
         let mut end = End::default();
         let (mut done, mut stopped, mut stopped_ns, mut passed_on) = (0, 0, 0, 0);
         let cores = self.threads.len();
         while done < cores {
-            let raised = stop.raised();
+            let raised = control.raised();
             if raised > passed_on {
                 passed_on = raised;
-                self.mailboxes.iter().for_each(|mailbox| {
-                    let message = if raised == 1 { Message::Stop } else { Message::Abort };
-                    // A core that has ended is stopped.
-                    let _ = mailbox.send(message);
-                });
+                self.tell(|| if raised == 1 { Message::Stop } else { Message::Abort });
             }
-            match self.events.recv_timeout(SIGNAL_POLL) {
-                Ok(News::Stopped { at_ns }) => {
+            let news = select! {
+                recv(self.events) -> news => news.map(Some),
+                recv(control.commands()) -> command => {
+                    if let Ok(command) = command {
+                        let at_ns = now_ns().saturating_sub(start_ns) + CHANGE_LEAD_NS;
+                        self.tell(|| Message::Change { at_ns, command });
+                        end.changes.push(LiveChange { t_s: at_ns as f64 / 1e9, change: command.to_string() });
+                    }
+                    Ok(None)
+                },
+                default(SIGNAL_POLL) => Ok(None),
+            };
+            match news {
+                Ok(Some(News::Stopped { at_ns })) => {
                     stopped += 1;
                     stopped_ns = stopped_ns.max(at_ns);
                     if stopped == cores {
                         collector.load_stopped(stopped_ns);
                     }
                 }
-                Ok(News::Done { shortages, unverified }) => {
+                Ok(Some(News::Done { shortages, unverified })) => {
                     done += 1;
                     end.unverified |= unverified;
                     end.shortages.add(shortages);
                 }
-                Ok(News::Broke { core, at_ns }) => {
+                Ok(Some(News::Broke { core, at_ns })) => {
                     done += 1;
                     end.broken_cores.push(core);
                     stopped_ns = stopped_ns.max(at_ns);
                 }
-                Ok(News::Ready { .. }) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Some(News::Ready { .. }) | None) => {}
+                Err(_) => break,
             }
         }
         if stopped < cores {
             collector.load_stopped(stopped_ns);
         }
         end
+    }
+
+    fn tell(&self, message: impl Fn() -> Message) {
+        for mailbox in &self.mailboxes {
+            // A core that has ended is stopped.
+            let _ = mailbox.send(message());
+        }
     }
 }
 
@@ -376,7 +377,7 @@ mod tests {
 
     use pummel_case::{Case, PlainRequest};
 
-    use super::{run, StopSignal};
+    use super::{run, Control};
     use crate::{user::PANICS_AT_USER_3, Load, Network, Plan};
 
     /// Answers every request; returns its URL.
@@ -397,16 +398,6 @@ mod tests {
     }
 
     #[test]
-    fn only_one_takes_the_first_step() {
-        let stop = StopSignal::default();
-        assert!(stop.raise_first());
-        assert!(!stop.raise_first());
-        assert_eq!(stop.raised(), 1);
-        stop.raise();
-        assert_eq!(stop.raised(), 2);
-    }
-
-    #[test]
     fn a_core_that_panics_ends_alone_and_its_requests_count_as_abandoned() {
         let cpu = (0..64).find(|&cpu| rustix::thread::sched_getaffinity(None).unwrap().is_set(cpu)).unwrap();
         let request =
@@ -415,13 +406,7 @@ mod tests {
             command: "test",
             name: PANICS_AT_USER_3.into(),
             cases: vec![Case::from_requests("a case", vec![request]).unwrap()],
-            load: Load {
-                users: 4,
-                spawn_rate: f64::INFINITY,
-                loops_per_user: Some(5),
-                total_requests: None,
-                run_time: None,
-            },
+            load: Load { loops_per_user: Some(5), ..Load::closed(4) },
             pacing: None,
             cpus: vec![cpu, cpu],
             network: Network { request_timeout: Duration::from_secs(30), ..Network::default() },
@@ -431,7 +416,7 @@ mod tests {
             thresholds: pummel_stats::Thresholds::default(),
             functional: None,
         };
-        let finished = run(plan, &StopSignal::default(), Vec::new()).unwrap();
+        let finished = run(plan, &Control::default(), Vec::new()).unwrap();
         assert_eq!(finished.broken_cores, [1]);
         let counts = &finished.summary.conservation;
         // Users 0 and 2 do their loops on core 0; user 1 was connecting when user 3 panicked beside it.

@@ -19,9 +19,10 @@ use pummel_stats::{EndpointId, Recorder};
 
 use crate::{
     choice::Choice,
+    closed_load::{self, ClosedUsers},
+    control::Command,
     core_thread::News,
     error::Kind,
-    functional_run,
     network::connection::Wire,
     network::dns,
     network::http2::Links,
@@ -30,13 +31,14 @@ use crate::{
     network::pool::{IdleConnections, Lingering},
     network::sources::Sources,
     network::tls::CoreTls,
-    pacer::Pacer,
-    plan::{nanos, Connections, PacingUnit},
+    open_load::{self, OpenUsers},
+    plan::{nanos, Connections, LoadModel, PacingUnit},
     plugin::PluginCalls,
     program::Program,
     rendezvous::LocalGate,
+    schedule::{Course, Pacer},
     shared::Shared,
-    user, Plan,
+    Plan,
 };
 
 /// What other threads tell a core.
@@ -45,6 +47,8 @@ pub(crate) enum Message {
     Stop,
     /// End now; what is under way is abandoned.
     Abort,
+    /// Somebody wants the run to change, from a time of the run clock on.
+    Change { at_ns: u64, command: Command },
     /// A rendezvous is open, for the so manieth time, since a time of the ring's clock.
     Released { gate: usize, epoch: u64, at_ns: u64 },
     /// A lookup has ended.
@@ -79,20 +83,32 @@ pub(crate) struct Shard {
     pub(crate) plugin_calls: Option<Rc<PluginCalls>>,
     /// Takes content codings off bodies.
     pub(crate) decoder: RefCell<Decoder>,
-    pub(crate) pacer: RefCell<Option<Pacer>>,
+    pacer: RefCell<Option<Pacer>>,
+    /// What takes the slots of the pacer.
+    paced: Cell<Option<PacingUnit>>,
+    /// Counts up with each change of the pacer from outside.
+    pacer_version: Cell<u64>,
+    /// The users of a closed run.
+    pub(crate) closed: Option<ClosedUsers>,
+    /// The arrivals of an open run.
+    pub(crate) open: Option<OpenUsers>,
+    /// No iteration begins for now.
+    pub(crate) paused: Cell<bool>,
     /// Requests this core may still start, where the run has a bound.
     pub(crate) requests_left: Cell<Option<u64>>,
     /// What all cores share.
     pub(crate) shared: Arc<Shared>,
     /// What this core knows of the rendezvous.
     pub(crate) gates: RefCell<Vec<LocalGate>>,
-    start_ns: u64,
+    /// Zero of the run clock, in nanoseconds of the ring's.
+    pub(crate) start_ns: u64,
     /// What has ended, as bits.
     over: Cell<u8>,
-    users: usize,
+    /// Users this core may have.
+    pub(crate) users: usize,
     /// Wakers of the tasks that the stop wakes: the users' by their number on this core, the starter's, the clock's.
     wakers: RefCell<Vec<Option<Waker>>>,
-    live: Cell<usize>,
+    pub(crate) live: Cell<usize>,
     main: RefCell<Option<Waker>>,
     mailbox: MailboxSender<Message>,
     news: Sender<News>,
@@ -148,12 +164,11 @@ impl Shard {
     pub(crate) fn new(setup: Setup) -> Rc<Self> {
         let Setup { plan, core, shared, ring, recorder, origins, programs, mailbox, start_ns, news, tls } = setup;
         let users = users_of(&plan, core);
-        let pacer = plan.pacing.map(|pacing| {
-            let part = f64::from(users) / f64::from(plan.load.users);
-            // The cores' slots lie between each other's.
-            let offset_ns = 1e9 / pacing.per_second * core as f64;
-            Pacer::new(start_ns + offset_ns as u64, pacing.per_second * part)
-        });
+        let pacer = plan.pacing.map(|pacing| pacer(&plan, core, start_ns, Course::steady(pacing.per_second)));
+        let (closed, open) = match &plan.load.model {
+            LoadModel::Closed(closed) => (Some(ClosedUsers::new(&plan, closed, core, users as usize)), None),
+            LoadModel::Open(open) => (None, Some(OpenUsers::new(&plan, open, core, users as usize))),
+        };
         let (connections_shared, connections_max) = match plan.network.connections {
             Connections::Shared { most } => (true, most),
             Connections::PerUser | Connections::PerIteration => (false, None),
@@ -182,6 +197,11 @@ impl Shard {
             plugin_calls,
             decoder: RefCell::default(),
             pacer: RefCell::new(pacer),
+            paced: Cell::new(plan.pacing.map(|pacing| pacing.unit)),
+            pacer_version: Cell::new(0),
+            closed,
+            open,
+            paused: Cell::new(false),
             requests_left: Cell::new(requests_of(&plan, core)),
             start_ns,
             over: Cell::new(0),
@@ -251,7 +271,8 @@ impl Shard {
         self.sleep_unless(deadline_ns, Self::stopping).await;
     }
 
-    async fn sleep_unless(&self, deadline_ns: u64, over: impl Fn(&Self) -> bool) {
+    /// The same, or until something else is over; who calls is woken then.
+    pub(crate) async fn sleep_unless(&self, deadline_ns: u64, over: impl Fn(&Self) -> bool) {
         let mut sleep = pin!(self.ring.sleep_until(deadline_ns));
         poll_fn(|cx| if over(self) { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
     }
@@ -259,15 +280,23 @@ impl Shard {
     /// True when the plan paces `unit`.
     #[inline]
     pub(crate) fn paces(&self, unit: PacingUnit) -> bool {
-        self.plan.pacing.is_some_and(|pacing| pacing.unit == unit)
+        self.paced.get() == Some(unit)
     }
 
     /// Waits for the next slot of the schedule; gives the time at which a user that was ready at `ready_ns` is due. None when
     /// stopped.
     pub(crate) async fn pace(&self, ready_ns: u64) -> Option<u64> {
-        let due_ns = self.pacer.borrow_mut().as_mut()?.take(now_ns(), ready_ns);
-        self.sleep_until(due_ns).await;
-        (!self.stopping()).then_some(due_ns)
+        while !self.stopping() {
+            let version = self.pacer_version.get();
+            let slot_ns = self.pacer.borrow_mut().as_mut()?.take(now_ns(), ready_ns);
+            let changed = |shard: &Self| shard.pacer_version.get() != version;
+            self.sleep_unless(slot_ns.unwrap_or(u64::MAX), |shard| shard.stopping() || changed(shard)).await;
+            // Another rate has other slots; one whose time has come is taken all the same.
+            if let Some(due_ns) = slot_ns.filter(|&due_ns| !changed(self) || due_ns <= now_ns()) {
+                return (!self.stopping()).then_some(due_ns);
+            }
+        }
+        None
     }
 
     /// Takes one request out of the run's bound; false when it is used up.
@@ -343,6 +372,7 @@ impl Shard {
         if !self.stopped() {
             self.over.set(self.over.get() | STOPPED);
             let at_ns = self.clock_ns();
+            self.note_arrivals(at_ns, true);
             self.recorder.borrow_mut().load_stopped(at_ns);
             let _ = self.news.send(News::Stopped { at_ns });
         }
@@ -356,12 +386,78 @@ impl Shard {
         self.wake_all();
     }
 
+    /// Does what somebody asked for while the run goes on.
+    fn change(&self, at_ns: u64, command: Command) {
+        let at_s = at_ns as f64 / 1e9;
+        match (command, &self.closed, &self.open) {
+            (Command::Users(users), Some(closed), _) => closed.turn(at_s, users),
+            (Command::SpawnRate(per_second), Some(closed), _) => closed.spawn_at(at_s, per_second),
+            (Command::Rate(per_second), _, Some(open)) => open.turn(at_s, per_second),
+            (Command::Rate(per_second), _, None) => self.pace_at(at_s, per_second),
+            (Command::Pause, _, Some(open)) => open.pause(at_s),
+            (Command::Resume, _, Some(open)) => open.resume(at_s),
+            (Command::Pause, _, None) => self.paused.set(true),
+            (Command::Resume, _, None) => self.paused.set(false),
+            (Command::Users(_) | Command::SpawnRate(_), None, _) => {}
+        }
+        self.wake_all();
+    }
+
+    /// From a time of the run clock on the ceiling on the rate is another.
+    fn pace_at(&self, at_s: f64, per_second: f64) {
+        let mut at_present = self.pacer.borrow_mut();
+        if self.paced.get().is_none() {
+            self.paced.set(Some(PacingUnit::Request));
+        }
+        let new = || pacer(&self.plan, self.core, self.start_ns, Course::steady(0.0));
+        at_present.get_or_insert_with(new).turn(at_s, per_second);
+        self.pacer_version.set(self.pacer_version.get() + 1);
+    }
+
+    /// True when everything the load consists of has been done.
+    fn settled(&self) -> bool {
+        let closed = self.closed.as_ref().is_none_or(|closed| closed.settled() && self.live.get() == 0);
+        closed && self.open.as_ref().is_none_or(OpenUsers::settled)
+    }
+
+    /// The number in the run of this core's users, the cores taking turns. Where some cores have more users than others, those that
+    /// have fewer leave out turns.
+    pub(crate) fn position(&self, number: usize) -> f64 {
+        let (cores, all) = (self.plan.cpus.len(), self.plan.load.users as usize);
+        if self.plan.network.http2.streams > 1 {
+            return (number * all / self.users) as f64;
+        }
+        (number * cores + self.core) as f64
+    }
+
     fn wake_all(&self) {
         self.wakers.borrow().iter().flatten().for_each(Waker::wake_by_ref);
         self.wake_main();
     }
 
-    fn wake_main(&self) {
+    /// A user has come to its end.
+    pub(crate) fn forget_user(&self, number: usize) {
+        self.wakers.borrow_mut()[number] = None;
+        if let Some(closed) = &self.closed {
+            closed.ended(number);
+        }
+        self.live.set(self.live.get() - 1);
+        self.wake_main();
+    }
+
+    /// Wakes one of this core's users.
+    pub(crate) fn wake_user(&self, number: usize) {
+        if let Some(user) = &self.wakers.borrow()[number] {
+            user.wake_by_ref();
+        }
+    }
+
+    /// Wakes the task that starts users, or hands arrivals out.
+    pub(crate) fn wake_starter(&self) {
+        self.wake_user(self.users);
+    }
+
+    pub(crate) fn wake_main(&self) {
         if let Some(main) = &*self.main.borrow() {
             main.wake_by_ref();
         }
@@ -379,8 +475,13 @@ impl Shard {
         self.lingering.borrow_mut().clear();
     }
 
+    /// Notes the task that calls this as the one that starts users.
+    pub(crate) async fn wake_starter_at_stop(&self) {
+        self.wake_at_stop(self.users).await;
+    }
+
     /// Notes the task that calls this as one the stop wakes.
-    async fn wake_at_stop(&self, place: usize) {
+    pub(crate) async fn wake_at_stop(&self, place: usize) {
         poll_fn(|cx| {
             self.wakers.borrow_mut()[place] = Some(cx.waker().clone());
             Poll::Ready(())
@@ -405,6 +506,12 @@ impl Shard {
 pub(crate) fn users_of(plan: &Plan, core: usize) -> u32 {
     let block = u64::from(plan.network.http2.streams.max(1));
     share_in_blocks(u64::from(plan.load.users), block, core, plan.cpus.len()) as u32
+}
+
+/// The ceiling on the rate of one core: its users' part of the slots, which lie between those of the other cores.
+fn pacer(plan: &Plan, core: usize, start_ns: u64, rate: Course) -> Pacer {
+    let part = f64::from(users_of(plan, core)) / f64::from(plan.load.users);
+    Pacer::new(start_ns, rate, part, core as f64)
 }
 
 /// The requests of one core, where the run has a bound: none falls to a core without users.
@@ -433,10 +540,14 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     let ticker = ring.spawn(tick(Rc::clone(&shard)));
     let reader = ring.spawn(read_mail(Rc::clone(&shard), mailbox));
     let clock = ring.spawn(end_load(Rc::clone(&shard)));
-    let starter = ring.spawn(start_users(Rc::clone(&shard)));
+    let starter = match &shard.plan.load.model {
+        LoadModel::Closed(_) => ring.spawn(closed_load::run(Rc::clone(&shard))),
+        LoadModel::Open(_) => ring.spawn(open_load::run(Rc::clone(&shard))),
+    };
+    shard.until(|| shard.stopped() || shard.settled()).await;
+    shard.stop();
     starter.await;
     shard.until(|| shard.live.get() == 0).await;
-    shard.stop();
     for task in [ticker, reader, clock] {
         task.cancel().await;
     }
@@ -451,38 +562,13 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     shard.lingering.borrow_mut().clear();
 }
 
-/// Starts this core's users, each at its time: user k of the run at start + k / rate, the cores taking turns.
-async fn start_users(shard: Rc<Shard>) {
-    shard.wake_at_stop(shard.users).await;
-    let cores = shard.plan.cpus.len() as u64;
-    for number in 0..shard.users {
-        let position = number as u64 * cores + shard.core as u64;
-        let after_ns = (position as f64 / shard.plan.load.spawn_rate * 1e9) as u64;
-        shard.sleep_until(shard.start_ns.saturating_add(after_ns)).await;
-        if shard.stopping() {
-            break;
-        }
-        shard.live.set(shard.live.get() + 1);
-        shard.ring.spawn(one_user(Rc::clone(&shard), number, position)).detach();
-    }
-}
-
-async fn one_user(shard: Rc<Shard>, number: usize, position: u64) {
-    shard.wake_at_stop(number).await;
-    match &shard.plan.functional {
-        None => user::run(&shard, position).await,
-        // One user of one run: a box keeps what it takes out of all users of a load.
-        Some(functional) => Box::pin(functional_run::run(&shard, functional)).await,
-    }
-    shard.wakers.borrow_mut()[number] = None;
-    shard.live.set(shard.live.get() - 1);
-    shard.wake_main();
-}
-
 /// Hands the interval over at each second of the run clock.
 async fn tick(shard: Rc<Shard>) {
     for second in 1.. {
         shard.ring.sleep_until(shard.start_ns + second * 1_000_000_000).await;
+        if !shard.stopped() {
+            shard.note_arrivals(second * 1_000_000_000, false);
+        }
         shard.recorder.borrow_mut().hand_over(second);
     }
 }
@@ -503,6 +589,7 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
         match message {
             Message::Stop => shard.stop(),
             Message::Abort => shard.abort(),
+            Message::Change { at_ns, command } => shard.change(at_ns, command),
             Message::Released { gate, epoch, at_ns } => shard.gates.borrow_mut()[gate].released(epoch, at_ns),
             Message::Resolved(id, found) => {
                 shard.origins.borrow_mut().resolved(id, found, shard.core, now_ns());
@@ -523,21 +610,7 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
-    use super::{one_user, share, share_in_blocks, Shard};
-
-    /// The size of what `one_user` gives, which needs no shard to be known.
-    fn task_bytes<F>(_: impl FnOnce(Rc<Shard>, usize, u64) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_users_task_is_little_more_than_its_life() {
-        // What only a functional run needs is no part of it.
-        let bytes = task_bytes(one_user);
-        assert!(bytes <= 1_088, "{bytes} bytes");
-    }
+    use super::{share, share_in_blocks};
 
     #[test]
     fn shares_add_up_and_differ_by_one_at_most() {

@@ -1,9 +1,13 @@
 //! A virtual user's life: what it does once, then iterations one after the other, until the run or its loops end.
 
+use std::{future::poll_fn, rc::Rc, task::Poll};
+
 use pummel_case::{RenderedRequest, Session};
 use pummel_ring::now_ns;
 
 use crate::{
+    closed_load::ClosedUsers,
+    functional_run,
     iteration::{Ended, Entered, Part, Transaction},
     network::client::Client,
     plan::{Connections, PacingUnit},
@@ -21,6 +25,10 @@ pub(crate) const PANICS_AT_USER_3: &str = "panics at user 3";
 /// A virtual user. Its buffers are used again from iteration to iteration.
 pub(crate) struct User<'a> {
     pub(crate) shard: &'a Shard,
+    /// Its number on this core.
+    number: usize,
+    /// No iteration begins before this time.
+    rest_ns: u64,
     pub(crate) random: fastrand::Rng,
     /// Its variables in each case, as far as it has had to do with them.
     pub(crate) sessions: Vec<Session>,
@@ -45,24 +53,36 @@ pub(crate) struct User<'a> {
     pub(crate) waited: bool,
 }
 
-/// Runs one user to its end. `position` is its number in the run.
-pub(crate) async fn run(shard: &Shard, position: u64) {
-    #[cfg(test)]
-    assert!(shard.plan.name != PANICS_AT_USER_3 || position != 3, "what the test asked for");
-    let mut user = User::start(shard, position);
-    let mut loops_left = shard.plan.load.loops_per_user.unwrap_or(u64::MAX);
-    // A user does this once: a box keeps what it takes out of the rest of its life.
-    if cases_to_set_up(shard).next().is_some() && !Box::pin(user.set_up()).await {
-        loops_left = 0;
+/// Starts the task of one of a core's users.
+pub(crate) fn start(shard: &Rc<Shard>, number: usize) {
+    shard.live.set(shard.live.get() + 1);
+    shard.ring.spawn(live(Rc::clone(shard), number)).detach();
+}
+
+async fn live(shard: Rc<Shard>, number: usize) {
+    shard.wake_at_stop(number).await;
+    match &shard.plan.functional {
+        None => run(&shard, number).await,
+        // One user of one run: a box keeps what it takes out of all users of a load.
+        Some(functional) => Box::pin(functional_run::run(&shard, functional)).await,
     }
-    while loops_left > 0 && !shard.stopping() {
-        loops_left -= 1;
-        if shard.paces(PacingUnit::Iteration) {
-            let Some(slot_ns) = shard.pace(user.now_ns).await else { break };
-            user.now_ns = slot_ns;
-        }
-        if user.iterate().await == Ended::Cut {
-            break;
+    shard.forget_user(number);
+}
+
+/// Runs one user to its end.
+async fn run(shard: &Shard, number: usize) {
+    #[cfg(test)]
+    assert!(shard.plan.name != PANICS_AT_USER_3 || shard.position(number) != 3.0, "what the test asked for");
+    let mut user = User::new(shard, number);
+    // A user does this once: a box keeps what it takes out of the rest of its life.
+    if cases_to_set_up(shard).next().is_none() || Box::pin(user.set_up()).await {
+        let mut loops_left = shard.plan.load.loops_per_user.unwrap_or(u64::MAX);
+        while loops_left > 0 && user.next().await {
+            loops_left -= 1;
+            if user.iterate().await == Ended::Cut {
+                user.leave_arrivals();
+                break;
+            }
         }
     }
     user.finish();
@@ -76,13 +96,15 @@ fn cases_to_set_up(shard: &Shard) -> impl Iterator<Item = usize> + '_ {
 
 impl<'a> User<'a> {
     /// A user that begins now.
-    pub(crate) fn start(shard: &'a Shard, position: u64) -> Self {
+    pub(crate) fn new(shard: &'a Shard, number: usize) -> Self {
         let now_ns = now_ns();
         shard.recorder.borrow_mut().user_started(shard.clock_ns());
         shard.shared.rendezvous.user_started();
         Self {
             shard,
-            random: fastrand::Rng::with_seed(fastrand::u64(..) ^ position),
+            number,
+            rest_ns: 0,
+            random: fastrand::Rng::with_seed(fastrand::u64(..) ^ shard.position(number) as u64),
             sessions: Vec::new(),
             rendered: None,
             name: String::new(),
@@ -93,6 +115,60 @@ impl<'a> User<'a> {
             loops: Vec::new(),
             repeats: 0,
             waited: false,
+        }
+    }
+
+    /// Waits until the next iteration is due, and puts the user there in time; false when there is none any more.
+    #[inline]
+    async fn next(&mut self) -> bool {
+        if let Some(open) = &self.shard.open {
+            let Some(due_ns) = self.shard.arrival(open, self.number).await else { return false };
+            // An arrival that made its user start is due when the user is ready for it.
+            self.now_ns = due_ns.max(self.rest_ns);
+            return true;
+        }
+        let Some(closed) = &self.shard.closed else { return false };
+        if self.shard.paused.get() || self.rest_ns > self.now_ns || self.shard.paces(PacingUnit::Iteration) {
+            // Boxed, as few runs have any of this: each user would be larger for it.
+            return Box::pin(self.rest(closed)).await;
+        }
+        self.rest_ns = self.now_ns.saturating_add(closed.pacing_ns);
+        self.may_go_on(closed)
+    }
+
+    fn may_go_on(&self, closed: &ClosedUsers) -> bool {
+        !self.shard.stopping() && closed.wants(self.number) && closed.take_iteration()
+    }
+
+    /// Waits between two iterations: for its pace, for the end of a pause, for a slot of the schedule.
+    async fn rest(&mut self, closed: &ClosedUsers) -> bool {
+        let shard = self.shard;
+        shard.recorder.borrow_mut().rest_began(shard.clock_ns());
+        if self.rest_ns > self.now_ns {
+            shard.sleep_unless(self.rest_ns, |shard| shard.stopping() || !closed.wants(self.number)).await;
+            self.now_ns = self.rest_ns;
+        }
+        if shard.paused.get() {
+            let over = || shard.stopping() || !shard.paused.get() || !closed.wants(self.number);
+            poll_fn(|_| if over() { Poll::Ready(()) } else { Poll::Pending }).await;
+            self.now_ns = now_ns();
+        }
+        let mut goes_on = self.may_go_on(closed);
+        if goes_on && shard.paces(PacingUnit::Iteration) {
+            let slot_ns = shard.pace(self.now_ns).await;
+            goes_on = slot_ns.is_some();
+            self.now_ns = slot_ns.unwrap_or(self.now_ns);
+        }
+        shard.recorder.borrow_mut().rest_ended(shard.clock_ns());
+        self.rest_ns = self.now_ns.saturating_add(closed.pacing_ns);
+        goes_on
+    }
+
+    /// The user of an open run has found that the rows or the requests of the run are used up, and with them the reason for arrivals.
+    fn leave_arrivals(&self) {
+        if let Some(open) = self.shard.open.as_ref().filter(|_| !self.shard.stopping()) {
+            open.end(self.shard.clock_ns());
+            self.shard.wake_starter();
         }
     }
 
@@ -143,6 +219,7 @@ impl<'a> User<'a> {
         }
         self.end_visit();
         self.now_ns = now_ns();
+        self.rest_ns = self.now_ns;
         shard.recorder.borrow_mut().setup_ended(shard.clock_ns());
         ended != Ended::Cut
     }
@@ -187,10 +264,15 @@ impl<'a> User<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{run, Shard};
+    use super::{live, run, Rc, Shard};
 
     /// The size of what `run` gives, which needs no shard to be known.
-    fn size<F>(_: impl FnOnce(&'static Shard, u64) -> F) -> usize {
+    fn size<F>(_: impl FnOnce(&'static Shard, usize) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// The same of `live`.
+    fn task_bytes<F>(_: impl FnOnce(Rc<Shard>, usize) -> F) -> usize {
         size_of::<F>()
     }
 
@@ -198,6 +280,13 @@ mod tests {
     fn a_user_takes_little_memory() {
         // Each user of a run has one of these for as long as it lives: what is seldom is boxed where it is done.
         let bytes = size(run);
-        assert!(bytes <= 1_024, "{bytes} bytes");
+        assert!(bytes <= 1_040, "{bytes} bytes");
+    }
+
+    #[test]
+    fn a_users_task_is_little_more_than_its_life() {
+        // What only a functional run needs is no part of it.
+        let bytes = task_bytes(live);
+        assert!(bytes <= 1_088, "{bytes} bytes");
     }
 }

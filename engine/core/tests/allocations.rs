@@ -17,7 +17,7 @@ use std::{
 
 use fake_plugin::FakePlugin;
 use pummel_case::{load_text, Case, LoadOptions, Step};
-use pummel_engine::{run, Cookies, Load, Network, Plan, StopSignal, Tls};
+use pummel_engine::{run, Control, Cookies, Load, Network, Plan, Tls};
 use pummel_target::{Target, TargetOptions};
 use rustls::{
     pki_types::{pem::PemObject, CertificateDer, PrivateKeyDer},
@@ -266,7 +266,7 @@ fn allocations_of(cases: Vec<Case>, loops: u64, cookies: Cookies, plugin: Option
     let mut plan = plan(cases, loops, cookies);
     plan.plugins = plugin.map(|plugin| plugin.host.clone());
     let region = Region::new(COUNTING);
-    let finished = run(plan, &StopSignal::default(), Vec::new()).expect("the run starts");
+    let finished = run(plan, &Control::default(), Vec::new()).expect("the run starts");
     let change = region.change();
     let counts = &finished.summary.conservation;
     assert_eq!(
@@ -283,13 +283,7 @@ fn plan(cases: Vec<Case>, loops: u64, cookies: Cookies) -> Plan {
         command: "test",
         name: "a test".into(),
         cases,
-        load: Load {
-            users: USERS,
-            spawn_rate: f64::INFINITY,
-            loops_per_user: Some(loops),
-            total_requests: None,
-            run_time: None,
-        },
+        load: Load { loops_per_user: Some(loops), ..Load::closed(USERS) },
         pacing: None,
         cpus: vec![first_cpu()],
         network: Network {

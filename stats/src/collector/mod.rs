@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::{OutputSpec, OutputThread};
 use crate::recorder::{Recorder, TRAVELLING_PER_CORE};
-use crate::summary::{Host, PluginProcesses, Summary};
+use crate::summary::{Host, LiveChange, PluginProcesses, Summary};
 use crate::threshold::Watch;
 use crate::verdict::Exhausted;
 
@@ -84,23 +84,12 @@ pub struct FinalFacts {
     pub broken_cores: Vec<usize>,
     /// TLS was spoken to servers whose certificates were not verified. Means something only where there were handshakes.
     pub unverified: bool,
-    /// Of an open run, its arrivals.
-    pub open: Option<OpenFacts>,
+    /// Of an open run, how many users it may have.
+    pub users_max: Option<u64>,
+    /// What somebody changed while it went on.
+    pub changes: Vec<LiveChange>,
     /// The plugins that were started, and their processes.
     pub plugins: Vec<PluginProcesses>,
-}
-
-/// The arrivals of an open run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenFacts {
-    /// Arrivals the schedule asked for within the load window.
-    pub intended: u64,
-    /// Arrivals that were made.
-    pub achieved: u64,
-    /// Most users busy at once.
-    pub users_peak: u64,
-    /// Users there may be.
-    pub users_max: u64,
 }
 
 /// A finished run.

@@ -7,8 +7,8 @@ use crate::latency::Latency;
 use crate::phases::RequestCells;
 use crate::row::{ExchangeCounts, RowKind};
 use crate::summary::{
-    Client, Connections, Conservation, Little, Memory, Phases, Plugin, Run, SeriesPoint, Step, StepPhases, Summary,
-    Threshold, Tls, Totals, Transaction, SCHEMA,
+    Arrivals, Client, Connections, Conservation, Iterations, Little, Memory, Phases, Plugin, Run, SeriesPoint, Step,
+    StepPhases, Summary, Threshold, Tls, Totals, Transaction, SCHEMA,
 };
 use crate::verdict::{judge, Facts};
 
@@ -34,6 +34,8 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         run: run(stats, facts),
         plan: stats.run.plan.clone(),
         totals: totals(stats, load_s),
+        iterations: iterations(stats, load_s),
+        arrivals: arrivals(stats, facts, load_s),
         steps: stats.totals.of_kind(RowKind::Request).map(|row| step(row, load_s)).collect(),
         setup: stats.totals.of_kind(RowKind::Setup).map(|row| step(row, load_s)).collect(),
         transactions: stats.totals.of_kind(RowKind::Transaction).map(|row| transaction(row, load_s)).collect(),
@@ -41,7 +43,7 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         addresses: stats.totals.endpoints.of_kind(EndpointKind::Address),
         sources: stats.totals.endpoints.of_kind(EndpointKind::Source),
         series: stats.timeline.series().to_vec(),
-        client: client(stats, facts, plugin.as_ref()),
+        client: client(stats, facts, plugin.as_ref(), arrivals(stats, facts, load_s).as_ref()),
         phases: phases(stats),
         tls: tls(stats, facts, load_s),
         plugin,
@@ -63,6 +65,7 @@ fn run(stats: &StatsThread, facts: &FinalFacts) -> Run {
         version: run.version.clone(),
         aborted: facts.aborted,
         stopped_for: stats.thresholds.stopped_for().map(str::to_owned),
+        changes: facts.changes.clone(),
         host: run.host.clone(),
     }
 }
@@ -97,6 +100,24 @@ fn totals(stats: &StatsThread, load_s: f64) -> Totals {
         response_us: Latency::from(&totals.response),
         failed_us: Latency::from(&totals.failed_us),
     }
+}
+
+fn iterations(stats: &StatsThread, load_s: f64) -> Iterations {
+    let iterations = &stats.totals.user_time.iterations;
+    let count = iterations.count();
+    Iterations { count, per_s: per_second(count, load_s), mean_us: iterations.mean() }
+}
+
+fn arrivals(stats: &StatsThread, facts: &FinalFacts, load_s: f64) -> Option<Arrivals> {
+    let (users_max, counts) = (facts.users_max?, &stats.totals.counts);
+    Some(Arrivals {
+        intended: counts.arrivals_intended,
+        made: counts.arrivals_made,
+        missed: counts.arrivals_missed,
+        per_s: per_second(counts.arrivals_made, load_s),
+        users_peak: stats.totals.users_peak(),
+        users_max,
+    })
 }
 
 /// Those of the load.
@@ -141,7 +162,7 @@ fn transaction(row: &RowSum, load_s: f64) -> Transaction {
     }
 }
 
-fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>) -> Client {
+fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>, arrivals: Option<&Arrivals>) -> Client {
     let counts = &stats.totals.counts;
     let (lateness_us, service_us) = (Latency::from(&stats.totals.lateness), Latency::from(&stats.totals.service));
     let (cpu_cores, occupied) = stats.sampler.cores();
@@ -157,7 +178,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>) -> C
         service: &service_us,
         load_s: stats.window.load_s(),
         little: little.clone(),
-        open: facts.open.as_ref(),
+        open: arrivals,
         exhausted: &facts.exhausted,
         broken_cores: &facts.broken_cores,
         plugin,
@@ -269,12 +290,24 @@ fn conservation(stats: &StatsThread) -> Conservation {
 
     equal("calls of plugins against their histogram", counts.plugin_calls, stats.totals.plugins.bucketed());
 
+    equal(
+        "arrivals intended against made + missed",
+        counts.arrivals_intended,
+        counts.arrivals_made + counts.arrivals_missed,
+    );
+
     let seconds = |figure: fn(&SeriesPoint) -> u64| stats.timeline.series().iter().map(figure).sum::<u64>();
     equal("requests against the sum over seconds", requests, seconds(|point| point.requests));
     equal("failures against the sum over seconds", counts.failed, seconds(|point| point.failures));
     equal("bytes received against the sum over seconds", counts.bytes_received, seconds(|point| point.bytes_received));
     equal("TLS handshakes against the sum over seconds", counts.handshakes, seconds(|point| point.handshakes));
     equal("calls of plugins against the sum over seconds", counts.plugin_calls, seconds(|point| point.plugin_calls));
+    equal("arrivals made against the sum over seconds", counts.arrivals_made, seconds(|point| point.arrivals));
+    equal(
+        "arrivals missed against the sum over seconds",
+        counts.arrivals_missed,
+        seconds(|point| point.arrivals_missed),
+    );
 
     let exchanges = exchanges_hold(counts, &all_exchanges(stats), &mut broken);
     Conservation {

@@ -22,6 +22,8 @@ struct Second {
     bytes_received: u64,
     handshakes: u64,
     plugin_calls: u64,
+    arrivals: u64,
+    arrivals_missed: u64,
     /// By place in the totals.
     rows: BTreeMap<usize, RowSecond>,
 }
@@ -34,6 +36,8 @@ impl Second {
         self.bytes_received += tally.bytes_received;
         self.handshakes += tally.handshakes;
         self.plugin_calls += tally.plugin_calls;
+        self.arrivals += tally.arrivals;
+        self.arrivals_missed += tally.arrivals_missed;
     }
 
     fn add_rows(&mut self, parts: Vec<(usize, RowSecond)>) {
@@ -64,6 +68,8 @@ impl Second {
             bytes_received: self.bytes_received,
             handshakes: self.handshakes,
             plugin_calls: self.plugin_calls,
+            arrivals: self.arrivals,
+            arrivals_missed: self.arrivals_missed,
             drain,
         }
     }
@@ -110,7 +116,9 @@ impl Timeline {
             return;
         }
         if tally.second < self.next() {
-            if tally.users + tally.requests + tally.handshakes + tally.plugin_calls > 0 || !rows.is_empty() {
+            let counted =
+                tally.requests + tally.handshakes + tally.plugin_calls + tally.arrivals + tally.arrivals_missed;
+            if tally.users + counted > 0 || !rows.is_empty() {
                 self.correct(tally, rows);
             }
             return;
@@ -138,6 +146,8 @@ impl Timeline {
             published.bytes_received += tally.bytes_received;
             published.handshakes += tally.handshakes;
             published.plugin_calls += tally.plugin_calls;
+            published.arrivals += tally.arrivals;
+            published.arrivals_missed += tally.arrivals_missed;
         }
         self.corrected += 1;
         let correction = Correction { number: self.corrected, point: published.clone(), rows: late };

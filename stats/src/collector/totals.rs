@@ -110,6 +110,8 @@ pub(super) struct Totals {
     /// Handshakes before the stop; their rate divides this by the load window.
     pub(super) handshakes_in_window: u64,
     pub(super) user_time: UserTime,
+    /// For each core the most users of an open run that were busy at once.
+    users_busy_max: Vec<u64>,
     pub(super) endpoints: EndpointTotals,
     errors: Vec<ErrorCount>,
     errors_by_key: HashMap<ErrorId, usize>,
@@ -139,6 +141,7 @@ impl Totals {
             counts: CoreCounts::default(),
             handshakes_in_window: 0,
             user_time: UserTime::default(),
+            users_busy_max: vec![0; cores],
             endpoints: EndpointTotals::new(cores),
             errors: Vec::new(),
             errors_by_key: HashMap::new(),
@@ -154,6 +157,8 @@ impl Totals {
         self.endpoints.merge(interval);
         self.counts.merge(&interval.counts);
         self.user_time.merge(&interval.user_time);
+        let busy_max = &mut self.users_busy_max[interval.core];
+        *busy_max = (*busy_max).max(interval.users_busy_max);
         self.lateness.merge(&interval.lateness.to_distribution());
         self.connections.merge(&interval.connections);
 
@@ -291,6 +296,11 @@ impl Totals {
             Model::Closed => &self.service,
             Model::Open => &self.response,
         }
+    }
+
+    /// Most users of an open run busy at once on each core, added up.
+    pub(super) fn users_peak(&self) -> u64 {
+        self.users_busy_max.iter().sum()
     }
 
     /// Rows of one kind.

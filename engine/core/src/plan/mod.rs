@@ -1,5 +1,6 @@
 //! The plan of a run: everything the engine needs to know, resolved once, read by all, changed by none.
 
+mod load;
 mod network;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use serde_json::{json, Value};
 
 use crate::{network::origins::Manner, program::ACTION, shard::users_of, Functional};
 
+pub use load::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Spacing, Stage, MAX_USERS};
 pub use network::{
     Addresses, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Network, Override, Proxies, Proxy,
     RetryStale, Tcp, Tls, TlsVersion, Via,
@@ -47,11 +49,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// True when the plan itself holds the load back: a ceiling on the rate, think time, or users that wait for each other.
+    /// True when the plan itself holds the load back: a ceiling on the rate, pacing, think time, or users that wait for each other.
     pub fn paced(&self) -> bool {
         let waits =
             |case: &Case| case.steps.iter().any(|step| matches!(step, Step::ThinkTime(_) | Step::Rendezvous(_)));
-        self.pacing.is_some() || self.cases.iter().any(waits)
+        let paced = self.load.as_closed().is_some_and(|closed| closed.pacing.is_some());
+        self.pacing.is_some() || paced || self.cases.iter().any(waits)
     }
 
     /// The names rows of a run can have: of steps, transactions and referenced cases. `None` where a step is named after values
@@ -110,18 +113,18 @@ impl Plan {
     /// The plan as it stands in a summary.
     pub fn describe(&self) -> Value {
         let seconds = |time: Duration| json!(time.as_secs_f64());
-        json!({
-            "model": if self.functional.is_some() { "functional" } else { "closed" },
+        let model = match &self.load.model {
+            _ if self.functional.is_some() => "functional",
+            LoadModel::Closed(_) => "closed",
+            LoadModel::Open(_) => "open",
+        };
+        let mut described = json!({
+            "model": model,
             "cases": self.cases.iter().map(|case| json!({
                 "name": &*case.name,
                 "path": case.path.as_deref().map(|path| path.display().to_string()),
                 "weight": case.weight,
             })).collect::<Vec<_>>(),
-            "users": self.load.users,
-            "spawn_rate_per_s": self.load.spawn_rate.is_finite().then_some(self.load.spawn_rate),
-            "loops_per_user": self.load.loops_per_user,
-            "total_requests": self.load.total_requests,
-            "run_time_s": self.load.run_time.map(seconds),
             "max_rps": self.pacing.map(|pacing| pacing.per_second),
             "rate_unit": self.pacing.map(|pacing| match pacing.unit {
                 PacingUnit::Request => "request",
@@ -164,32 +167,18 @@ impl Plan {
                 Close::Fin => "fin",
                 Close::Rst => "rst",
             },
-        })
+        });
+        if let (Some(all), Value::Object(load)) = (described.as_object_mut(), self.load.describe()) {
+            all.extend(load);
+        }
+        described
     }
-}
-
-/// How many virtual users there are and when they end. A run ends at the first of its bounds.
-#[derive(Debug, Clone, Copy)]
-pub struct Load {
-    /// Virtual users. At least 1, at most [`MAX_USERS`].
-    pub users: u32,
-    /// Users started per second; infinite starts all at once. Above 0.
-    pub spawn_rate: f64,
-    /// Iterations per user, or no bound.
-    pub loops_per_user: Option<u64>,
-    /// Requests in the whole run, shared by all users, or no bound (`hit -n`).
-    pub total_requests: Option<u64>,
-    /// How long load is made, from the start of the first user, or no bound.
-    pub run_time: Option<Duration>,
 }
 
 /// A time limit in nanoseconds, as the ring counts; the longest there is stands for all beyond it.
 pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
-
-/// The most users of one run: a typing error beyond it would only exhaust memory.
-pub const MAX_USERS: u32 = 1_000_000;
 
 /// A ceiling on the rate of a closed run (`--max-rps`), smooth: slot n of the run lies at start + n / rate.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use pummel_engine::{EngineError, RetryStale, StopSignal};
+use pummel_engine::{Control, EngineError, RetryStale};
 use socket2::SockRef;
 
 use crate::{
@@ -195,6 +195,6 @@ fn a_name_without_an_address_fails_its_own_requests_only() {
         (target.stop().requests, summary.conservation.failed)
     );
 
-    let nothing_resolves = outcome(plan(request("GET", "http://no-such-host.invalid/")), &StopSignal::default());
+    let nothing_resolves = outcome(plan(request("GET", "http://no-such-host.invalid/")), &Control::default());
     assert!(matches!(nothing_resolves, Err(EngineError::Unresolvable { host, .. }) if host == "no-such-host.invalid"));
 }

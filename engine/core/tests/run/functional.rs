@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use crossbeam_channel::{unbounded, Receiver};
 use pummel_case::{BrokenStep, Case, RendezvousStep, Repeat, Step, StepError, StepErrorKind};
-use pummel_engine::{Functional, FunctionalEvent, Pacing, PacingUnit, Plan, StepRecord, StopSignal};
+use pummel_engine::{Control, Functional, FunctionalEvent, Pacing, PacingUnit, Plan, StepRecord};
 
 use crate::{
     plan::{cpus, plan, summary_of, summary_with, yaml, NEVER},
@@ -213,7 +213,7 @@ fn the_time_of_a_case_ends_waits_and_requests_and_only_that_case() {
 
 #[test]
 fn an_interruption_ends_the_case_and_the_run() {
-    let stop = StopSignal::default();
+    let stop = Control::default();
     let signal = stop.clone();
     let (address, targets) = recording(move |_| {
         signal.raise();

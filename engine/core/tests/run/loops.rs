@@ -1,7 +1,7 @@
 //! Loops: steps run as often as they say, and however often that is, a stop ends them.
 
 use pummel_case::{Case, Repeat, Step};
-use pummel_engine::StopSignal;
+use pummel_engine::Control;
 
 use crate::{
     plan::{plan, summary_of, summary_with, yaml},
@@ -65,7 +65,7 @@ fn loops_in_which_nothing_waits_end_at_the_stop() {
     let inner = with_loop(marks, 2, 0, 1_000_000, 0);
     let mut plan = plan(with_loop(inner, 3, 0, 1_000_000, 1));
     plan.load.users = 2;
-    let stop = StopSignal::default();
+    let stop = Control::default();
     raise(&stop, 1, SOON);
     let summary = summary_with(plan, &stop);
     assert!(summary.run.aborted && summary.conservation.started == 0);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use pummel_case::{load_text, Case, LoadOptions, PlainRequest};
-use pummel_engine::{run, EngineError, Load, Network, Plan, StopSignal};
+use pummel_engine::{run, ClosedLoad, Control, EngineError, Load, LoadModel, Network, Plan};
 use pummel_stats::Summary;
 
 /// No test needs more than a fraction of this, however busy the machine; a run that does never ends.
@@ -36,13 +36,7 @@ pub(crate) fn plan(case: Case) -> Plan {
         command: "test",
         name: "a test".into(),
         cases: vec![case],
-        load: Load {
-            users: 1,
-            spawn_rate: f64::INFINITY,
-            loops_per_user: Some(1),
-            total_requests: None,
-            run_time: None,
-        },
+        load: Load { loops_per_user: Some(1), ..Load::closed(1) },
         pacing: None,
         cpus: cpus(1),
         network: Network {
@@ -59,6 +53,11 @@ pub(crate) fn plan(case: Case) -> Plan {
     }
 }
 
+/// Starts so many users a second.
+pub(crate) fn spawn_at(plan: &mut Plan, spawn_rate: f64) {
+    plan.load.model = LoadModel::Closed(ClosedLoad { spawn_rate, stages: Vec::new(), pacing: None });
+}
+
 /// So many CPUs of those this process may use, from the first again where they are too few.
 pub(crate) fn cpus(count: usize) -> Vec<usize> {
     let allowed = rustix::thread::sched_getaffinity(None).expect("the CPUs this process may use");
@@ -68,11 +67,11 @@ pub(crate) fn cpus(count: usize) -> Vec<usize> {
 
 /// Runs a plan to its end. Every run of every test must add up.
 pub(crate) fn summary_of(plan: Plan) -> Arc<Summary> {
-    summary_with(plan, &StopSignal::default())
+    summary_with(plan, &Control::default())
 }
 
 /// As [`summary_of`], with a way to stop it.
-pub(crate) fn summary_with(plan: Plan, stop: &StopSignal) -> Arc<Summary> {
+pub(crate) fn summary_with(plan: Plan, stop: &Control) -> Arc<Summary> {
     let summary = outcome(plan, stop).expect("the run starts");
     assert!(summary.conservation.ok, "{:?}", summary.conservation);
     assert_eq!(summary.client.connections.closed, summary.client.connections.opened, "no connection outlives the run");
@@ -80,7 +79,7 @@ pub(crate) fn summary_with(plan: Plan, stop: &StopSignal) -> Arc<Summary> {
 }
 
 /// How a run ended; the test program ends if it does not.
-pub(crate) fn outcome(plan: Plan, stop: &StopSignal) -> Result<Arc<Summary>, EngineError> {
+pub(crate) fn outcome(plan: Plan, stop: &Control) -> Result<Arc<Summary>, EngineError> {
     let (done, finished) = channel();
     let stop = stop.clone();
     let runner = thread::spawn(move || {

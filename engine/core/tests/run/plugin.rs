@@ -12,7 +12,7 @@ use std::{
 
 use crossbeam_channel::unbounded;
 use pummel_case::Case;
-use pummel_engine::{Functional, FunctionalEvent, Plan, StopSignal};
+use pummel_engine::{Control, Functional, FunctionalEvent, Plan};
 
 use crate::{
     fake_plugin::FakePlugin,
@@ -132,7 +132,7 @@ fn a_call_that_is_not_answered_ends_its_process_and_with_it_the_others() {
     let mut plan = one_step(&plugin, address, "request: {method: GET, url: \"/?v=${hang_in(1)}\"}");
     plan.load.users = 2;
     // The second is half a second behind the first.
-    plan.load.spawn_rate = 2.0;
+    crate::plan::spawn_at(&mut plan, 2.0);
     plan.load.loops_per_user = Some(2);
     let summary = summary_of(plan);
     assert_eq!((summary.conservation.failed, summary.conservation.succeeded), (2, 2), "{:?}", summary.errors);
@@ -154,7 +154,7 @@ fn a_call_ends_at_the_stop_with_its_request_where_that_was_sent() {
     ];
     for (name, abandoned, step) in PLACES {
         let plugin = FakePlugin::new(name, 1, NEVER);
-        let (stop, asked) = (StopSignal::default(), Arc::new(AtomicU64::new(0)));
+        let (stop, asked) = (Control::default(), Arc::new(AtomicU64::new(0)));
         let signal = stop.clone();
         let (address, _) = recording(move |_| {
             if asked.fetch_add(1, Ordering::SeqCst) == 2 {
@@ -176,7 +176,7 @@ fn a_call_ends_at_the_stop_with_its_request_where_that_was_sent() {
 #[test]
 fn a_call_behind_a_response_may_end_after_the_stop() {
     let plugin = FakePlugin::new("drains", 1, PATIENT);
-    let stop = StopSignal::default();
+    let stop = Control::default();
     let signal = stop.clone();
     let (address, _) = recording(move |_| {
         signal.raise();
@@ -293,7 +293,7 @@ fn a_functional_run_tells_what_failed_and_how() {
     let mut plan = one_step(&plugin, address, "request: {method: GET, url: \"/?v=${fail(no user)}\"}");
     let (events, told) = unbounded();
     plan.functional = Some(Functional { continue_on_failure: false, case_timeout: NEVER, events });
-    let _ = outcome(plan, &StopSignal::default()).expect("the run starts");
+    let _ = outcome(plan, &Control::default()).expect("the run starts");
     let failure = told.try_iter().find_map(|event| match event {
         FunctionalEvent::Step(step) => step.failure,
         _ => None,

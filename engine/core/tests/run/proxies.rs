@@ -99,7 +99,7 @@ fn a_proxy_that_is_not_there_is_named_as_such() {
 fn a_run_whose_proxy_has_no_address_does_not_start() {
     let mut plan = through(plan(request("GET", "http://example.test/")), closed_port());
     plan.network.proxies.http.as_mut().unwrap().host = HOST.into();
-    let error = outcome(plan, &pummel_engine::StopSignal::default()).unwrap_err().to_string();
+    let error = outcome(plan, &pummel_engine::Control::default()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot resolve the proxy {HOST}")), "{error}");
 }
 

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc, thread, time::Duration};
 
 use pummel_case::{Case, Step};
-use pummel_engine::{Cookies, StopSignal};
+use pummel_engine::{Control, Cookies};
 use pummel_stats::Summary;
 
 use crate::{
@@ -286,7 +286,7 @@ fn a_chain_is_given_up_at_the_stop() {
         plan.load.users = 4;
         plan.network.max_redirects = u32::MAX;
         plan.stop_timeout = grace;
-        let stop = StopSignal::default();
+        let stop = Control::default();
         let raised = stop.clone();
         thread::spawn(move || {
             thread::sleep(Duration::from_millis(200));

@@ -11,7 +11,7 @@ use std::{
 };
 
 use pummel_case::{Case, RendezvousStep, Step};
-use pummel_engine::{Plan, StopSignal};
+use pummel_engine::{Control, Plan};
 
 use crate::{
     plan::{cpus, plan, summary_of, summary_with, yaml, NEVER},
@@ -99,7 +99,7 @@ fn who_is_left_alone_goes_on_after_the_gap() {
 
 #[test]
 fn who_waits_ends_at_the_stop() {
-    let (stop, barrier, met) = (StopSignal::default(), Arc::new(Barrier::new(3)), Arc::new(AtomicU64::new(0)));
+    let (stop, barrier, met) = (Control::default(), Arc::new(Barrier::new(3)), Arc::new(AtomicU64::new(0)));
     let signal = stop.clone();
     let address = scripted(move |stream| {
         while let Some(target) = read_target(stream) {
@@ -120,7 +120,7 @@ fn who_waits_ends_at_the_stop() {
 
 #[test]
 fn nobody_waits_while_users_are_still_to_start() {
-    let (stop, asked) = (StopSignal::default(), Arc::new(AtomicU64::new(0)));
+    let (stop, asked) = (Control::default(), Arc::new(AtomicU64::new(0)));
     let signal = stop.clone();
     let address = scripted(move |stream| {
         while read_target(stream).is_some() {
@@ -132,7 +132,7 @@ fn nobody_waits_while_users_are_still_to_start() {
     });
     let mut plan = on_two_cores(meeting(address, 2, NEVER), 2);
     // The second user would come in eleven days.
-    plan.load.spawn_rate = 1e-6;
+    crate::plan::spawn_at(&mut plan, 1e-6);
     plan.load.loops_per_user = Some(20);
     let succeeded = summary_with(plan, &stop).conservation.succeeded;
     assert_eq!(succeeded, 40, "the first user has done its loops alone");

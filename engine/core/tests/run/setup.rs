@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use pummel_case::Case;
-use pummel_engine::StopSignal;
+use pummel_engine::Control;
 
 use crate::{
     plan::{cpus, plan, summary_of, summary_with, yaml},
@@ -73,7 +73,7 @@ fn a_setup_that_fails_is_tried_again_before_any_iteration() {
 
 #[test]
 fn a_user_that_cannot_be_set_up_ends_at_the_stop() {
-    let stop = StopSignal::default();
+    let stop = Control::default();
     let asked = stop.clone();
     let (address, targets) = recording(move |_| {
         asked.raise();

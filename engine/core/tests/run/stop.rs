@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use pummel_engine::{Pacing, PacingUnit, StopSignal};
+use pummel_engine::{Control, Pacing, PacingUnit};
 
 use crate::{
     plan::{cpus, plan, request, summary_of, summary_with, yaml, NEVER},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Raises a signal so often, the first time after `after`.
-pub(crate) fn raise(stop: &StopSignal, times: u8, after: Duration) {
+pub(crate) fn raise(stop: &Control, times: u8, after: Duration) {
     let stop = stop.clone();
     thread::spawn(move || {
         thread::sleep(after);
@@ -28,7 +28,7 @@ fn a_stop_at_any_moment_leaves_no_request_unaccounted() {
         plan.load.users = 20;
         plan.load.loops_per_user = None;
         plan.cpus = cpus(2);
-        let stop = StopSignal::default();
+        let stop = Control::default();
         raise(&stop, 1, Duration::from_millis(after_ms));
         let summary = summary_with(plan, &stop);
         // The grace is long: what was under way is finished, not cut off.
@@ -45,7 +45,7 @@ fn a_signal_before_the_start_ends_the_run_at_once() {
         let mut plan = plan(request("GET", &format!("http://{}/hang", target.local_addr())));
         plan.load.loops_per_user = None;
         plan.stop_timeout = Duration::ZERO;
-        let stop = StopSignal::default();
+        let stop = Control::default();
         (0..times).for_each(|_| stop.raise());
         let summary = summary_with(plan, &stop);
         assert_eq!(summary.conservation.started, summary.conservation.abandoned);
@@ -57,7 +57,7 @@ fn users_that_are_not_started_yet_do_not_hold_the_end_back() {
     let target = target();
     let mut plan = plan(request("GET", &format!("http://{}/delay/10", target.local_addr())));
     plan.load.users = 3;
-    plan.load.spawn_rate = 1e-6;
+    crate::plan::spawn_at(&mut plan, 1e-6);
     plan.load.loops_per_user = None;
     plan.load.run_time = Some(SOON);
     plan.cpus = cpus(2);
@@ -69,7 +69,7 @@ fn users_that_are_not_started_yet_do_not_hold_the_end_back() {
 fn think_time_ends_at_the_stop() {
     let mut plan = plan(yaml("config: {name: c}\nteststeps:\n- {name: pause, think_time: {time: 80000}}\n"));
     plan.load.users = 5;
-    let stop = StopSignal::default();
+    let stop = Control::default();
     raise(&stop, 1, SOON);
     assert_eq!(summary_with(plan, &stop).conservation.started, 0);
 }
@@ -80,7 +80,7 @@ fn the_wait_for_a_slot_ends_at_the_stop() {
     let mut plan = plan(request("GET", &format!("http://{}/", target.local_addr())));
     plan.load.users = 5;
     plan.pacing = Some(Pacing { per_second: 1e-6, unit: PacingUnit::Request });
-    let stop = StopSignal::default();
+    let stop = Control::default();
     raise(&stop, 1, SOON);
     let summary = summary_with(plan, &stop);
     assert_eq!(summary.conservation.started, target.stop().requests);
@@ -93,7 +93,7 @@ fn requests_without_an_answer_are_given_up_after_the_grace() {
     plan.load.users = 6;
     plan.stop_timeout = Duration::from_millis(50);
     plan.cpus = cpus(2);
-    let stop = StopSignal::default();
+    let stop = Control::default();
     raise(&stop, 1, SOON);
     let summary = summary_with(plan, &stop);
     assert_eq!((summary.conservation.started, summary.conservation.abandoned), (6, 6));
@@ -116,7 +116,7 @@ fn a_second_signal_does_not_wait_for_the_grace() {
     let mut plan = plan(request("GET", &format!("http://{}/hang", target.local_addr())));
     plan.load.users = 2;
     plan.stop_timeout = NEVER;
-    let stop = StopSignal::default();
+    let stop = Control::default();
     raise(&stop, 2, SOON);
     assert_eq!(summary_with(plan, &stop).conservation.abandoned, 2);
 }
@@ -132,7 +132,7 @@ fn a_connect_under_way_is_given_up_unsent() {
     plan.load.users = 8;
     plan.network.connect_timeout = NEVER;
     plan.stop_timeout = Duration::ZERO;
-    let stop = StopSignal::default();
+    let stop = Control::default();
     raise(&stop, 1, SOON);
     let summary = summary_with(plan, &stop);
     let exchanges = &summary.totals.exchanges;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use pummel_case::Case;
-use pummel_engine::StopSignal;
+use pummel_engine::Control;
 
 use crate::{
     plan::{plan, summary_of, summary_with, yaml},
@@ -46,7 +46,7 @@ fn the_wait_belongs_to_the_iteration_and_not_to_the_request() {
 #[test]
 fn the_wait_ends_at_the_stop() {
     for (place, abandoned) in PLACES.into_iter().zip([0, 0, 1]) {
-        let (stop, asked) = (StopSignal::default(), Arc::new(AtomicU64::new(0)));
+        let (stop, asked) = (Control::default(), Arc::new(AtomicU64::new(0)));
         let signal = stop.clone();
         let (address, targets) = recording(move |_| {
             if asked.fetch_add(1, Ordering::SeqCst) == 2 {

@@ -1,0 +1,279 @@
+//! How much load: the flags of both models become one [`Load`], and contradictions between them wrong usage.
+
+use std::time::Duration;
+
+use pummel_engine::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Spacing, Stage};
+
+use crate::{
+    failure::Failure,
+    flags::{CatchUpBy, GivenFlags, HitFlags, LoadFlags, OpenFlags},
+    values::{StageTarget, Stages},
+};
+
+/// Most users of an open run where nobody says how many; fewer where descriptors are few.
+const MAX_USERS_DEFAULT: u32 = 10_000;
+
+/// How long `hit` makes load when neither a time nor a number of requests is given.
+const HIT_DURATION: Duration = Duration::from_secs(10);
+
+/// The load of `boom` and `demo`.
+///
+/// # Errors
+/// Flags that contradict each other.
+pub(crate) fn load_of_cases(flags: &LoadFlags) -> Result<Load, Failure> {
+    let (open, given) = (&flags.open, &flags.given);
+    // The default time of `demo` is none for stages.
+    let bounds = open.stages.is_none() || given.first_of(&["run_time"]).is_some();
+    let run_time = Some(flags.run_time).filter(|time| !time.is_zero() && bounds);
+    let loops_per_user = u64::try_from(flags.loop_count).ok().filter(|&loops| loops > 0);
+    let common =
+        Load { loops_per_user, total_iterations: flags.iterations, run_time, ..Load::closed(flags.spawn_count) };
+    if is_open(open) {
+        refuse(given, CLOSED_ONLY, open)?;
+        return opened(common, open);
+    }
+    refuse_open_only(open, given)?;
+    let Some(stages) = &open.stages else {
+        let model =
+            LoadModel::Closed(ClosedLoad { spawn_rate: flags.spawn_rate, stages: Vec::new(), pacing: flags.pacing });
+        return Ok(Load { model, ..common });
+    };
+    if let Some(flag) = given.first_of(&["spawn_count", "spawn_rate"]) {
+        return Err(Failure::usage(
+            format!("{flag} with --stages: the stages say how many users there are and when they start"),
+            "leave out one of them; 30s:100@10 is a stage that starts 10 users a second",
+        ));
+    }
+    let stages = user_stages(stages);
+    let users = stages.iter().map(|stage| stage.target as u32).max().unwrap_or(0);
+    if users == 0 {
+        return Err(Failure::usage("--stages without a single user", "give a stage some, such as 30s:10"));
+    }
+    let run_time = bounded_by(run_time, &stages);
+    let model = LoadModel::Closed(ClosedLoad { spawn_rate: flags.spawn_rate, stages, pacing: flags.pacing });
+    Ok(Load { users, model, run_time, ..common })
+}
+
+/// The load of `hit`, whose users are `connections` times the streams of each.
+///
+/// # Errors
+/// Flags that contradict each other.
+pub(crate) fn load_of_hit(flags: &HitFlags, connections: u32) -> Result<Load, Failure> {
+    let open = &flags.open;
+    let run_time = match (flags.duration, flags.requests) {
+        (None, None) if open.stages.is_none() => Some(HIT_DURATION),
+        (duration, _) => duration,
+    };
+    // More connections than requests would only be opened and closed.
+    let most = flags.requests.map_or(u32::MAX, |requests| u32::try_from(requests).unwrap_or(u32::MAX));
+    let common = Load { total_requests: flags.requests, run_time, ..Load::closed(connections.min(most)) };
+    if is_open(open) {
+        refuse(&flags.given, HIT_CLOSED_ONLY, open)?;
+        return opened(common, open);
+    }
+    refuse_open_only(open, &flags.given)?;
+    let Some(stages) = &open.stages else { return Ok(common) };
+    if let Some(flag) = flags.given.first_of(&["connections"]) {
+        return Err(Failure::usage(
+            format!("{flag} with --stages: the stages say how many connections there are"),
+            "leave out one of them",
+        ));
+    }
+    let stages = user_stages(stages);
+    let users = stages.iter().map(|stage| stage.target as u32).max().unwrap_or(0);
+    if users == 0 {
+        return Err(Failure::usage("--stages without a single connection", "give a stage some, such as 30s:10"));
+    }
+    let run_time = bounded_by(run_time, &stages);
+    let model = LoadModel::Closed(ClosedLoad { spawn_rate: f64::INFINITY, stages, pacing: None });
+    Ok(Load { users, model, run_time, ..common })
+}
+
+/// What only a closed run has, with what to do instead.
+const CLOSED_ONLY: &[(&str, &str)] = &[
+    ("spawn_count", "an open run starts users as its arrivals need them; bound them with --max-users"),
+    ("spawn_rate", "an open run starts users as its arrivals need them"),
+    ("loop_count", "in an open run the arrivals are counted; bound them with --iterations"),
+    ("max_rps", "an open run has its rate; leave out one of them"),
+    ("rate_unit", "it belongs to --max-rps; --rate counts iterations"),
+    ("pacing", "in an open run arrivals say when an iteration begins"),
+];
+
+/// The same of `hit`.
+const HIT_CLOSED_ONLY: &[(&str, &str)] = &[
+    ("connections", "an open run opens connections as its arrivals need them; bound them with --max-users"),
+    ("max_rps", "an open run has its rate; leave out one of them"),
+];
+
+fn is_open(flags: &OpenFlags) -> bool {
+    flags.rate.is_some() || flags.stages.as_ref().is_some_and(Stages::of_rate)
+}
+
+/// Flags of a closed run in an open one.
+fn refuse(given: &GivenFlags, closed_only: &[(&str, &str)], open: &OpenFlags) -> Result<(), Failure> {
+    let with = if open.rate.is_some() { "--rate" } else { "--stages of a rate" };
+    for (id, help) in closed_only {
+        if let Some(flag) = given.first_of(&[id]) {
+            return Err(Failure::usage(format!("{flag} with {with}: they contradict each other"), *help));
+        }
+    }
+    Ok(())
+}
+
+/// Flags of an open run in a closed one.
+fn refuse_open_only(flags: &OpenFlags, given: &GivenFlags) -> Result<(), Failure> {
+    let flag = given.first_of(&["max_users", "seed", "catch_up"]).or(flags.poisson.then(|| "--poisson".to_owned()));
+    match flag {
+        Some(flag) => Err(Failure::usage(
+            format!("{flag} without --rate: it belongs to an open run"),
+            "add --rate, such as --rate 100/s, or stages of a rate",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn opened(common: Load, flags: &OpenFlags) -> Result<Load, Failure> {
+    let stages = match &flags.stages {
+        None => Vec::new(),
+        Some(stages) if stages.of_rate() => rate_stages(stages),
+        Some(_) => {
+            return Err(Failure::usage(
+                "--rate with --stages of users: they contradict each other",
+                "write the stages of a rate with their unit, such as 30s:500/s",
+            ))
+        }
+    };
+    if flags.seed.is_some() && !flags.poisson {
+        return Err(Failure::usage(
+            "--seed without --poisson: evenly spaced arrivals are the same each time",
+            "add --poisson, or leave out --seed",
+        ));
+    }
+    let rate = flags.rate.unwrap_or(0.0);
+    if rate <= 0.0 && stages.iter().all(|stage| stage.target <= 0.0) {
+        return Err(Failure::usage("--stages without a single arrival", "give a stage a rate, such as 30s:10/s"));
+    }
+    let spacing = match flags.poisson {
+        true => Spacing::Poisson { seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)) },
+        false => Spacing::Even,
+    };
+    let catch_up = match flags.catch_up {
+        CatchUpBy::Burst => CatchUp::Burst,
+        CatchUpBy::Smooth => CatchUp::Smooth,
+        CatchUpBy::Drop => CatchUp::Drop,
+    };
+    let run_time = if stages.is_empty() { common.run_time } else { bounded_by(common.run_time, &stages) };
+    Ok(Load {
+        users: flags.max_users.unwrap_or(MAX_USERS_DEFAULT),
+        model: LoadModel::Open(OpenLoad { rate, stages, spacing, catch_up }),
+        run_time,
+        ..common
+    })
+}
+
+/// The run ends with its last stage, if nothing ends it before.
+fn bounded_by(run_time: Option<Duration>, stages: &[Stage]) -> Option<Duration> {
+    let all = stages.iter().map(|stage| stage.over).sum();
+    Some(run_time.map_or(all, |time| time.min(all)))
+}
+
+fn rate_stages(stages: &Stages) -> Vec<Stage> {
+    let rate = |target| if let StageTarget::Rate(rate) = target { rate } else { 0.0 };
+    stages.0.iter().map(|stage| Stage { over: stage.over, target: rate(stage.target) }).collect()
+}
+
+/// A stage with a spawn rate is two: on the way, and there.
+fn user_stages(stages: &Stages) -> Vec<Stage> {
+    let (mut all, mut before) = (Vec::new(), 0.0);
+    for stage in &stages.0 {
+        let StageTarget::Users { users, spawn_rate } = stage.target else { continue };
+        let target = f64::from(users);
+        let way = spawn_rate.map(|rate| Duration::try_from_secs_f64((target - before).abs() / rate));
+        match way {
+            Some(Ok(way)) if way < stage.over => {
+                all.push(Stage { over: way, target });
+                all.push(Stage { over: stage.over - way, target });
+                before = target;
+            }
+            Some(_) => {
+                // The stage ends on the way.
+                let moved = spawn_rate.unwrap_or(0.0) * stage.over.as_secs_f64();
+                before += moved.min((target - before).abs()) * (target - before).signum();
+                all.push(Stage { over: stage.over, target: before });
+            }
+            None => {
+                all.push(Stage { over: stage.over, target });
+                before = target;
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::{planned_demo, planned_hit, refused_demo};
+
+    fn open(load: &Load) -> &OpenLoad {
+        load.open().expect("an open run")
+    }
+
+    fn stages_of(load: &Load) -> Vec<(u64, f64)> {
+        let stages = load.as_closed().map(|closed| &closed.stages).or(load.open().map(|open| &open.stages)).unwrap();
+        stages.iter().map(|stage| (stage.over.as_millis() as u64, stage.target)).collect()
+    }
+
+    #[test]
+    fn a_rate_makes_an_open_run() {
+        let load = planned_hit(&["http://h/", "--rate", "300/m", "--max-users", "7", "-d", "3s"]).unwrap().plan.load;
+        assert_eq!((open(&load).rate, load.users, load.run_time), (5.0, 7, Some(Duration::from_secs(3))));
+        assert_eq!((open(&load).spacing, open(&load).catch_up), (Spacing::Even, CatchUp::Burst));
+        let load = planned_demo(&["--rate", "5/s", "--poisson", "--seed", "4", "--catch-up", "drop"]).plan.load;
+        assert_eq!((open(&load).spacing, open(&load).catch_up), (Spacing::Poisson { seed: 4 }, CatchUp::Drop));
+    }
+
+    #[test]
+    fn stages_bound_the_run() {
+        let load = planned_demo(&["--stages", "30s:100,2m:500,30s:0", "--run-time", "60"]).plan.load;
+        assert_eq!((load.users, load.run_time), (500, Some(Duration::from_mins(1))));
+        let load = planned_demo(&["--stages", "30s:100,2m:500,30s:0"]).plan.load;
+        assert_eq!((load.users, load.run_time), (500, Some(Duration::from_mins(3))));
+        assert_eq!(stages_of(&load), [(30_000, 100.0), (120_000, 500.0), (30_000, 0.0)]);
+        let load = planned_hit(&["http://h/", "--stages", "5s:100/s,5s:0/s", "--rate", "50"]).unwrap().plan.load;
+        assert_eq!((open(&load).rate, load.run_time), (50.0, Some(Duration::from_secs(10))));
+    }
+
+    #[test]
+    fn a_spawn_rate_splits_a_stage_or_ends_on_the_way() {
+        let load = planned_demo(&["--stages", "10s:100@20,10s:0@5"]).plan.load;
+        assert_eq!(stages_of(&load), [(5_000, 100.0), (5_000, 100.0), (10_000, 50.0)]);
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_refused_with_what_to_do() {
+        for (args, part) in [
+            (&["--rate", "5/s", "--spawn-count", "3"][..], "--spawn-count with --rate"),
+            (&["--rate", "5/s", "--spawn-rate", "3"], "--spawn-rate with --rate"),
+            (&["--rate", "5/s", "--loop-count", "3"], "--loop-count with --rate"),
+            (&["--rate", "5/s", "--max-rps", "3"], "--max-rps with --rate"),
+            (&["--rate", "5/s", "--pacing", "3s"], "--pacing with --rate"),
+            (&["--rate", "5/s", "--stages", "3s:5"], "--rate with --stages of users"),
+            (&["--stages", "3s:5/s", "--spawn-count", "3"], "--spawn-count with --stages of a rate"),
+            (&["--stages", "3s:5", "--spawn-count", "3"], "--spawn-count with --stages"),
+            (&["--stages", "3s:0"], "without a single user"),
+            (&["--stages", "3s:0/s"], "without a single arrival"),
+            (&["--poisson"], "--poisson without --rate"),
+            (&["--seed", "3"], "--seed without --rate"),
+            (&["--max-users", "3"], "--max-users without --rate"),
+            (&["--catch-up", "drop"], "--catch-up without --rate"),
+            (&["--rate", "5/s", "--seed", "3"], "--seed without --poisson"),
+        ] {
+            let refused = refused_demo(args);
+            assert!(refused.message().contains(part), "{args:?}: {}", refused.message());
+            assert_eq!((refused.exit_code(), refused.help().is_some()), (2, true));
+        }
+        let refused = planned_hit(&["http://h/", "--rate", "5/s", "-c", "3"]).unwrap_err();
+        assert!(refused.message().contains("--connections with --rate"), "{}", refused.message());
+    }
+}

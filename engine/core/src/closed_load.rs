@@ -1,0 +1,141 @@
+//! The users of a closed run on one core: who starts when, who ends, and who may begin another iteration.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    rc::Rc,
+    task::Poll,
+};
+
+use crate::{
+    plan::{nanos, ClosedLoad},
+    schedule::{Change, Course, Levels},
+    shard::{share, Shard},
+    user, Plan, Stage,
+};
+
+/// What a core knows of its users.
+pub(crate) struct ClosedUsers {
+    levels: RefCell<Levels>,
+    spawn_rate: Cell<f64>,
+    /// Users with a lower number on this core are to be active.
+    wanted: Cell<usize>,
+    /// Whether each has a task.
+    alive: RefCell<Vec<bool>>,
+    /// Counts up with each change of the levels from outside.
+    version: Cell<u64>,
+    /// No further change is to come as things are.
+    settled: Cell<bool>,
+    /// The least time between the beginnings of two iterations of a user; 0 for none.
+    pub(crate) pacing_ns: u64,
+    /// Iterations this core may still begin, where the run has a bound.
+    iterations_left: Cell<Option<u64>>,
+}
+
+impl ClosedUsers {
+    pub(crate) fn new(plan: &Plan, closed: &ClosedLoad, core: usize, users: usize) -> Self {
+        let all_at_spawn_rate =
+            [Stage { over: spawn_time(plan.load.users, closed.spawn_rate), target: f64::from(plan.load.users) }];
+        let stages = if closed.stages.is_empty() { &all_at_spawn_rate[..] } else { &closed.stages };
+        let cores = plan.cpus.len();
+        Self {
+            levels: RefCell::new(Levels::new(Course::new(0.0, stages))),
+            spawn_rate: Cell::new(closed.spawn_rate),
+            wanted: Cell::new(0),
+            alive: RefCell::new(vec![false; users]),
+            version: Cell::new(0),
+            settled: Cell::new(false),
+            pacing_ns: closed.pacing.map_or(0, nanos),
+            iterations_left: Cell::new(plan.load.total_iterations.map(|total| share(total, core, cores))),
+        }
+    }
+
+    /// True when no user is active and none will be, unless somebody asks for some.
+    pub(crate) fn settled(&self) -> bool {
+        self.settled.get()
+    }
+
+    /// Takes one iteration out of the run's bound; false when it is used up.
+    #[inline]
+    pub(crate) fn take_iteration(&self) -> bool {
+        match self.iterations_left.get() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                self.iterations_left.set(Some(left - 1));
+                true
+            }
+        }
+    }
+
+    /// True while this user is to be active.
+    #[inline]
+    pub(crate) fn wants(&self, number: usize) -> bool {
+        number < self.wanted.get()
+    }
+
+    /// From a time of the run clock on the run goes to so many users.
+    pub(crate) fn turn(&self, at_s: f64, users: u32) {
+        self.levels.borrow_mut().turn(at_s, f64::from(users), self.spawn_rate.get());
+        self.changed();
+    }
+
+    /// From a time on users start and end at another rate, those included that are on their way.
+    pub(crate) fn spawn_at(&self, at_s: f64, per_second: f64) {
+        self.spawn_rate.set(per_second);
+        if let Some(target) = self.levels.borrow().on_the_way_to(at_s) {
+            self.levels.borrow_mut().turn(at_s, target, per_second);
+            self.changed();
+        }
+    }
+
+    /// A user's task has come to its end.
+    pub(crate) fn ended(&self, number: usize) {
+        self.alive.borrow_mut()[number] = false;
+    }
+
+    fn changed(&self) {
+        self.version.set(self.version.get() + 1);
+    }
+}
+
+/// How long it takes to start so many users.
+fn spawn_time(users: u32, spawn_rate: f64) -> std::time::Duration {
+    std::time::Duration::try_from_secs_f64(f64::from(users) / spawn_rate).unwrap_or(std::time::Duration::MAX)
+}
+
+/// Starts and ends this core's users, each at its time.
+pub(crate) async fn run(shard: Rc<Shard>) {
+    let Some(closed) = &shard.closed else { return };
+    shard.wake_starter_at_stop().await;
+    while !shard.stopping() {
+        let (version, wanted) = (closed.version.get(), closed.wanted.get());
+        let over = |shard: &Shard| shard.stopping() || closed.version.get() != version;
+        let position = |number| shard.position(number);
+        let next = closed.levels.borrow_mut().next(wanted, shard.users, position);
+        let Some((at_s, change)) = next else {
+            closed.settled.set(true);
+            shard.wake_main();
+            poll_fn(|_| if over(&shard) { Poll::Ready(()) } else { Poll::Pending }).await;
+            closed.settled.set(false);
+            continue;
+        };
+        shard.sleep_unless(shard.start_ns.saturating_add((at_s * 1e9) as u64), over).await;
+        if over(&shard) {
+            continue;
+        }
+        match change {
+            Change::Start => {
+                closed.wanted.set(wanted + 1);
+                // One that was to end and is still at its last iteration goes on.
+                if !std::mem::replace(&mut closed.alive.borrow_mut()[wanted], true) {
+                    user::start(&shard, wanted);
+                }
+            }
+            Change::End => {
+                closed.wanted.set(wanted - 1);
+                shard.wake_user(wanted - 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! The arrivals of an open run on one core: each is given to a user that is free, or makes one more start.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    rc::Rc,
+    task::Poll,
+};
+
+use crate::{
+    plan::{nanos, CatchUp, OpenLoad},
+    schedule::{Arrivals, Course, Turn},
+    shard::Shard,
+    user, Plan,
+};
+
+/// An arrival that is later than this was held up: by users that are all busy, or by this machine. What is less is the grain of
+/// timers and scheduling.
+const LATE_NS: u64 = 10_000_000;
+
+/// How much faster than the rate arrivals that were held up are made, where they are to be made smoothly.
+const SMOOTH_SPEED: f64 = 1.25;
+
+/// What a core knows of its arrivals and of the users that take them.
+pub(crate) struct OpenUsers {
+    state: RefCell<State>,
+    /// Counts up with each change of the rate from outside.
+    version: Cell<u64>,
+    /// The one who hands arrivals out waits for a user to become free.
+    wanted: Cell<bool>,
+}
+
+struct State {
+    /// Those not made yet.
+    arrivals: Arrivals,
+    /// The same, gone through as their time comes: what was intended is counted apart from what was made.
+    intended: Arrivals,
+    /// The rate as planned, for the end of a pause.
+    planned: Option<Course>,
+    catch_up: CatchUp,
+    /// Arrivals that were held up are not made before.
+    gate_ns: u64,
+    cores: f64,
+    /// Users that wait for an arrival, by their number; the one that became free last is taken first, as its connections are the
+    /// freshest.
+    free: Vec<usize>,
+    /// When the arrival is due that a user was given.
+    given: Vec<Option<u64>>,
+    /// Users that were started, and of these those that have ended.
+    started: usize,
+    ended: usize,
+    counts: ArrivalCounts,
+    /// What of it the recorder has.
+    noted: ArrivalCounts,
+    busy_max: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct ArrivalCounts {
+    intended: u64,
+    made: u64,
+    missed: u64,
+}
+
+/// When the next arrival may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Now { due_ns: u64 },
+    At(u64),
+    Never,
+}
+
+/// What is to be done next.
+enum Next {
+    /// A free user has been given an arrival.
+    Given(usize),
+    /// A user is to be started; it has been given an arrival.
+    Start(usize),
+    SleepUntil(u64),
+    /// Every user is busy.
+    WaitForUser,
+    Exhausted,
+}
+
+impl OpenUsers {
+    pub(crate) fn new(plan: &Plan, open: &OpenLoad, core: usize, users: usize) -> Self {
+        let (rate, until_ns) = (Course::new(open.rate, &open.stages), plan.load.run_time.map_or(u64::MAX, nanos));
+        let turn = Turn { core, cores: plan.cpus.len() };
+        let arrivals = Arrivals::new(rate, open.spacing, turn, plan.load.total_iterations, until_ns);
+        let state = State {
+            intended: arrivals.clone(),
+            arrivals,
+            planned: None,
+            catch_up: open.catch_up,
+            gate_ns: 0,
+            cores: plan.cpus.len() as f64,
+            free: Vec::new(),
+            given: vec![None; users],
+            started: 0,
+            ended: 0,
+            counts: ArrivalCounts::default(),
+            noted: ArrivalCounts::default(),
+            busy_max: 0,
+        };
+        Self { state: RefCell::new(state), version: Cell::new(0), wanted: Cell::new(false) }
+    }
+
+    /// True when no arrival is left and no user is busy.
+    pub(crate) fn settled(&self) -> bool {
+        let state = self.state.borrow();
+        state.arrivals.next_ns().is_none() && state.busy() == 0
+    }
+
+    /// A user has found that there is nothing left to do, and ends; no further arrival is made.
+    pub(crate) fn end(&self, now_ns: u64) {
+        let mut state = self.state.borrow_mut();
+        state.count_intended(now_ns);
+        state.ended += 1;
+        state.arrivals.end();
+        state.intended.end();
+        drop(state);
+        self.changed();
+    }
+
+    /// From a time of the run clock on arrivals come at another rate.
+    pub(crate) fn turn(&self, at_s: f64, per_second: f64) {
+        let mut state = self.state.borrow_mut();
+        if let Some(planned) = &mut state.planned {
+            // It holds from the end of the pause on.
+            planned.turn(at_s, per_second, 0.0);
+        } else {
+            state.follow(|rate| rate.turn(at_s, per_second, 0.0));
+        }
+        drop(state);
+        self.changed();
+    }
+
+    /// No arrival is due from a time on.
+    pub(crate) fn pause(&self, at_s: f64) {
+        let mut state = self.state.borrow_mut();
+        if state.planned.is_none() {
+            state.planned = Some(state.arrivals.course().clone());
+            state.follow(|rate| rate.halt(at_s));
+        }
+        drop(state);
+        self.changed();
+    }
+
+    /// Arrivals are due again, as planned for this time and later.
+    pub(crate) fn resume(&self, at_s: f64) {
+        let mut state = self.state.borrow_mut();
+        if let Some(planned) = state.planned.take() {
+            state.follow(|rate| rate.take_up(at_s, &planned));
+        }
+        drop(state);
+        self.changed();
+    }
+
+    fn changed(&self) {
+        self.version.set(self.version.get() + 1);
+    }
+}
+
+impl State {
+    fn follow(&mut self, change: impl Fn(&mut Course)) {
+        self.arrivals.follow(&change);
+        self.intended.follow(&change);
+    }
+
+    /// Counts what was due up to now.
+    fn count_intended(&mut self, now_ns: u64) {
+        while self.intended.next_ns().is_some_and(|due_ns| due_ns <= now_ns) {
+            self.counts.intended += 1;
+            self.intended.take();
+        }
+    }
+
+    /// When the next arrival may be made.
+    fn when(&mut self, now_ns: u64) -> When {
+        self.count_intended(now_ns);
+        loop {
+            let Some(due_ns) = self.arrivals.next_ns() else { return When::Never };
+            if due_ns > now_ns {
+                return When::At(due_ns);
+            }
+            let late = now_ns - due_ns > LATE_NS;
+            match self.catch_up {
+                CatchUp::Drop if late => self.miss(),
+                CatchUp::Smooth if late && self.gate_ns > now_ns => return When::At(self.gate_ns),
+                CatchUp::Burst | CatchUp::Smooth | CatchUp::Drop => return When::Now { due_ns },
+            }
+        }
+    }
+
+    /// Takes the next arrival for a user.
+    fn take(&mut self, now_ns: u64) {
+        self.arrivals.take();
+        if self.catch_up == CatchUp::Smooth {
+            let per_second = self.arrivals.rate(now_ns) / self.cores * SMOOTH_SPEED;
+            self.gate_ns = now_ns.saturating_add((1e9 / per_second) as u64);
+        }
+    }
+
+    /// Gives the next arrival up.
+    fn miss(&mut self) {
+        self.arrivals.take();
+        self.counts.missed += 1;
+    }
+
+    /// Makes the next arrival if it may be made and there is a user for it.
+    fn go_on(&mut self, now_ns: u64) -> Next {
+        loop {
+            let due_ns = match self.when(now_ns) {
+                When::Never => return Next::Exhausted,
+                When::At(at_ns) => return Next::SleepUntil(at_ns),
+                When::Now { due_ns } => due_ns,
+            };
+            if let Some(number) = self.free.pop() {
+                self.take(now_ns);
+                self.given[number] = Some(due_ns);
+                return Next::Given(number);
+            }
+            if self.started < self.given.len() {
+                self.take(now_ns);
+                self.started += 1;
+                self.given[self.started - 1] = Some(due_ns);
+                return Next::Start(self.started - 1);
+            }
+            if self.catch_up != CatchUp::Drop {
+                return Next::WaitForUser;
+            }
+            self.miss();
+        }
+    }
+
+    fn busy(&self) -> usize {
+        self.started - self.ended - self.free.len()
+    }
+
+    fn note_busy(&mut self) {
+        self.busy_max = self.busy_max.max(self.busy() as u64);
+    }
+}
+
+/// Hands this core's arrivals out, each at its time.
+pub(crate) async fn run(shard: Rc<Shard>) {
+    let Some(open) = &shard.open else { return };
+    shard.wake_starter_at_stop().await;
+    while !shard.stopping() {
+        let version = open.version.get();
+        let over = |shard: &Shard| shard.stopping() || open.version.get() != version;
+        let next = open.state.borrow_mut().go_on(shard.clock_ns());
+        match next {
+            Next::Given(number) => shard.wake_user(number),
+            Next::Start(number) => user::start(&shard, number),
+            Next::SleepUntil(at_ns) => shard.sleep_unless(shard.start_ns.saturating_add(at_ns), over).await,
+            Next::WaitForUser => {
+                open.wanted.set(true);
+                poll_fn(|_| if over(&shard) || !open.wanted.get() { Poll::Ready(()) } else { Poll::Pending }).await;
+                open.wanted.set(false);
+            }
+            Next::Exhausted => {
+                shard.wake_main();
+                poll_fn(|_| if over(&shard) { Poll::Ready(()) } else { Poll::Pending }).await;
+            }
+        }
+    }
+}
+
+impl Shard {
+    /// The next arrival for a user that has nothing to do: when it is due, in nanoseconds of the ring's clock. None at the stop.
+    pub(crate) async fn arrival(&self, open: &OpenUsers, number: usize) -> Option<u64> {
+        let mut waits = false;
+        poll_fn(|_| {
+            if self.stopping() {
+                return Poll::Ready(None);
+            }
+            let mut state = open.state.borrow_mut();
+            let now_ns = self.clock_ns();
+            let mut due_ns = state.given[number].take();
+            if due_ns.is_none() && !waits {
+                // What was held up is taken here rather than by way of the one who hands out.
+                if let When::Now { due_ns: held_up_ns } = state.when(now_ns) {
+                    state.take(now_ns);
+                    due_ns = Some(held_up_ns);
+                }
+            }
+            if let Some(due_ns) = due_ns {
+                state.counts.made += 1;
+                state.note_busy();
+                return Poll::Ready(Some(self.start_ns.saturating_add(due_ns)));
+            }
+            if !std::mem::replace(&mut waits, true) {
+                state.free.push(number);
+                let exhausted = state.arrivals.next_ns().is_none();
+                drop(state);
+                if open.wanted.replace(false) {
+                    self.wake_starter();
+                } else if exhausted {
+                    self.wake_main();
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Tells the recorder what became of the arrivals up to a time of the run clock; at the end of the load what is still to be
+    /// made is missed.
+    pub(crate) fn note_arrivals(&self, at_ns: u64, end: bool) {
+        let Some(open) = &self.open else { return };
+        let mut state = open.state.borrow_mut();
+        state.count_intended(at_ns);
+        if end {
+            let gone = state.counts.made + state.counts.missed;
+            state.counts.missed += state.counts.intended.saturating_sub(gone);
+        }
+        let (counts, noted) = (state.counts, state.noted);
+        state.noted = counts;
+        let busy_max = std::mem::take(&mut state.busy_max);
+        state.note_busy();
+        self.recorder.borrow_mut().arrivals(
+            counts.intended - noted.intended,
+            counts.made - noted.made,
+            counts.missed - noted.missed,
+            busy_max,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Spacing;
+
+    const MS: u64 = 1_000_000;
+
+    /// One core with so many users and 100 arrivals a second.
+    fn state(users: usize, catch_up: CatchUp) -> State {
+        let turn = Turn { core: 0, cores: 1 };
+        let arrivals = Arrivals::new(Course::steady(100.0), Spacing::Even, turn, None, u64::MAX);
+        State {
+            intended: arrivals.clone(),
+            arrivals,
+            planned: None,
+            catch_up,
+            gate_ns: 0,
+            cores: 1.0,
+            free: Vec::new(),
+            given: vec![None; users],
+            started: 0,
+            ended: 0,
+            counts: ArrivalCounts::default(),
+            noted: ArrivalCounts::default(),
+            busy_max: 0,
+        }
+    }
+
+    /// Goes on at a time until there is nothing to do; gives the intended times of what was made, in milliseconds.
+    fn made(state: &mut State, now_ms: u64) -> Vec<u64> {
+        let mut made = Vec::new();
+        while let Next::Given(number) | Next::Start(number) = state.go_on(now_ms * MS) {
+            made.push(state.given[number].take().unwrap() / MS);
+        }
+        made
+    }
+
+    #[test]
+    fn each_arrival_is_made_at_its_time_by_a_free_user_or_a_new_one() {
+        let mut state = state(3, CatchUp::Burst);
+        assert_eq!(made(&mut state, 0), [0]);
+        assert!(matches!(state.go_on(0), Next::SleepUntil(10_000_000)));
+        state.free.push(0);
+        assert!(matches!(state.go_on(10 * MS), Next::Given(0)));
+        assert!(matches!(state.go_on(20 * MS), Next::Start(1)));
+        assert!(matches!(state.go_on(30 * MS), Next::Start(2)));
+        assert!(matches!(state.go_on(40 * MS), Next::WaitForUser));
+        assert_eq!(state.counts.intended, 5);
+    }
+
+    #[test]
+    fn a_burst_makes_up_for_everything_with_the_times_that_were_intended() {
+        let mut state = state(99, CatchUp::Burst);
+        assert_eq!(made(&mut state, 50), [0, 10, 20, 30, 40, 50]);
+        assert_eq!((state.counts.intended, state.counts.missed), (6, 0));
+    }
+
+    #[test]
+    fn smooth_makes_up_at_five_quarters_of_the_rate() {
+        let mut state = state(999, CatchUp::Smooth);
+        assert_eq!(made(&mut state, 1_000), [0]);
+        // A gap of 8 ms instead of 10.
+        assert!(matches!(state.go_on(1_000 * MS), Next::SleepUntil(1_008_000_000)));
+        assert_eq!(made(&mut state, 1_008), [10]);
+        // 1 s behind at 100/s is caught up with in 4 s.
+        let (mut now_ms, mut count) = (1_008, 2);
+        while now_ms < 4_990 {
+            now_ms += 8;
+            count += made(&mut state, now_ms).len();
+        }
+        assert_eq!(count, 500);
+        assert!(matches!(state.go_on(now_ms * MS), Next::SleepUntil(5_000_000_000)));
+    }
+
+    #[test]
+    fn what_is_late_is_dropped_and_counted() {
+        let mut state = state(99, CatchUp::Drop);
+        // 10 ms late is within the grain of things.
+        assert_eq!(made(&mut state, 50), [40, 50]);
+        assert_eq!((state.counts.intended, state.counts.missed), (6, 4));
+    }
+
+    #[test]
+    fn what_finds_no_user_is_dropped_at_once() {
+        let mut state = state(1, CatchUp::Drop);
+        assert_eq!(made(&mut state, 0), [0]);
+        assert!(made(&mut state, 10).is_empty());
+        assert_eq!((state.counts.intended, state.counts.missed), (2, 1));
+        state.free.push(0);
+        assert_eq!(made(&mut state, 20), [20]);
+    }
+}

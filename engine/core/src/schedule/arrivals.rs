@@ -1,0 +1,228 @@
+//! When the iterations of an open run are due, whatever the server does.
+
+use super::Course;
+use crate::plan::Spacing;
+
+/// The arrivals of one core, in order. Arrival `n` of the run is due when the integral of the rate passes `n` (even), or the sum of
+/// `n + 1` exponential variates of mean 1 (Poisson: the time-rescaling theorem, Brown et al. 2002). Core `c` of `C` has those with
+/// `n mod C = c`, so the cores' parts add up to the run's exactly and lie between each other's; which arrivals there are does not
+/// depend on the number of cores.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrivals {
+    rate: Course,
+    gaps: Gaps,
+    /// The number of the next arrival of this core, from 0 over the whole run.
+    number: u64,
+    cores: u64,
+    /// Arrivals with this number or a higher one are none.
+    total: u64,
+    /// Nor are those from this time on, nanoseconds of the run clock.
+    until_ns: u64,
+    next_ns: Option<u64>,
+}
+
+/// Whose arrivals.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    pub(crate) core: usize,
+    pub(crate) cores: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Gaps {
+    Even,
+    /// The sum up to the arrival at hand.
+    Poisson {
+        random: fastrand::Rng,
+        sum: f64,
+    },
+}
+
+impl Gaps {
+    /// A variate of the exponential distribution of mean 1, by inversion.
+    fn draw(random: &mut fastrand::Rng) -> f64 {
+        // 1 - [0, 1) is above 0.
+        -(1.0 - random.f64()).ln()
+    }
+}
+
+impl Arrivals {
+    pub(crate) fn new(rate: Course, spacing: Spacing, turn: Turn, total: Option<u64>, until_ns: u64) -> Self {
+        let gaps = match spacing {
+            Spacing::Even => Gaps::Even,
+            Spacing::Poisson { seed } => Gaps::Poisson { random: fastrand::Rng::with_seed(seed), sum: 0.0 },
+        };
+        let mut arrivals = Self {
+            rate,
+            gaps,
+            number: turn.core as u64,
+            cores: turn.cores as u64,
+            total: total.unwrap_or(u64::MAX),
+            until_ns,
+            next_ns: None,
+        };
+        arrivals.go_on(turn.core as u64 + 1);
+        arrivals
+    }
+
+    /// When the next one is due, nanoseconds of the run clock; none when there is none.
+    pub(crate) fn next_ns(&self) -> Option<u64> {
+        self.next_ns
+    }
+
+    /// Takes the next one; the one after it is next.
+    pub(crate) fn take(&mut self) {
+        self.number = self.number.saturating_add(self.cores);
+        self.go_on(self.cores);
+    }
+
+    /// The rate of the whole run at a time, per second.
+    pub(crate) fn rate(&self, at_ns: u64) -> f64 {
+        self.rate.value(seconds(at_ns))
+    }
+
+    /// The rate of the whole run over time.
+    pub(crate) fn course(&self) -> &Course {
+        &self.rate
+    }
+
+    /// The arrivals that are not yet taken follow another course of the rate.
+    pub(crate) fn follow(&mut self, change: impl Fn(&mut Course)) {
+        change(&mut self.rate);
+        self.next_ns = self.due();
+    }
+
+    /// No further arrival is due.
+    pub(crate) fn end(&mut self) {
+        self.total = 0;
+        self.next_ns = None;
+    }
+
+    /// Draws the gaps of so many arrivals of the run.
+    fn go_on(&mut self, arrivals: u64) {
+        if let Gaps::Poisson { random, sum } = &mut self.gaps {
+            *sum += (0..arrivals).map(|_| Gaps::draw(random)).sum::<f64>();
+        }
+        self.next_ns = self.due();
+    }
+
+    fn due(&self) -> Option<u64> {
+        let before = match self.gaps {
+            Gaps::Even => self.number as f64,
+            Gaps::Poisson { sum, .. } => sum,
+        };
+        let due_ns = (self.rate.passes(before)? * 1e9).round() as u64;
+        (self.number < self.total && due_ns < self.until_ns).then_some(due_ns)
+    }
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::Stage;
+
+    const ALONE: Turn = Turn { core: 0, cores: 1 };
+
+    fn taken(mut arrivals: Arrivals) -> Vec<u64> {
+        let mut seen = Vec::new();
+        while let Some(due_ns) = arrivals.next_ns() {
+            seen.push(due_ns);
+            arrivals.take();
+        }
+        seen
+    }
+
+    fn of(rate: &Course, spacing: Spacing, turn: Turn, until_s: u64) -> Vec<u64> {
+        taken(Arrivals::new(rate.clone(), spacing, turn, None, until_s * 1_000_000_000))
+    }
+
+    #[test]
+    fn even_arrivals_lie_at_n_by_rate_and_are_as_many_as_rate_times_time() {
+        let third = of(&Course::steady(3.0), Spacing::Even, ALONE, 1);
+        assert_eq!(third, [0, 333_333_333, 666_666_667]);
+        for rate in [1.0, 7.0, 333.3, 1_000.0, 99_999.0] {
+            let seen = of(&Course::steady(rate), Spacing::Even, ALONE, 10);
+            assert_eq!(seen.len() as f64, (rate * 10.0).ceil(), "{rate}");
+        }
+    }
+
+    #[test]
+    fn cores_have_each_arrival_once_whatever_their_number() {
+        let stages = [(5.0, 2_000.0), (1.0, 2_000.0), (2.0, 0.0)];
+        let stages: Vec<Stage> =
+            stages.into_iter().map(|(s, target)| Stage { over: Duration::from_secs_f64(s), target }).collect();
+        let course = Course::new(100.0, &stages);
+        for spacing in [Spacing::Even, Spacing::Poisson { seed: 7 }] {
+            let alone = of(&course, spacing, ALONE, 8);
+            for cores in [2, 3] {
+                let mut all: Vec<u64> =
+                    (0..cores).flat_map(|core| of(&course, spacing, Turn { core, cores }, 8)).collect();
+                all.sort_unstable();
+                assert_eq!(all, alone, "{cores} cores");
+            }
+        }
+        // 5,250 on the way up, 2,000 at the top, 2,000 on the way down.
+        assert_eq!(of(&course, Spacing::Even, ALONE, 8).len(), 9_250);
+    }
+
+    #[test]
+    fn the_total_is_exact_over_the_cores() {
+        let of_core = |core| {
+            let turn = Turn { core, cores: 2 };
+            taken(Arrivals::new(Course::steady(10.0), Spacing::Even, turn, Some(7), u64::MAX)).len()
+        };
+        assert_eq!([of_core(0), of_core(1)], [4, 3]);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_schedule_and_another_another() {
+        let of_seed = |seed| of(&Course::steady(100.0), Spacing::Poisson { seed }, ALONE, 10);
+        assert_eq!(of_seed(1), of_seed(1));
+        assert_ne!(of_seed(1), of_seed(2));
+    }
+
+    /// The largest distance between the distribution of the gaps and the exponential one (Kolmogorov-Smirnov).
+    fn distance_from_exponential(times_ns: &[u64], rate: f64) -> f64 {
+        let mut gaps: Vec<f64> = times_ns.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9).collect();
+        gaps.sort_by(f64::total_cmp);
+        let count = gaps.len() as f64;
+        let far = |(place, gap): (usize, &f64)| {
+            let expected = 1.0 - (-rate * gap).exp();
+            (expected - place as f64 / count).abs().max(((place + 1) as f64 / count - expected).abs())
+        };
+        gaps.iter().enumerate().map(far).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn gaps_of_poisson_arrivals_are_exponential() {
+        for seed in [1, 2, 3] {
+            let times = of(&Course::steady(2_000.0), Spacing::Poisson { seed }, ALONE, 10);
+            // 20,000 expected; 4 standard deviations of a Poisson count are 566.
+            assert!((19_434..=20_566).contains(&times.len()), "seed {seed}: {}", times.len());
+            // The critical value at 1 % for many samples is 1.628 / sqrt n (Smirnov 1948).
+            let bound = 1.628 / ((times.len() - 1) as f64).sqrt();
+            let distance = distance_from_exponential(&times, 2_000.0);
+            assert!(distance < bound, "seed {seed}: {distance} is not below {bound}");
+        }
+    }
+
+    #[test]
+    fn a_change_of_the_rate_goes_on_from_what_was_taken() {
+        let mut arrivals = Arrivals::new(Course::steady(10.0), Spacing::Even, ALONE, None, u64::MAX);
+        (0..10).for_each(|_| arrivals.take());
+        assert_eq!(arrivals.next_ns(), Some(1_000_000_000));
+        arrivals.follow(|rate| rate.turn(0.95, 100.0, 0.0));
+        // 9.5 by then; the 11th follows half of one later at 100/s.
+        assert_eq!(arrivals.next_ns(), Some(955_000_000));
+        arrivals.take();
+        assert_eq!(arrivals.next_ns(), Some(965_000_000));
+        arrivals.end();
+        assert_eq!(arrivals.next_ns(), None);
+    }
+}
