@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Pummel beside wrk, ab, h2load and the bare ring loop, and beside hey, oha, gcannon and hrp where they are on PATH.
+# Pummel beside wrk, ab, h2load and the bare ring loop, and beside hey, oha, gcannon, hrp, wrk2
+# (or the program named in WRK2) and vegeta where they are on PATH.
 # Arguments go to the bench: scripts/bench.sh --list, --only hit-64, --rounds 5, --record
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -9,8 +9,10 @@
 //!
 //! Reading order: `scenarios` (what is measured, a table), `rounds` (how tools take turns), `peers` (the tools, a table),
 //! `client` (one run of one of them), `nginx`; `memory`, `first_request`, `csv_load`, `plugin_calls`, `plugins`, `sockets`,
-//! `closing` and `soak` are the other kinds.
+//! `closing` and `soak` are the other kinds; `open_rate`, `open_gaps`, `freeze` and `queue_theory` are those of open runs, with
+//! `embedded` as the server and `arrivals` to judge what it saw.
 
+mod arrivals;
 mod bench;
 mod certificate;
 mod children;
@@ -18,16 +20,21 @@ mod client;
 mod client_said;
 mod closing;
 mod csv_load;
+mod embedded;
 mod error;
 mod first_request;
 mod flags;
+mod freeze;
 mod goals;
 mod machine;
 mod memory;
 mod nginx;
+mod open_gaps;
+mod open_rate;
 mod peers;
 mod plugin_calls;
 mod plugins;
+mod queue_theory;
 mod record;
 mod rounds;
 mod scenarios;

@@ -6,11 +6,13 @@ use crate::{
     error::BenchError,
     first_request,
     flags::Flags,
+    freeze,
     goals::{self, Verdict},
     machine, memory,
     nginx::Listener,
+    open_gaps, open_rate,
     peers::{wrk_script, Ask, How, Work, WrkRequest, BARE_LOOP, H2LOAD, H2LOAD_H1, WRK},
-    plugin_calls, plugins, record,
+    plugin_calls, plugins, queue_theory, record,
     rounds::{self, Goal},
     soak, sockets,
 };
@@ -52,6 +54,14 @@ enum Kind {
     PluginTwoCalls,
     /// Memory and processes with many users that call.
     PluginMemory,
+    /// Rate and punctuality of open runs, against other tools.
+    OpenRate,
+    /// The times between requests of open runs.
+    OpenGaps,
+    /// A server that stands still.
+    Freeze,
+    /// Percentiles against theory, at loads in percent.
+    QueueTheory { loads: &'static [u32], seconds: u64 },
     /// Speed and memory over a long run.
     Soak,
 }
@@ -72,7 +82,7 @@ const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
 /// The path of the plain GET.
 const HELLO: &str = "/hello/yangfan";
 
-static SCENARIOS: [Scenario; 22] = [
+static SCENARIOS: [Scenario; 27] = [
     Scenario {
         name: "hit-64",
         about: "GET of one URL, 64 keep-alive connections",
@@ -294,6 +304,36 @@ static SCENARIOS: [Scenario; 22] = [
         kind: Kind::PluginMemory,
     },
     Scenario {
+        name: "open-rate",
+        about: "open runs at 1/s, 1,000/s, 50 % and 80 % of capacity: the rate and how punctual requests are, by the server's stamps",
+        by_default: true,
+        kind: Kind::OpenRate,
+    },
+    Scenario {
+        name: "open-gaps",
+        about: "the times between requests of open runs: even ones, and Poisson ones of three seeds",
+        by_default: true,
+        kind: Kind::OpenGaps,
+    },
+    Scenario {
+        name: "freeze",
+        about: "an open run of 10 s at 1,000/s whose server stands still for 2 s: percentiles against the closed form",
+        by_default: true,
+        kind: Kind::Freeze,
+    },
+    Scenario {
+        name: "queue-theory",
+        about: "Poisson arrivals at one server with exponential service times: p99 against M/M/1 at 20, 40 and 60 % load",
+        by_default: true,
+        kind: Kind::QueueTheory { loads: &[20, 40, 60], seconds: 60 },
+    },
+    Scenario {
+        name: "queue-theory-80",
+        about: "the same at 80 % load, for 5 minutes",
+        by_default: false,
+        kind: Kind::QueueTheory { loads: &[80], seconds: 300 },
+    },
+    Scenario {
         name: "soak",
         about: "64 connections for 10 minutes: speed and memory at the end against the beginning",
         by_default: false,
@@ -375,6 +415,10 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
         Kind::PluginIdle => plugins::idle(bench, flags.rounds, flags.seconds),
         Kind::PluginTwoCalls => plugins::two_calls(bench, flags.rounds, flags.seconds),
         Kind::PluginMemory => plugins::memory(bench),
+        Kind::OpenRate => open_rate::run(bench, flags.rounds),
+        Kind::OpenGaps => open_gaps::run(bench),
+        Kind::Freeze => freeze::run(bench),
+        Kind::QueueTheory { loads, seconds } => queue_theory::run(bench, loads, *seconds),
         Kind::Soak => soak::run(bench, flags.soak_seconds),
     }
 }

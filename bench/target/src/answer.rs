@@ -3,7 +3,7 @@
 use pummel_http::{ProtocolError, Request};
 
 use crate::{
-    counts::OwnCounts,
+    admission::{Own, Refusal},
     filler::fill,
     head::{write_chunk_size, Framing, Head, Persistence, LAST_CHUNK},
     route::{self, Order, What},
@@ -13,6 +13,8 @@ use crate::{
 const JSON: &[u8] = b"application/json";
 const API: &[u8] = br#"{"code":0,"msg":"ok","data":{"id":12345,"items":[1,2,3,4,5],"name":"yangfan"}}"#;
 const HELLO: (&[u8], &[u8]) = (br#"{"code":0,"msg":"hello "#, br#"","data":null}"#);
+/// Ready-made: under twice its limit a target gives this half of the time.
+const OVER_LIMIT: &[u8] = br#"{"code":429,"msg":"over the limit","data":null}"#;
 /// Any bytes that no HTTP parser takes for the beginning of an answer.
 const GARBAGE: &[u8] = b"\x16\x03\x01 this is not HTTP\r\n\r\n";
 
@@ -21,10 +23,10 @@ const QUICK_BODY_BYTES: u64 = 16 * 1024;
 
 /// Appends the answer to a connection's request number `ordinal` (from 1) as far as it can be given at once, and says
 /// what is left to do.
-pub(crate) fn answer(request: &Request<'_>, ordinal: u64, counts: &OwnCounts, out: &mut Vec<u8>) -> Option<Work> {
+pub(crate) fn answer(request: &Request<'_>, ordinal: u64, own: &Own, out: &mut Vec<u8>) -> Option<Work> {
     let order = route::order(request.target);
-    if !matches!(order, Ok(Order { what: What::Stats, .. })) {
-        counts.request();
+    if !matches!(order, Ok(Order { what: What::Stats | What::Stamps, .. })) {
+        own.counts.request();
     }
     let (close_after, announce) = order.map_or((None, true), |order| (order.close_after, order.announce));
     let persistence = match (request.keep_alive, close_after.is_some_and(|answers| ordinal >= answers)) {
@@ -33,25 +35,27 @@ pub(crate) fn answer(request: &Request<'_>, ordinal: u64, counts: &OwnCounts, ou
         (true, false) if request.version_minor == 0 => Persistence::StaysSaid,
         (true, false) => Persistence::Stays,
     };
-    let delay_ms = order.map_or(0, |order| order.delay_ms);
+    let admitted = order.map_err(Refusal::from).and_then(|order| Ok((order, own.admit(&order)?)));
+    let (due_ns, delay_ms) = admitted.map_or((0, 0), |(order, due_ns)| (due_ns, order.delay_ms));
+    let at_once = due_ns == 0 && delay_ms == 0;
     let mut later = Vec::new();
-    let to = if delay_ms == 0 { out } else { &mut later };
+    let to = if at_once { out } else { &mut later };
     let mut answer = Answer { request, persistence, out: to, status: None, chunk: None, body: None };
-    let then = match order {
-        Ok(order) => answer.give(&order, counts),
-        Err(bad) => answer.tell(400, &bad.to_string()),
+    let then = match admitted {
+        Ok((order, _)) => answer.give(&order, own),
+        Err(refusal) => answer.refuse(refusal),
     };
     let mut body = answer.body;
     if let Some(made) = &mut body {
-        if delay_ms == 0 && made.left() <= QUICK_BODY_BYTES {
+        if at_once && made.left() <= QUICK_BODY_BYTES {
             made.append_piece(answer.out);
             body = None;
         }
     }
-    if delay_ms == 0 && body.is_none() && then == Then::Stay {
+    if at_once && body.is_none() && then == Then::Stay {
         return None;
     }
-    Some(Work { delay_ms, later, body, then })
+    Some(Work { due_ns, delay_ms, later, body, then })
 }
 
 /// Appends the answer to bytes that are no request. The connection is of no further use.
@@ -65,7 +69,7 @@ pub(crate) fn refuse(error: ProtocolError, out: &mut Vec<u8>) -> Work {
     let framing = Framing::Length(body.len() as u64);
     Head { status, content_type: JSON, persistence: Persistence::ClosesSaid, framing }.write(out, |_| {});
     out.extend_from_slice(&body);
-    Work { delay_ms: 0, later: Vec::new(), body: None, then: Then::Linger }
+    Work { then: Then::Linger, ..Work::NONE }
 }
 
 /// One answer being put together.
@@ -81,7 +85,7 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    fn give(&mut self, order: &Order<'_>, counts: &OwnCounts) -> Then {
+    fn give(&mut self, order: &Order<'_>, own: &Own) -> Then {
         self.status = order.status;
         // HTTP/1.0 has no chunks (RFC 9112 section 7.1).
         self.chunk = order.chunk.filter(|_| self.request.version_minor > 0);
@@ -135,8 +139,19 @@ impl Answer<'_> {
                 fill(out, 0, bytes as usize);
                 out.extend_from_slice(b"\r\n");
             }),
-            What::Stats => self.tell_bytes(JSON, counts.total().to_json().as_bytes()),
+            What::Stats => self.tell_bytes(JSON, own.counts.total().to_json().as_bytes()),
+            What::Stamps => self.tell_bytes(JSON, &own.take_stamps().to_json()),
             _ => self.tell(404, "not found"),
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Then {
+        match refusal {
+            Refusal::OverLimit => {
+                self.status = Some(refusal.status());
+                self.tell_with(JSON, OVER_LIMIT, |out| out.extend_from_slice(b"Retry-After: 1\r\n"))
+            }
+            other => self.tell(other.status(), &other.to_string()),
         }
     }
 

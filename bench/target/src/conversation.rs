@@ -6,9 +6,9 @@ use pummel_http::{Limits, RequestParser, RequestProgress};
 use pummel_ring::{Flow, Sink};
 
 use crate::{
+    admission::Own,
     answer::{answer, refuse},
-    counts::OwnCounts,
-    work::{Then, Work},
+    work::Work,
 };
 
 /// The longest request body: `/echo` keeps it in memory to send it back.
@@ -26,7 +26,7 @@ const RETAINED_BYTES: usize = 64 * 1024;
 /// One connection's requests and answers.
 pub(crate) struct Conversation {
     parser: RequestParser,
-    counts: Rc<OwnCounts>,
+    own: Rc<Own>,
     /// Answers that the ring has not yet fetched.
     answers: Vec<u8>,
     /// Complete requests so far.
@@ -56,11 +56,11 @@ pub(crate) struct GoOn {
 }
 
 impl Conversation {
-    pub(crate) fn new(counts: Rc<OwnCounts>) -> Self {
+    pub(crate) fn new(own: Rc<Own>) -> Self {
         let limits = Limits { kept_body_bytes: REQUEST_BODY_BYTES_MAX, ..Limits::default() };
         Self {
             parser: RequestParser::new(limits, true),
-            counts,
+            own,
             answers: Vec::new(),
             requests: 0,
             state: State::Quick,
@@ -103,8 +103,7 @@ impl Conversation {
     fn take(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.answers.len() > ANSWERS_BYTES_MAX {
-                let flush = Work { delay_ms: 0, later: Vec::new(), body: None, then: Then::Stay };
-                return self.hold(flush, bytes);
+                return self.hold(Work::NONE, bytes);
             }
             match self.parser.feed(bytes) {
                 Ok(RequestProgress::NeedMore { send_continue }) => {
@@ -115,14 +114,14 @@ impl Conversation {
                 }
                 Ok(RequestProgress::Complete { request, consumed }) => {
                     self.requests += 1;
-                    let work = answer(&request, self.requests, &self.counts, &mut self.answers);
+                    let work = answer(&request, self.requests, &self.own, &mut self.answers);
                     bytes = &bytes[consumed..];
                     if let Some(work) = work {
                         return self.hold(work, bytes);
                     }
                 }
                 Err(error) => {
-                    self.counts.refused();
+                    self.own.counts.refused();
                     let work = refuse(error, &mut self.answers);
                     return self.hold(work, &[]);
                 }

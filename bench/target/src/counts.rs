@@ -8,7 +8,7 @@ use std::sync::{
 /// What a target has served so far, all cores together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Complete requests, whatever was answered; those for `/__stats` do not count.
+    /// Complete requests, whatever was answered; those for `/__stats` and `/__stamps` do not count.
     pub requests: u64,
     /// Requests that broke the protocol or the limit on bodies. They are not among `requests`.
     pub refused: u64,

@@ -86,7 +86,7 @@ pub(crate) fn write_chunk_size(out: &mut Vec<u8>, bytes: usize) {
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Appends a number in decimal without going through the formatter, which would cost more than the rest of the head.
-fn write_decimal(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn write_decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0_u8; 20];
     let mut first = digits.len();
     loop {

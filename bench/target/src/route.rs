@@ -1,5 +1,7 @@
 //! What a request target asks for.
 
+use crate::{bucket::RATE_MAX, queue::MEAN_US_MAX};
+
 /// The longest delay: ten minutes, longer than any timeout a run would set.
 const DELAY_MS_MAX: u64 = 600_000;
 /// The longest body made to order; a client that keeps bodies keeps no more by default.
@@ -19,6 +21,12 @@ pub(crate) struct Order<'a> {
     pub(crate) what: What<'a>,
     pub(crate) status: Option<u16>,
     pub(crate) delay_ms: u64,
+    /// The bucket a token is taken from, by its rate.
+    pub(crate) limit: Option<u32>,
+    /// The queue to stand in, by its mean service time.
+    pub(crate) queue_us: Option<u32>,
+    /// Note when it arrived.
+    pub(crate) stamp: bool,
     /// A body of so many bytes in place of the usual one.
     pub(crate) bytes: Option<u64>,
     /// The body in chunks of so many bytes.
@@ -42,6 +50,7 @@ pub(crate) enum What<'a> {
     SetCookie(&'a str),
     BigHeader(u64),
     Stats,
+    Stamps,
     Reset,
     Drop,
     Half(u64),
@@ -66,6 +75,9 @@ pub(crate) fn order(target: &str) -> Result<Order<'_>, BadNumber> {
         what: What::Missing,
         status: None,
         delay_ms: 0,
+        limit: None,
+        queue_us: None,
+        stamp: false,
         bytes: None,
         chunk: None,
         close_after: None,
@@ -89,6 +101,21 @@ impl<'a> Order<'a> {
                 "delay" => {
                     self.delay_ms = delay_ms(argument)?;
                     path = behind;
+                    continue;
+                }
+                "limit" => {
+                    self.limit = Some(limit(argument)?);
+                    path = behind;
+                    continue;
+                }
+                "queue" => {
+                    self.queue_us = Some(queue_us(argument)?);
+                    path = behind;
+                    continue;
+                }
+                "stamp" => {
+                    self.stamp = true;
+                    path = rest;
                     continue;
                 }
                 "close-after" => {
@@ -125,6 +152,7 @@ impl<'a> Order<'a> {
                 "garbage" => What::Garbage,
                 "hang" => What::Hang,
                 "__stats" => What::Stats,
+                "__stamps" => What::Stamps,
                 _ => What::Missing,
             };
             return Ok(());
@@ -159,6 +187,14 @@ fn delay_ms(text: &str) -> Result<u64, BadNumber> {
     number("the delay in milliseconds", text, 0, DELAY_MS_MAX)
 }
 
+fn limit(text: &str) -> Result<u32, BadNumber> {
+    number("the limit in requests a second", text, 1, u64::from(RATE_MAX)).map(|rate| rate as u32)
+}
+
+fn queue_us(text: &str) -> Result<u32, BadNumber> {
+    number("the mean service time in microseconds", text, 1, u64::from(MEAN_US_MAX)).map(|mean_us| mean_us as u32)
+}
+
 /// Interim statuses are left out: they would not be the answer.
 fn status(text: &str) -> Result<u16, BadNumber> {
     number("the status", text, 200, 599).map(|code| code as u16)
@@ -191,6 +227,9 @@ mod tests {
         what: What::Api,
         status: None,
         delay_ms: 0,
+        limit: None,
+        queue_us: None,
+        stamp: false,
         bytes: None,
         chunk: None,
         close_after: None,
@@ -212,6 +251,10 @@ mod tests {
         let expected = Order { what: What::Hello("a/b"), delay_ms: 20, close_after: Some(3), ..PLAIN };
         assert_eq!(order("/delay/20/close-after/3/hello/a/b").unwrap(), expected);
         assert_eq!(order("/delay/20").unwrap(), Order { delay_ms: 20, ..PLAIN });
+        let expected = Order { limit: Some(1000), queue_us: Some(50), stamp: true, bytes: Some(7), ..PLAIN };
+        assert_eq!(order("/stamp/limit/1000/queue/50/bytes/7").unwrap(), expected);
+        assert_eq!(order("/stamp").unwrap(), Order { stamp: true, ..PLAIN });
+        assert_eq!(order("/__stamps").unwrap().what, What::Stamps);
     }
 
     #[test]
@@ -241,6 +284,11 @@ mod tests {
         let text = |target| order(target).unwrap_err().to_string();
         assert_eq!(text("/status/99"), "the status must be a whole number from 200 to 599");
         assert_eq!(text("/delay/soon"), "the delay in milliseconds must be a whole number from 0 to 600000");
+        assert_eq!(text("/limit/0/api"), "the limit in requests a second must be a whole number from 1 to 10000000");
+        assert_eq!(
+            text("/queue/1000001/api"),
+            "the mean service time in microseconds must be a whole number from 1 to 1000000"
+        );
         assert_eq!(text("/bytes/67108865"), "the body's bytes must be a whole number from 0 to 67108864");
         assert_eq!(text("/api?chunk=0"), "the chunk's bytes must be a whole number from 1 to 1048576");
     }

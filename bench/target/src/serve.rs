@@ -5,7 +5,7 @@ use std::{cell::RefCell, net::TcpListener, rc::Rc};
 use glommio::Task;
 use pummel_ring::{now_ns, Capabilities, Config, Mailbox, MailboxSender, Ring, Unavailable};
 
-use crate::{conversation::Conversation, counts::OwnCounts, work::attend};
+use crate::{admission::Own, conversation::Conversation, work::attend};
 
 /// The most connections of a core: the most users of a core that a machine of 20,000 descriptors can be asked for.
 const CONNECTIONS_MAX: u32 = 16_384;
@@ -25,7 +25,7 @@ pub(crate) enum Never {}
 pub(crate) struct Core {
     ring: Ring<Conversation>,
     until: Mailbox<Never, Conversation>,
-    counts: Rc<OwnCounts>,
+    own: Rc<Own>,
 }
 
 impl Core {
@@ -33,26 +33,23 @@ impl Core {
     ///
     /// # Errors
     /// What keeps the kernel from giving a ring.
-    pub(crate) fn new(
-        capabilities: Capabilities,
-        counts: OwnCounts,
-    ) -> Result<(Self, MailboxSender<Never>), Unavailable> {
+    pub(crate) fn new(capabilities: Capabilities, own: Own) -> Result<(Self, MailboxSender<Never>), Unavailable> {
         let config =
             Config { max_sockets: CONNECTIONS_MAX, buffers: BUFFERS, buffer_bytes: BUFFER_BYTES, capabilities };
         let ring = Ring::new(&config)?;
         let (sender, until) = ring.mailbox();
-        Ok((Self { ring, until, counts: Rc::new(counts) }, sender))
+        Ok((Self { ring, until, own: Rc::new(own) }, sender))
     }
 
     /// Serves a listener. Runs as the main task of an executor.
     pub(crate) async fn serve(self, listener: TcpListener) {
-        let Self { ring, until, counts } = self;
+        let Self { ring, until, own } = self;
         let driver = glommio::spawn_local({
             let ring = ring.clone();
             async move { ring.drive().await }
         });
         let connections = Rc::new(Connections::default());
-        let accepting = ring.spawn(accept(ring.clone(), listener, Rc::clone(&connections), counts));
+        let accepting = ring.spawn(accept(ring.clone(), listener, Rc::clone(&connections), own));
         let ending = ring.spawn({
             let ring = ring.clone();
             async move {
@@ -94,11 +91,11 @@ impl Connections {
 }
 
 /// Accepts until cancelled.
-async fn accept(ring: Ring<Conversation>, listener: TcpListener, connections: Rc<Connections>, counts: Rc<OwnCounts>) {
+async fn accept(ring: Ring<Conversation>, listener: TcpListener, connections: Rc<Connections>, own: Rc<Own>) {
     let acceptor = ring.accept(listener);
     loop {
         let adopted = match acceptor.accept().await {
-            Ok(fd) => ring.adopt(fd, Conversation::new(Rc::clone(&counts))),
+            Ok(fd) => ring.adopt(fd, Conversation::new(Rc::clone(&own))),
             Err(error) => Err(error),
         };
         let Ok(socket) = adopted else {
@@ -107,7 +104,7 @@ async fn accept(ring: Ring<Conversation>, listener: TcpListener, connections: Rc
             continue;
         };
         let place = connections.place();
-        let open = Open::new(&counts, &connections, place);
+        let open = Open::new(&own, &connections, place);
         let task = ring.spawn({
             let ring = ring.clone();
             async move {
@@ -121,21 +118,21 @@ async fn accept(ring: Ring<Conversation>, listener: TcpListener, connections: Rc
 
 /// Counts a connection from when it is made until it is dropped, with its task or by it.
 struct Open {
-    counts: Rc<OwnCounts>,
+    own: Rc<Own>,
     connections: Rc<Connections>,
     place: usize,
 }
 
 impl Open {
-    fn new(counts: &Rc<OwnCounts>, connections: &Rc<Connections>, place: usize) -> Self {
-        counts.opened();
-        Self { counts: Rc::clone(counts), connections: Rc::clone(connections), place }
+    fn new(own: &Rc<Own>, connections: &Rc<Connections>, place: usize) -> Self {
+        own.counts.opened();
+        Self { own: Rc::clone(own), connections: Rc::clone(connections), place }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.counts.closed();
+        self.own.counts.closed();
         self.connections.free.borrow_mut().push(self.place);
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    sync::mpsc::sync_channel,
+    sync::{mpsc::sync_channel, Arc},
 };
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -11,8 +11,10 @@ use pummel_ring::{probe, MailboxSender, Unavailable};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
-    counts::{AllCounts, Counts},
+    admission::{Own, Shared},
+    counts::Counts,
     serve::{Core, Never},
+    stamps::Stamps,
 };
 
 /// Memory glommio sets aside for disk I/O, of which there is none; its default of 10 MiB would count against the limit on
@@ -64,7 +66,7 @@ pub enum TargetError {
 /// A running server. Dropping it stops it, as [`stop`](Self::stop) does.
 pub struct Target {
     address: SocketAddr,
-    counts: AllCounts,
+    shared: Arc<Shared>,
     cores: Vec<RunningCore>,
 }
 
@@ -88,11 +90,11 @@ impl Target {
             .map_err(|source| TargetError::Listen { address: options.listen, source })?;
         let address =
             listeners[0].local_addr().map_err(|source| TargetError::Listen { address: options.listen, source })?;
-        let counts = AllCounts::new(options.cpus.len());
-        let mut target = Self { address, counts, cores: Vec::with_capacity(options.cpus.len()) };
+        let shared = Shared::new(options.cpus.len());
+        let mut target = Self { address, shared, cores: Vec::with_capacity(options.cpus.len()) };
         for (index, (cpu, listener)) in options.cpus.into_iter().zip(listeners).enumerate() {
             let refused = |reason: String| TargetError::Executor { cpu, reason };
-            let own = target.counts.of_core(index);
+            let own = Own::new(&target.shared, index);
             let (tell, told) = sync_channel(1);
             let thread = LocalExecutorBuilder::new(Placement::Fixed(cpu))
                 .name(&format!("target-{cpu}"))
@@ -127,13 +129,18 @@ impl Target {
 
     /// What it has served so far.
     pub fn counts(&self) -> Counts {
-        self.counts.total()
+        self.shared.counts.total()
+    }
+
+    /// When the requests for `/stamp/...` arrived since the last call, or the last request for `/__stamps`.
+    pub fn take_stamps(&self) -> Stamps {
+        self.shared.stamps.take()
     }
 
     /// Closes all connections, ends all cores, and returns what they served in all.
     pub fn stop(mut self) -> Counts {
         self.end();
-        self.counts.total()
+        self.shared.counts.total()
     }
 
     fn end(&mut self) {

@@ -24,12 +24,20 @@ const LINGER_NS: u64 = 1_000_000_000;
 /// What is left to do for a request. The answers to the requests before it are sent first.
 #[derive(Debug)]
 pub(crate) struct Work {
+    /// Nothing is sent before this time of [`now_ns`], if it is not past.
+    pub(crate) due_ns: u64,
+    /// From then on, or from when the answers before it were sent, if that is later.
     pub(crate) delay_ms: u64,
     /// What to send after the delay.
     pub(crate) later: Vec<u8>,
     /// What to send after that.
     pub(crate) body: Option<MadeBody>,
     pub(crate) then: Then,
+}
+
+impl Work {
+    /// None but to send the answers before it.
+    pub(crate) const NONE: Self = Self { due_ns: 0, delay_ms: 0, later: Vec::new(), body: None, then: Then::Stay };
 }
 
 /// What becomes of the connection in the end.
@@ -122,8 +130,11 @@ pub(crate) async fn attend(ring: &Ring<Conversation>, socket: Socket<Conversatio
 /// Does a piece of work; what is returned is for the caller to do.
 async fn perform(ring: &Ring<Conversation>, socket: &Socket<Conversation>, mut work: Work) -> Then {
     send_answers(socket).await;
-    if work.delay_ms > 0 && !wait(ring, socket, now_ns() + work.delay_ms * 1_000_000).await {
-        return Then::Close;
+    if work.due_ns > 0 || work.delay_ms > 0 {
+        let until_ns = work.due_ns.max(now_ns()) + work.delay_ms * 1_000_000;
+        if !wait(ring, socket, until_ns).await {
+            return Then::Close;
+        }
     }
     send(socket, work.later).await;
     while let Some(body) = work.body.as_mut().filter(|body| body.unfinished) {

@@ -10,7 +10,9 @@ use super::MachineFlags;
 /// Run the embedded test server
 ///
 /// It answers /hello/NAME, /api/..., /status/CODE, /delay/MS, /bytes/N, /chunked/N and /close-after/N, and says what it
-/// counted on /__stats. Ctrl-C ends it.
+/// counted on /__stats. Before another path, /limit/RATE lets RATE requests a second pass and answers 429 to the rest,
+/// /queue/MEAN_US serves one request at a time for an exponentially distributed time, and /stamp notes when requests
+/// arrived, which /__stamps tells. Ctrl-C ends it.
 #[derive(Debug, Args)]
 pub(crate) struct TargetFlags {
     /// Address to listen on; port 0 takes a free one
