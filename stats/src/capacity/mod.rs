@@ -24,7 +24,7 @@ pub mod spec;
 pub mod usl;
 
 pub use cool_down::COOL_DOWNS_MAX;
-pub use probe::{ClientResource, Grade, Probe, ProbeFacts, ProbeOutcome, Purpose};
+pub use probe::{ClientHints, ClientResource, Grade, Probe, ProbeArrivals, ProbeFacts, ProbeOutcome, Purpose};
 pub use result::{CapacityLimit, CapacityResult, Confirmed, CurvePoint, EndedBy};
 pub use search::{Search, Step};
 pub use spec::{By, SearchSpec};
