@@ -2,10 +2,7 @@
 //!
 //! What leaves here is a [`PlannedRun`]; everything after reads it and looks at no flag.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
 use pummel_engine::{Connections, Cookies, Http2, Network, Pacing, PacingUnit, Plan, MAX_USERS};
@@ -307,6 +304,8 @@ pub(crate) fn name_of(cases: &[Case]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use clap::FromArgMatches;
+
+    use std::time::Duration;
 
     use super::*;
     use crate::flags::{command, Cli, Command};

@@ -14,9 +14,10 @@
 //!
 //! Reading order: [`row`], [`endpoint`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`verdict`], [`threshold`], [`display`].
+//! [`client`], [`verdict`], [`threshold`], [`capacity`], [`display`].
 #![forbid(unsafe_code)]
 
+pub mod capacity;
 pub mod client;
 pub mod clock;
 pub mod collector;
@@ -36,6 +37,7 @@ pub mod verdict;
 #[doc(hidden)]
 pub mod sample;
 
+pub use capacity::{CapacityResult, Search, SearchSpec};
 pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, RunFacts, StatsError};
 pub use endpoint::{EndpointId, EndpointKind};
 pub use latency::{Distribution, Latency};

@@ -533,4 +533,6 @@ pub struct Threshold {
     pub first_failed_s: Option<u64>,
     /// Why there is no figure, in a sentence.
     pub reason: Option<String>,
+    /// How many samples more its percentile needs; `null` where it is not they that are missing.
+    pub samples_missing: Option<u64>,
 }

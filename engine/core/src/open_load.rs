@@ -105,10 +105,11 @@ impl OpenUsers {
         Self { state: RefCell::new(state), version: Cell::new(0), wanted: Cell::new(false) }
     }
 
-    /// True when no arrival is left and no user is busy.
+    /// True when no arrival is left and no user is busy. One that is bounded by its time lasts that long, whenever its last arrival
+    /// was due.
     pub(crate) fn settled(&self) -> bool {
         let state = self.state.borrow();
-        state.arrivals.next_ns().is_none() && state.busy() == 0
+        state.arrivals.used_up() && state.busy() == 0
     }
 
     /// A user has found that there is nothing left to do, and ends; no further arrival is made.

@@ -141,7 +141,8 @@ impl StatsThread {
             totals: Totals::new(model, cores),
             timeline: Timeline::default(),
             sampler: Sampler::new(cores),
-            window: Window::default(),
+            // Arrivals are due from the start of the run clock on, whenever the first of them comes.
+            window: Window { first_user_ns: (model == Model::Open).then_some(0), ..Window::default() },
             connections_peak: 0,
             cores: vec![CoreProgress::default(); cores],
             next_sample: start.max(now) + SAMPLE_EVERY,

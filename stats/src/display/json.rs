@@ -1,5 +1,9 @@
-//! The summary as JSON: schema `pummel.summary/1`, indented.
+//! Documents for scripts, indented: the summary of a run, schema `pummel.summary/1`, and the result of a capacity search, schema
+//! `pummel.capacity/1`.
 
+use serde::Serialize;
+
+use crate::capacity::CapacityResult;
 use crate::summary::Summary;
 
 /// The document, with a line break at its end.
@@ -7,7 +11,19 @@ use crate::summary::Summary;
 /// # Errors
 /// None that is known: every figure of a summary is a number or null in JSON.
 pub fn summary_json(summary: &Summary) -> serde_json::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(summary)?;
+    document(summary)
+}
+
+/// The document, with a line break at its end.
+///
+/// # Errors
+/// None that is known, as above.
+pub fn capacity_json(result: &CapacityResult) -> serde_json::Result<Vec<u8>> {
+    document(result)
+}
+
+fn document(of: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(of)?;
     text.push(b'\n');
     Ok(text)
 }

@@ -63,7 +63,7 @@ impl Display for Unknown {
 }
 
 /// `1,234,567`.
-fn with_separators(count: u64) -> String {
+pub(crate) fn with_separators(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -112,6 +112,12 @@ impl Standing {
             },
             first_failed_s,
             reason,
+            samples_missing: match self {
+                Self::Unknown(Unknown::TooFewSamples { samples, statistic }) => {
+                    Some(statistic.samples_needed().saturating_sub(samples))
+                }
+                _ => None,
+            },
         }
     }
 }
@@ -151,6 +157,7 @@ mod tests {
         let threshold = few.into_threshold(&"p99<1s".parse().unwrap(), None);
         assert_eq!((threshold.ok, threshold.value, threshold.by), (false, None, None));
         assert_eq!(threshold.reason.as_deref(), Some("only 40 of 1,000 samples that p99 needs"));
+        assert_eq!(threshold.samples_missing, Some(960));
         assert!(matches!(standing("p99<1s", 999, 999, Some(5.0)), Standing::Unknown(_)));
         assert_eq!(standing("p99<1s", 1_000, 1_000, Some(5.0)), Standing::Held(5.0));
         assert_eq!(standing("max<1s", 1, 1, Some(5.0)), Standing::Held(5.0));
@@ -175,6 +182,7 @@ mod tests {
         let slow = threshold("a:p99 < 10ms", 15_000.0);
         assert_eq!((slow.expression.as_str(), slow.unit, slow.limit), ("a:p99<10ms", Unit::Us, Some(10_000.0)));
         assert_eq!((slow.value, slow.by, slow.first_failed_s), (Some(15_000.0), Some(0.5), Some(3)));
+        assert_eq!(slow.samples_missing, None);
         assert_eq!(threshold("rps>2000", 1_500.0).by, Some(0.25));
         assert_eq!((threshold("errors<=0", 7.0).by, threshold("rps>1", 2.0).by), (None, None));
         assert_eq!((threshold("errors<1%", 0.5).unit, threshold("errors<1", 5.0).unit), (Unit::Ratio, Unit::Count));

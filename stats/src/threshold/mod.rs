@@ -17,7 +17,7 @@ mod watch;
 use std::time::Duration;
 
 pub use condition::{Bound, Condition, Metric, Operator, Part, Statistic, Unit};
-pub(crate) use judge::{Figure, Standing, Unknown};
+pub(crate) use judge::{with_separators, Figure, Standing, Unknown};
 pub use parse::ConditionError;
 pub use watch::{Abort, Watch};
 

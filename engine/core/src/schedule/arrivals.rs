@@ -70,6 +70,11 @@ impl Arrivals {
         self.next_ns
     }
 
+    /// True when there is none any more, and not for want of time.
+    pub(crate) fn used_up(&self) -> bool {
+        self.next_ns.is_none() && (self.number >= self.total || self.until_ns == u64::MAX)
+    }
+
     /// Takes the next one; the one after it is next.
     pub(crate) fn take(&mut self) {
         self.number = self.number.saturating_add(self.cores);

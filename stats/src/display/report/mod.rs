@@ -6,6 +6,7 @@ mod figures;
 mod page;
 mod sections;
 
+pub(super) use page::Text;
 pub use page::{report, ReportOptions};
 
 #[cfg(test)]

@@ -19,8 +19,7 @@ pub struct ReportOptions {
 
 /// The report, each line with its line break. It fits 120 columns where names are short enough.
 pub fn report(summary: &Summary, options: ReportOptions) -> String {
-    let paint = Paint { colour: options.colour };
-    let mut text = Text { lines: String::new(), paint };
+    let mut text = Text::new(options);
     sections::title(&mut text, summary);
     figures::figures(&mut text, summary);
     sections::errors(&mut text, summary);
@@ -29,30 +28,46 @@ pub fn report(summary: &Summary, options: ReportOptions) -> String {
     sections::endpoints(&mut text, summary);
     sections::client(&mut text, summary);
     sections::conservation(&mut text, summary);
-    text.lines
+    text.into_lines()
 }
 
-/// The report as far as it is written.
-pub(super) struct Text {
+/// A report as far as it is written.
+pub(in crate::display) struct Text {
     lines: String,
-    pub(super) paint: Paint,
+    pub(in crate::display) paint: Paint,
 }
 
 impl Text {
-    pub(super) fn line(&mut self, line: &str) {
+    pub(in crate::display) fn new(options: ReportOptions) -> Self {
+        Self { lines: String::new(), paint: Paint { colour: options.colour } }
+    }
+
+    pub(in crate::display) fn into_lines(self) -> String {
+        self.lines
+    }
+
+    pub(in crate::display) fn line(&mut self, line: &str) {
         self.lines.push_str(line);
         self.lines.push('\n');
     }
 
     /// An empty line and a heading, which begins a section.
-    pub(super) fn heading(&mut self, heading: &str) {
+    pub(in crate::display) fn heading(&mut self, heading: &str) {
         self.line("");
         let heading = self.paint.bold(heading);
         self.line(&heading);
     }
 
+    /// A sentence that stands out, over as many lines as it takes.
+    pub(in crate::display) fn title(&mut self, sentence: &str) {
+        for line in wrapped(&one_line(sentence, SENTENCE_CHARS_MAX), COLUMNS) {
+            let line = self.paint.bold(&line);
+            self.line(&line);
+        }
+    }
+
     /// A sentence behind a mark, over as many lines as it takes.
-    pub(super) fn sentence(&mut self, mark: &str, sentence: &str) {
+    pub(in crate::display) fn sentence(&mut self, mark: &str, sentence: &str) {
         let indent = " ".repeat(mark.len());
         let sentence = one_line(sentence, SENTENCE_CHARS_MAX);
         for (at, line) in wrapped(&sentence, COLUMNS - mark.len()).iter().enumerate() {

@@ -1,0 +1,31 @@
+//! The capacity search: how much load a service takes while its thresholds hold.
+//!
+//! [`Search`] is a state machine without clock, network or threads. It says what to do [next](Search::next), is told what came of
+//! it, and at the end gives the [`CapacityResult`]. Whoever drives it runs the probes. Levels grow geometrically until one
+//! fails, then the interval is bisected; the level found is confirmed by a longer probe a little below it.
+//!
+//! Guarantees:
+//! - an answer rests on a probe at that very level in which every threshold held, the rate was achieved, and the client's
+//!   verdict was valid; no level at or above one that failed is ever an answer;
+//! - one bad probe is no failure: it is repeated, after the service had time to recover;
+//! - where the client was in the way the answer is "at least", with the reason;
+//! - the search ends after [`SearchSpec::probes_max`] probes and [`COOL_DOWNS_MAX`] cool-downs after each, whatever comes of them;
+//! - the law of scalability is not drawn beyond what was measured.
+//!
+//! Reading order: [`spec`], [`probe`], `cool_down`, [`search`], [`usl`], [`result`].
+
+mod cool_down;
+pub mod probe;
+pub mod result;
+pub mod search;
+#[cfg(test)]
+pub(crate) mod simulated;
+pub mod spec;
+pub mod usl;
+
+pub use cool_down::COOL_DOWNS_MAX;
+pub use probe::{ClientHints, ClientResource, Grade, Probe, ProbeArrivals, ProbeFacts, ProbeOutcome, Purpose};
+pub use result::{CapacityLimit, CapacityResult, Confirmed, CurvePoint, EndedBy};
+pub use search::{Search, Step};
+pub use spec::{By, SearchSpec};
+pub use usl::{Usl, UslFit};
