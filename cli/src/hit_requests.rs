@@ -5,7 +5,7 @@ use pummel_case::PlainRequest;
 use crate::{
     failure::Failure,
     files::{read_bytes, read_stdin, read_text, FileKind},
-    flags::HitFlags,
+    flags::{HitFlags, RequestFlags},
     values::{parse_http_url, parse_method},
 };
 
@@ -18,28 +18,8 @@ const URLS_MAX: usize = 1_000;
 /// # Errors
 /// Wrong usage: no URL, a wrong one, a file that cannot be read.
 pub(crate) fn hit_requests(flags: &HitFlags) -> Result<(String, Vec<PlainRequest>), Failure> {
-    let body = match flags.body.as_deref() {
-        None => None,
-        Some("@-") => Some(read_stdin(FileKind::Body)?),
-        Some(text) => Some(match text.strip_prefix('@') {
-            Some(path) => read_bytes(path.as_ref(), FileKind::Body)?,
-            None => text.as_bytes().to_vec(),
-        }),
-    };
-    let default_method = match (&flags.method, &body) {
-        (Some(method), _) => method.as_str(),
-        (None, Some(_)) => "POST",
-        (None, None) => "GET",
-    };
-    let request = |method: &str, url: String| PlainRequest {
-        name: url.clone(),
-        method: method.to_owned(),
-        url,
-        headers: flags.headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
-        body: body.clone(),
-    };
     if let Some(url) = &flags.url {
-        return Ok((url.clone(), vec![request(default_method, url.clone())]));
+        return Ok((url.clone(), vec![one_request(&flags.request, url)?]));
     }
     let Some(path) = &flags.urls else {
         return Err(Failure::usage("there is nothing to load", "give a URL, or a file of them with --urls"));
@@ -54,9 +34,44 @@ pub(crate) fn hit_requests(flags: &HitFlags) -> Result<(String, Vec<PlainRequest
     if lines.is_empty() {
         return Err(Failure::usage(format!("{}: holds no URL", path.display()), "write one http:// URL a line"));
     }
-    let requests: Vec<PlainRequest> =
-        lines.into_iter().map(|(method, url)| request(method.as_deref().unwrap_or(default_method), url)).collect();
+    let of_all = one_request(&flags.request, "")?;
+    let requests: Vec<PlainRequest> = lines
+        .into_iter()
+        .map(|(method, url)| PlainRequest {
+            name: url.clone(),
+            method: method.unwrap_or_else(|| of_all.method.clone()),
+            url,
+            ..of_all.clone()
+        })
+        .collect();
     Ok((format!("{} ({} URLs)", path.display(), requests.len()), requests))
+}
+
+/// The request to one URL.
+///
+/// # Errors
+/// A file of the body that cannot be read.
+pub(crate) fn one_request(flags: &RequestFlags, url: &str) -> Result<PlainRequest, Failure> {
+    let body = match flags.body.as_deref() {
+        None => None,
+        Some("@-") => Some(read_stdin(FileKind::Body)?),
+        Some(text) => Some(match text.strip_prefix('@') {
+            Some(path) => read_bytes(path.as_ref(), FileKind::Body)?,
+            None => text.as_bytes().to_vec(),
+        }),
+    };
+    let method = match (&flags.method, &body) {
+        (Some(method), _) => method.as_str(),
+        (None, Some(_)) => "POST",
+        (None, None) => "GET",
+    };
+    Ok(PlainRequest {
+        name: url.to_owned(),
+        method: method.to_owned(),
+        url: url.to_owned(),
+        headers: flags.headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
+        body,
+    })
 }
 
 /// A method, if the line has one, and a URL.

@@ -5,6 +5,7 @@
 //! one diagnostic a person sees, `exit` the codes scripts rely on.
 
 mod banner;
+mod capacity_search;
 mod commands;
 mod console;
 mod curl_case;
@@ -20,6 +21,7 @@ mod log;
 mod machine;
 mod plan;
 mod plan_addresses;
+mod plan_capacity;
 mod plan_load;
 mod plan_network;
 mod plan_proxies;
@@ -74,6 +76,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Boom(flags) => commands::boom(*flags, cli.global.venv),
         Command::Run(flags) => commands::run(*flags, cli.global.venv),
         Command::Hit(flags) => commands::hit(&flags),
+        Command::Capacity(flags) => commands::capacity(*flags, cli.global.venv),
         Command::Convert(flags) => commands::convert(&flags),
         Command::Demo(flags) => commands::demo(&flags),
         Command::Target(flags) => commands::target(&flags),

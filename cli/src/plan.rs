@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
-use pummel_engine::{Connections, Cookies, Http2, Network, Pacing, PacingUnit, Plan, MAX_USERS};
+use pummel_engine::{Connections, Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
 use pummel_stats::Thresholds;
 
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
     failure::{print_diagnostic, warn, Failure},
     files::{read_text, FileKind},
     flags::{
-        BoomFlags, CaseFileFlags, CaseRunFlags, CookieLife, DemoFlags, GivenLaterFlag, HitFlags, OutputFlags,
-        PastedCommand, RateUnit, UrlCompat,
+        BoomFlags, CaseFileFlags, CaseRunFlags, CookieLife, DemoFlags, GivenLaterFlag, HitFlags, NetworkFlags,
+        OutputFlags, PastedCommand, RateUnit, UrlCompat,
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
@@ -248,39 +248,52 @@ fn plan_cases(
     cases: Vec<Case>,
     cpus: Vec<usize>,
 ) -> Result<PlannedRun, Failure> {
-    let CaseRunFlags { load, network: network_flags, output, thresholds, machine: _ } = flags;
+    let CaseRunFlags { load, network, output, thresholds, machine: _ } = flags;
     let unit = match load.rate_unit {
         RateUnit::Request => PacingUnit::Request,
         RateUnit::Iteration => PacingUnit::Iteration,
     };
-    let plan = Plan {
+    let mut plan = plan_of(command, cases, load_of_cases(load)?, network, Certificates::Accepted, cpus)?;
+    plan.pacing = load.max_rps.map(|per_second| Pacing { per_second, unit });
+    plan.network.request_phases = output.http_stat;
+    Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
+}
+
+/// A plan without a ceiling on the rate and without thresholds.
+pub(crate) fn plan_of(
+    command: &'static str,
+    cases: Vec<Case>,
+    load: Load,
+    flags: &NetworkFlags,
+    certificates: Certificates,
+    cpus: Vec<usize>,
+) -> Result<Plan, Failure> {
+    Ok(Plan {
         command,
         name: name_of(&cases),
         cases,
-        load: load_of_cases(load)?,
-        pacing: load.max_rps.map(|per_second| Pacing { per_second, unit }),
+        load,
+        pacing: None,
         cpus,
         network: Network {
-            max_redirects: network_flags.max_redirects,
-            cookies: match network_flags.cookies {
+            max_redirects: flags.max_redirects,
+            cookies: match flags.cookies {
                 CookieLife::PerIteration => Cookies::PerIteration,
                 CookieLife::PerUser => Cookies::PerUser,
                 CookieLife::Off => Cookies::Off,
             },
-            connections: bounded_connections(network_flags.connections, network_flags.transport.reach.http2.http2)?,
-            request_timeout: network_flags.request_timeout,
-            request_phases: output.http_stat,
+            connections: bounded_connections(flags.connections, flags.transport.reach.http2.http2)?,
+            request_timeout: flags.request_timeout,
             // The comparison case sends the same bytes as the tools it is held against.
-            ask_for_gzip: command != "demo" && !network_flags.transport.disable_compression,
-            ..network(&network_flags.transport, Certificates::Accepted)?
+            ask_for_gzip: command != "demo" && !flags.transport.disable_compression,
+            ..network(&flags.transport, certificates)?
         },
-        stop_timeout: network_flags.transport.stop_timeout,
+        stop_timeout: flags.transport.stop_timeout,
         record_action: true,
         plugins: None,
         thresholds: Thresholds::default(),
         functional: None,
-    };
-    Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
+    })
 }
 
 fn output_plan(flags: &OutputFlags) -> OutputPlan {

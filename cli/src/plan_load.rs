@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Most users of an open run where nobody says how many; fewer where descriptors are few.
-const MAX_USERS_DEFAULT: u32 = 10_000;
+pub(crate) const MAX_USERS_DEFAULT: u32 = 10_000;
 
 /// How long `hit` makes load when neither a time nor a number of requests is given.
 const HIT_DURATION: Duration = Duration::from_secs(10);

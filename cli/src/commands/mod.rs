@@ -1,6 +1,7 @@
 //! What each command does, once its flags are known. Each gives the exit code.
 
 mod boom;
+mod capacity;
 mod convert;
 mod demo;
 mod doctor;
@@ -10,6 +11,7 @@ mod shell;
 mod target;
 
 pub(crate) use boom::boom;
+pub(crate) use capacity::capacity;
 pub(crate) use convert::convert;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;

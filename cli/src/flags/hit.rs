@@ -4,11 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{GivenFlags, MachineFlags, OpenFlags, OutputFlags, ThresholdFlags, TransportFlags};
-use crate::values::{
-    parse_header, parse_http_url, parse_method, parse_positive_duration, parse_rate, parse_users,
-    parse_whole_at_least_one, Header,
-};
+use super::{GivenFlags, MachineFlags, OpenFlags, OutputFlags, RequestFlags, ThresholdFlags, TransportFlags};
+use crate::values::{parse_http_url, parse_positive_duration, parse_rate, parse_users, parse_whole_at_least_one};
 
 /// Load one URL, or a list of them, without a test case
 ///
@@ -28,17 +25,9 @@ pub(crate) struct HitFlags {
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     pub(crate) urls: Option<PathBuf>,
 
-    /// Method of the request [default: GET, or POST with a body]
-    #[arg(short, long, value_name = "METHOD", value_parser = parse_method, help_heading = "Request")]
-    pub(crate) method: Option<String>,
-
-    /// Header of the request, 'Name: value'; may be repeated
-    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = parse_header, help_heading = "Request")]
-    pub(crate) headers: Vec<Header>,
-
-    /// Body of the request; @FILE reads it from a file, @- from stdin
-    #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true, help_heading = "Request")]
-    pub(crate) body: Option<String>,
+    /// The request.
+    #[command(flatten)]
+    pub(crate) request: RequestFlags,
 
     /// Connections, each with one request in flight
     #[arg(

@@ -9,6 +9,7 @@
 mod address;
 mod auth;
 mod boom;
+mod capacity;
 mod case_files;
 mod case_run;
 mod convert;
@@ -26,6 +27,7 @@ mod output;
 mod pasted;
 mod plugin;
 mod proxy;
+mod request;
 mod run;
 mod threshold;
 mod tls;
@@ -37,6 +39,7 @@ use clap::{builder::PossibleValue, Args, Command as ClapCommand, CommandFactory,
 pub(crate) use address::{AddressFlags, CloseBy};
 pub(crate) use auth::AuthFlags;
 pub(crate) use boom::BoomFlags;
+pub(crate) use capacity::{ByWhat, CapacityFlags};
 pub(crate) use case_files::{CaseFileFlags, UrlCompat};
 pub(crate) use case_run::CaseRunFlags;
 pub(crate) use convert::ConvertFlags;
@@ -54,6 +57,7 @@ pub(crate) use output::OutputFlags;
 pub(crate) use pasted::PastedCommand;
 pub(crate) use plugin::{PluginFlags, PluginRunner};
 pub(crate) use proxy::ProxyFlags;
+pub(crate) use request::RequestFlags;
 pub(crate) use run::RunFlags;
 pub(crate) use threshold::{ThresholdFlags, ABORT_AFTER};
 pub(crate) use tls::{LeastTls, Switch, TlsFlags};
@@ -93,7 +97,7 @@ Exit codes:
         or what `run` met: 21 a variable without a value, 23 a function that failed, 24 variables
         that cannot be evaluated, 38 an interruption, 39 the time limit of a case
   98    the client verdict is invalid and --fail-on-client-saturation was given
-  99    a threshold failed";
+  99    a threshold failed, or `capacity` found less than --at-least";
 
 /// Flags every command takes.
 #[derive(Debug, Args)]
@@ -160,6 +164,7 @@ pub(crate) enum Command {
     Boom(Box<BoomFlags>),
     Run(Box<RunFlags>),
     Hit(Box<HitFlags>),
+    Capacity(Box<CapacityFlags>),
     Convert(Box<ConvertFlags>),
     Demo(Box<DemoFlags>),
     Target(TargetFlags),

@@ -44,6 +44,14 @@ pub(crate) fn parse_rate_per(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parses a level of a search: a rate as [`parse_rate_per`] takes it, or a number of users.
+///
+/// # Errors
+/// A sentence for anything else.
+pub(crate) fn parse_level(text: &str) -> Result<f64, String> {
+    parse_rate_per(text)
+}
+
 fn rate_of(text: &str) -> Result<f64, String> {
     const FORMS: &str = "write a number with /s, /m or /h, such as 5000/s";
     let (number, unit) = text.trim().split_once('/').unwrap_or((text.trim(), "s"));

@@ -85,6 +85,8 @@ pub(crate) struct Validator {
 pub(crate) enum ValidatorKind {
     /// `status_code` equals a constant: the check nearly every step makes, so it compares two integers.
     Status(u16),
+    /// `status_code` is below a constant: what a plain request is asked for.
+    StatusBelow(u16),
     General(Box<GeneralValidator>),
 }
 
@@ -126,7 +128,9 @@ impl Checks {
                     }
                 }
                 Action::Extract(extract) => extract.source.needs(),
-                Action::Validate(Validator { kind: ValidatorKind::Status(_), .. }) => continue,
+                Action::Validate(Validator {
+                    kind: ValidatorKind::Status(_) | ValidatorKind::StatusBelow(_), ..
+                }) => continue,
                 Action::Validate(Validator { kind: ValidatorKind::General(general), .. }) => general.check.needs(),
             };
             needs.head |= of_action.head;
@@ -249,6 +253,12 @@ impl Validator {
     ) -> Result<(), StepError> {
         let passed = match (&self.kind, journal) {
             (ValidatorKind::Status(expected), None) => response.status == *expected,
+            (ValidatorKind::StatusBelow(bound), None) => response.status < *bound,
+            (ValidatorKind::StatusBelow(bound), Some(journal)) => {
+                let passed = response.status < *bound;
+                self.record(response.status_operand(), Operand::Int((*bound).into()), passed, journal);
+                passed
+            }
             (ValidatorKind::Status(expected), Some(journal)) => {
                 let passed = response.status == *expected;
                 let (actual, expected) = (response.status_operand(), Operand::Int((*expected).into()));

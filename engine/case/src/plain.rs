@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    check::Checks,
+    check::{Action, Checks, Validator, ValidatorKind, WrittenValidator},
     request::{
         build_target, canonical_name, is_header_name, is_header_value, is_ignored_header, set_userinfo, Credentials,
         TargetStyle,
@@ -88,6 +88,29 @@ impl Case {
             Step::Request(step) => step.authenticate(credentials),
             _ => Ok(()),
         })
+    }
+}
+
+/// Statuses from here on say that the request was not served (RFC 9110 section 15): by the client's fault or the server's.
+const NOT_SERVED: u16 = 400;
+
+impl Case {
+    /// Lets requests without checks fail where the response says that they were not served: with a status of 400 or more.
+    pub fn require_success(&mut self) {
+        for step in &mut self.steps {
+            let Step::Request(step) = step else { continue };
+            if !step.checks.is_empty() {
+                continue;
+            }
+            let written =
+                WrittenValidator { check: "status_code".into(), assertion: "less_than".into(), message: "".into() };
+            let validator = Validator {
+                kind: ValidatorKind::StatusBelow(NOT_SERVED),
+                message: Arc::from("status_code is 400 or more: the request was not served"),
+                written: Box::new(written),
+            };
+            step.checks = Checks { actions: Box::new([Action::Validate(validator)]) };
+        }
     }
 }
 

@@ -25,6 +25,13 @@ pub(crate) fn prepare(plan: &Plan, connections: u64) -> Result<u64, EngineError>
     Ok(limit - (needed - connections))
 }
 
+/// How many users the descriptors of this process allow, with a connection each to every host the plan knows.
+pub(crate) fn users_that_fit(plan: &Plan, hosts: u64) -> u32 {
+    let others = OTHER_DESCRIPTORS + plan.cpus.len() as u64 * DESCRIPTORS_PER_CORE;
+    let users = raise(Resource::Nofile).saturating_sub(others) / hosts.max(1);
+    u32::try_from(users.max(1)).unwrap_or(u32::MAX)
+}
+
 /// Raises the soft limit to the hard one, never lowers any (hrp lowers the hard one: spec 14.3); gives the limit in force.
 fn raise(resource: Resource) -> u64 {
     let now = getrlimit(resource);

@@ -10,7 +10,7 @@ use pummel_plugin::PluginHost;
 use pummel_stats::Thresholds;
 use serde_json::{json, Value};
 
-use crate::{network::origins::Manner, program::ACTION, shard::users_of, Functional};
+use crate::{limits, network::origins::Manner, program::ACTION, shard::users_of, ways::Ways, Functional};
 
 pub use load::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Spacing, Stage, MAX_USERS};
 pub use network::{
@@ -19,7 +19,7 @@ pub use network::{
 };
 
 /// A run, resolved: what to send, how much of it, from where, and with which limits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// The command that made the plan: `boom`, `hit` or `demo`.
     pub command: &'static str,
@@ -77,6 +77,11 @@ impl Plan {
         }
         names.extend(self.record_action.then_some(ACTION));
         Some(names)
+    }
+
+    /// How many users the descriptors this process may have allow, where each has a connection to every host.
+    pub fn users_that_fit(&self) -> u32 {
+        limits::users_that_fit(self, Ways::of(self).count())
     }
 
     /// How many of the CPUs are used: none without a user of its own, nor without a connection where those are bounded.
