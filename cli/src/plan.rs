@@ -210,6 +210,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         record_action: false,
         plugins: None,
         thresholds: Thresholds::default(),
+        warmup: None,
         functional: None,
     };
     Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output) })
@@ -301,6 +302,7 @@ fn plan_cases(
         record_action: true,
         plugins: None,
         thresholds: Thresholds::default(),
+        warmup: None,
         functional: None,
     };
     Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })

@@ -11,7 +11,7 @@
 //!
 //! Reading order: `plan`, `run` (control thread), `core_thread`, `shard` (what a core's users share), `user` (its life),
 //! `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer), `functional_run` (the same
-//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `pacer`, `ways`, `limits`, `ports`.
+//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `pacer`, `warmup`, `ways`, `limits`, `ports`.
 #![forbid(unsafe_code)]
 
 mod choice;
@@ -35,6 +35,7 @@ mod run;
 mod shard;
 mod shared;
 mod user;
+mod warmup;
 mod ways;
 mod websocket_step;
 

@@ -155,6 +155,7 @@ impl Resolved {
             run: facts,
             outputs,
             thresholds: watch(&plan, stop),
+            warmup: plan.warmup,
         };
         let (collector, recorders) = Collector::start(spec)?;
         for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
@@ -208,6 +209,7 @@ fn for_one_user(mut plan: Plan) -> Plan {
     plan.load =
         Load { users: 1, spawn_rate: f64::INFINITY, loops_per_user: None, total_requests: None, run_time: None };
     plan.pacing = None;
+    plan.warmup = None;
     plan
 }
 
@@ -429,6 +431,7 @@ mod tests {
             record_action: false,
             plugins: None,
             thresholds: pummel_stats::Thresholds::default(),
+            warmup: None,
             functional: None,
         };
         let finished = run(plan, &StopSignal::default(), Vec::new()).unwrap();

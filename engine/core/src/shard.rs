@@ -36,7 +36,7 @@ use crate::{
     program::Program,
     rendezvous::LocalGate,
     shared::Shared,
-    user, Plan,
+    user, warmup, Plan,
 };
 
 /// What other threads tell a core.
@@ -86,7 +86,8 @@ pub(crate) struct Shard {
     pub(crate) shared: Arc<Shared>,
     /// What this core knows of the rendezvous.
     pub(crate) gates: RefCell<Vec<LocalGate>>,
-    start_ns: u64,
+    /// Zero of the run clock, in nanoseconds of [`now_ns`].
+    pub(crate) start_ns: u64,
     /// What has ended, as bits.
     over: Cell<u8>,
     users: usize,
@@ -433,11 +434,12 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     let ticker = ring.spawn(tick(Rc::clone(&shard)));
     let reader = ring.spawn(read_mail(Rc::clone(&shard), mailbox));
     let clock = ring.spawn(end_load(Rc::clone(&shard)));
+    let warmup = ring.spawn(warmup::end_warmup(Rc::clone(&shard)));
     let starter = ring.spawn(start_users(Rc::clone(&shard)));
     starter.await;
     shard.until(|| shard.live.get() == 0).await;
     shard.stop();
-    for task in [ticker, reader, clock] {
+    for task in [ticker, reader, clock, warmup] {
         task.cancel().await;
     }
     shard.linger().await;
