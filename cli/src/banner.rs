@@ -54,6 +54,9 @@ fn load_line(plan: &Plan) -> String {
         None if load.loops_per_user.is_none() && load.total_requests.is_none() => parts.push("until Ctrl-C".into()),
         None => {}
     }
+    if let Some(warmup) = plan.warmup {
+        parts.push(format!("the first {} as warm-up", show_duration(warmup)));
+    }
     parts.join(", ")
 }
 
@@ -118,7 +121,7 @@ pub(crate) fn port_warning(ports: PortBudget) -> Option<(String, String)> {
 }
 
 /// `15s`, `1m30s`, `500ms`.
-fn show_duration(time: Duration) -> String {
+pub(crate) fn show_duration(time: Duration) -> String {
     let (seconds, millis) = (time.as_secs(), time.subsec_millis());
     if millis > 0 {
         return match seconds {

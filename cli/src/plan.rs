@@ -24,6 +24,7 @@ use crate::{
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
     plan_network::{credentials, network, Certificates},
     plan_thresholds::with_thresholds,
+    plan_warmup::with_warmup,
     plugins::CommandPlugins,
     profile::apply_profile,
 };
@@ -213,6 +214,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         warmup: None,
         functional: None,
     };
+    let plan = with_warmup(plan, &flags.warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output) })
 }
 
@@ -266,7 +268,7 @@ fn plan_cases(
     cases: Vec<Case>,
     cpus: Vec<usize>,
 ) -> Result<PlannedRun, Failure> {
-    let CaseRunFlags { load, network: network_flags, output, thresholds, machine: _ } = flags;
+    let CaseRunFlags { load, warmup, network: network_flags, output, thresholds, machine: _ } = flags;
     let unit = match load.rate_unit {
         RateUnit::Request => PacingUnit::Request,
         RateUnit::Iteration => PacingUnit::Iteration,
@@ -305,6 +307,7 @@ fn plan_cases(
         warmup: None,
         functional: None,
     };
+    let plan = with_warmup(plan, warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
 }
 

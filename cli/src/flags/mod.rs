@@ -4,7 +4,7 @@
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
 //! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `plugin.rs`, `case_run.rs`: `load.rs`,
-//! `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
+//! `warmup.rs`, `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod address;
 mod auth;
@@ -27,6 +27,7 @@ mod proxy;
 mod run;
 mod threshold;
 mod tls;
+mod warmup;
 
 use std::ffi::OsString;
 
@@ -53,6 +54,7 @@ pub(crate) use proxy::ProxyFlags;
 pub(crate) use run::RunFlags;
 pub(crate) use threshold::{ThresholdFlags, ABORT_AFTER};
 pub(crate) use tls::{LeastTls, Switch, TlsFlags};
+pub(crate) use warmup::WarmupFlags;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
