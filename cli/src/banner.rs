@@ -70,6 +70,9 @@ fn load_line(plan: &Plan) -> String {
         }
         None => {}
     }
+    if let Some(warmup) = plan.warmup {
+        parts.push(format!("the first {} as warm-up", show_duration(warmup)));
+    }
     parts.join(", ")
 }
 
@@ -163,7 +166,7 @@ pub(crate) fn port_warning(ports: PortBudget) -> Option<(String, String)> {
 }
 
 /// `15s`, `1m30s`, `500ms`.
-fn show_duration(time: Duration) -> String {
+pub(crate) fn show_duration(time: Duration) -> String {
     let (seconds, millis) = (time.as_secs(), time.subsec_millis());
     if millis > 0 {
         return match seconds {

@@ -27,6 +27,7 @@ mod plan_network;
 mod plan_proxies;
 mod plan_run;
 mod plan_thresholds;
+mod plan_warmup;
 mod plugins;
 mod profile;
 mod profile_load;

@@ -22,6 +22,7 @@ use crate::{
     plan_load::{load_of_cases, load_of_hit},
     plan_network::{credentials, network, Certificates},
     plan_thresholds::with_thresholds,
+    plan_warmup::with_warmup,
     plugins::CommandPlugins,
     profile::apply_profile,
 };
@@ -193,8 +194,10 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         record_action: false,
         plugins: None,
         thresholds: Thresholds::default(),
+        warmup: None,
         functional: None,
     };
+    let plan = with_warmup(plan, &flags.warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output) })
 }
 
@@ -248,7 +251,7 @@ fn plan_cases(
     cases: Vec<Case>,
     cpus: Vec<usize>,
 ) -> Result<PlannedRun, Failure> {
-    let CaseRunFlags { load, network, output, thresholds, machine: _ } = flags;
+    let CaseRunFlags { load, warmup, network, output, thresholds, machine: _ } = flags;
     let unit = match load.rate_unit {
         RateUnit::Request => PacingUnit::Request,
         RateUnit::Iteration => PacingUnit::Iteration,
@@ -256,6 +259,7 @@ fn plan_cases(
     let mut plan = plan_of(command, cases, load_of_cases(load)?, network, Certificates::Accepted, cpus)?;
     plan.pacing = load.max_rps.map(|per_second| Pacing { per_second, unit });
     plan.network.request_phases = output.http_stat;
+    let plan = with_warmup(plan, warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
 }
 
@@ -292,6 +296,7 @@ pub(crate) fn plan_of(
         record_action: true,
         plugins: None,
         thresholds: Thresholds::default(),
+        warmup: None,
         functional: None,
     })
 }

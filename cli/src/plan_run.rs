@@ -102,6 +102,7 @@ pub(crate) fn plan_run(flags: RunFlags, plugins: &CommandPlugins) -> Result<Plan
         record_action: true,
         plugins: plugins.opened(),
         thresholds: Thresholds::default(),
+        warmup: None,
         functional: Some(Functional { continue_on_failure, case_timeout, events: sender }),
     };
     let output = FunctionalOutput {

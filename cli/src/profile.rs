@@ -38,6 +38,7 @@ const KEYS: &[&str] = &[
     "disable-compression",
     "disable-console-output",
     "http-stat",
+    "warmup",
     "threshold",
     "abort-on-threshold",
 ];
@@ -101,6 +102,7 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
         "max-rps" => parse_rate_limit(value).map(|limit| flags.run.load.max_rps = limit),
         "disable-console-output" => parse_switch(value).map(|on| flags.run.output.disable_console_output = on),
         "http-stat" => parse_switch(value).map(|on| flags.run.output.http_stat = on),
+        "warmup" => parse_duration(value).map(|time| flags.run.warmup.warmup = Some(time)),
         LIST_KEY => parse_threshold(value).map(|condition| flags.run.thresholds.thresholds.push(condition)),
         "abort-on-threshold" => parse_delay(value).map(|delay| flags.run.thresholds.abort_on_threshold = delay),
         "install-deps" => parse_switch(value).map(|on| flags.plugin.install_deps = on),

@@ -1,6 +1,6 @@
 //! Seconds of the run clock, and the time of day as text.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Nanoseconds in a second.
 pub(crate) const NS_PER_S: u64 = 1_000_000_000;
@@ -12,6 +12,11 @@ const STOP_SLACK_NS: u64 = 50_000_000;
 /// The last second of a load that stopped at `at_ns`.
 pub(crate) fn last_second_of_load(at_ns: u64) -> u64 {
     at_ns.saturating_sub(STOP_SLACK_NS) / NS_PER_S
+}
+
+/// A time as the run clock counts; the longest there is stands for all beyond it.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A time of day as RFC 3339 in UTC with milliseconds, such as `2026-11-22T01:52:20.000Z`. Times before 1970 read as its
@@ -60,8 +65,6 @@ fn days_in_month(year: u64, month: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

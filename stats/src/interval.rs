@@ -198,6 +198,8 @@ pub(crate) struct ErrorKey {
 #[derive(Debug, Default)]
 pub(crate) struct Interval {
     pub(crate) core: usize,
+    /// What it holds ended in the warm-up.
+    pub(crate) warmup: bool,
     /// The core covers every second before this one.
     pub(crate) covered_until_s: u64,
     /// By second, rising; the rows' cells belong to the last of them.
@@ -236,6 +238,7 @@ pub(crate) struct Interval {
 impl Interval {
     /// Empties it for reuse; what is allocated stays.
     pub(crate) fn clear(&mut self) {
+        self.warmup = false;
         self.seconds.clear();
         for row in &mut self.rows {
             if !row.is_empty() {

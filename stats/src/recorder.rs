@@ -28,9 +28,9 @@ const MAX_SECONDS_AT_ONCE: u64 = 600;
 /// Sets of cells a core uses: one being written and one travelling.
 pub(crate) const SETS_PER_CORE: usize = 2;
 
-/// Intervals of a core that can be under way at once: its sets, and one more each for the stop and the end, which do not
-/// wait for a spare. The channels have this capacity, so a hand-over finds room always.
-pub(crate) const TRAVELLING_PER_CORE: usize = SETS_PER_CORE + 2;
+/// Intervals of a core that can be under way at once: its sets, and one more each for the warm-up's end, the stop and the end,
+/// which do not wait for a spare. The channels have this capacity, so a hand-over finds room always.
+pub(crate) const TRAVELLING_PER_CORE: usize = SETS_PER_CORE + 3;
 
 /// An error with a given message. `row` is `None` for those over the limit.
 struct KnownError {
@@ -64,6 +64,8 @@ pub struct Recorder {
     preparing_users: u64,
     active_since_ns: u64,
     any_user: bool,
+    /// When the warm-up ends, until this core has parted it from the rest; `None` from then on, and where there is none.
+    warmup_until_ns: Option<u64>,
     stopped_ns: Option<u64>,
     finished: bool,
 }
@@ -81,7 +83,13 @@ pub enum PluginCaller {
 }
 
 impl Recorder {
-    pub(crate) fn new(core: usize, spares: Receiver<Box<Interval>>, collector: Sender<Box<Interval>>) -> Self {
+    /// The recorder of a core; `warmup_ns` is where the warm-up ends on the run clock, if there is one.
+    pub(crate) fn new(
+        core: usize,
+        warmup_ns: Option<u64>,
+        spares: Receiver<Box<Interval>>,
+        collector: Sender<Box<Interval>>,
+    ) -> Self {
         Self {
             current: Box::new(Interval { core, ..Interval::default() }),
             spares,
@@ -98,6 +106,7 @@ impl Recorder {
             preparing_users: 0,
             active_since_ns: 0,
             any_user: false,
+            warmup_until_ns: warmup_ns,
             stopped_ns: None,
             finished: false,
         }
@@ -429,7 +438,8 @@ impl Recorder {
     /// the same one, which travels at a later call. Never blocks, and loses nothing either way.
     ///
     /// Call it about once a second of the run clock. Every second before `covered_until_s` is covered from now on: 1
-    /// covers the first second. What was recorded since the last call counts to the last second covered.
+    /// covers the first second. What was recorded since the last call counts to the last second covered. Where the warm-up ended
+    /// within these seconds and nobody has said so yet, this does what [`warmup_ended`](Self::warmup_ended) does.
     pub fn hand_over(&mut self, covered_until_s: u64) {
         if self.finished {
             return;
@@ -439,6 +449,9 @@ impl Recorder {
                 return;
             }
             self.cover(covered_until_s);
+            if self.warmup_is_over(covered_until_s.saturating_mul(NS_PER_S)) {
+                return self.part_warmup();
+            }
         } else {
             self.tally(0, true);
         }
@@ -447,8 +460,41 @@ impl Recorder {
         }
     }
 
+    /// The warm-up is over: what has ended before this call belongs to it, what ends from here on is measured. Hands over in any
+    /// case, so that no interval lies on both sides. Call it once the run clock has reached the end of the warm-up the collector
+    /// was [told of](crate::CollectorSpec::warmup); a core that is late parts the two when it gets here. Nothing happens in a run
+    /// without a warm-up, nor after the stop.
+    pub fn warmup_ended(&mut self, at_ns: u64) {
+        if self.finished || self.stopped_ns.is_some() || self.warmup_until_ns.is_none() {
+            return;
+        }
+        let second = at_ns / NS_PER_S;
+        if second > self.covered_until_s {
+            self.cover(second);
+        } else {
+            // The second goes on: its users are counted at its end.
+            self.push_tally(second, 0, false);
+        }
+        self.close_user_time(at_ns);
+        self.part_warmup();
+    }
+
+    fn warmup_is_over(&self, at_ns: u64) -> bool {
+        self.warmup_until_ns.is_some_and(|end_ns| end_ns <= at_ns)
+    }
+
+    /// Hands over the last of the warm-up.
+    fn part_warmup(&mut self) {
+        let spare = self.spares.try_recv().unwrap_or_default();
+        self.travel(spare);
+        self.warmup_until_ns = None;
+        // Those that are measured are not only those that begin from here on.
+        self.current.user_time.users = self.active_users;
+    }
+
     /// The load stops now. What ends from here on belongs to the drain, and does not count towards rates. Hands over in
-    /// any case, so that no interval lies on both sides.
+    /// any case, so that no interval lies on both sides. A stop within the warm-up makes all of the run, the drain included, a
+    /// part of it.
     pub fn load_stopped(&mut self, at_ns: u64) {
         if self.finished || self.stopped_ns.is_some() {
             return;
@@ -459,6 +505,9 @@ impl Recorder {
         self.tally(last_second_of_load(at_ns), false);
         let spare = self.spares.try_recv().unwrap_or_default();
         self.travel(spare);
+        if self.warmup_is_over(at_ns) {
+            self.warmup_until_ns = None;
+        }
     }
 
     /// The core's work is over: hands over the rest, marked as the last. Nothing is recorded after it.
@@ -502,10 +551,15 @@ impl Recorder {
 
     /// Writes what was counted since the last tally. In a second already covered only the counts are added.
     fn tally(&mut self, second: u64, drain: bool) {
+        let users = if drain || second < self.covered_until_s { 0 } else { self.active_users };
+        self.push_tally(second, users, drain);
+    }
+
+    fn push_tally(&mut self, second: u64, users: u64, drain: bool) {
         let (now, before) = (&self.current.counts, &self.marked);
         let tally = SecondTally {
             second,
-            users: if drain || second < self.covered_until_s { 0 } else { self.active_users },
+            users,
             requests: now.succeeded + now.failed - before.succeeded - before.failed,
             failures: now.failed - before.failed,
             bytes_received: now.bytes_received - before.bytes_received,
@@ -522,6 +576,7 @@ impl Recorder {
     /// Sends the current interval and goes on with `spare`.
     fn travel(&mut self, mut spare: Box<Interval>) {
         spare.core = self.current.core;
+        self.current.warmup = self.warmup_until_ns.is_some();
         spare.covered_until_s = self.covered_until_s;
         spare.stopped_ns = self.stopped_ns;
         spare.rows.resize_with(self.rows.len(), RowCells::default);

@@ -3,6 +3,7 @@
 use crossbeam_channel::{bounded, Receiver, Sender};
 
 use super::*;
+use crate::interval::UserTime;
 use crate::row::RowKind;
 
 struct Bench {
@@ -18,10 +19,15 @@ fn key(name: &str) -> RowKey {
 
 /// A recorder with one row and one spare set.
 fn bench() -> Bench {
+    bench_with(None)
+}
+
+/// The same with a warm-up that ends then.
+fn bench_with(warmup_ns: Option<u64>) -> Bench {
     let (give_back, spares) = bounded(TRAVELLING_PER_CORE);
     let (to_collector, intervals) = bounded(TRAVELLING_PER_CORE);
     give_back.send(Box::default()).unwrap();
-    let mut recorder = Recorder::new(0, spares, to_collector);
+    let mut recorder = Recorder::new(0, warmup_ns, spares, to_collector);
     let row = recorder.row(key("a"));
     Bench { recorder, give_back, intervals, row }
 }
@@ -231,4 +237,136 @@ fn addresses_beyond_the_limit_share_an_entry_and_nothing_is_lost() {
     let second = bench.intervals.try_recv().unwrap();
     assert_eq!((second.new_endpoints.len(), second.endpoints[0]), (0, EndpointCounts::default()));
     assert_eq!(second.endpoints[MAX_ENDPOINTS + 1], refused);
+}
+
+/// A second, its users and its requests.
+type Second = (u64, u64, u64);
+
+/// What each interval holds: in the warm-up or not, how many succeeded, its seconds.
+fn parted(bench: &Bench) -> Vec<(bool, u64, Vec<Second>)> {
+    let seconds = |i: &Interval| i.seconds.iter().map(|t| (t.second, t.users, t.requests)).collect();
+    bench.intervals.try_iter().map(|i| (i.warmup, i.counts.succeeded, seconds(&i))).collect()
+}
+
+#[test]
+fn the_warmups_end_within_a_second_parts_it_and_its_users_are_counted_once() {
+    let mut bench = bench_with(Some(1_500_000_000));
+    bench.recorder.user_started(0);
+    bench.succeed(1);
+    bench.recorder.hand_over(1);
+    bench.succeed(2);
+    bench.recorder.warmup_ended(1_500_200_000);
+    bench.succeed(4);
+    bench.give_back.send(Box::default()).unwrap();
+    bench.recorder.hand_over(2);
+    bench.succeed(8);
+    bench.recorder.load_stopped(3 * NS_PER_S);
+    bench.succeed(16);
+    bench.recorder.finish(4 * NS_PER_S);
+    let expected = [
+        (true, 1, vec![(0, 1, 1)]),
+        (true, 2, vec![(1, 0, 2)]),
+        (false, 4, vec![(1, 1, 4)]),
+        (false, 8, vec![(2, 1, 8)]),
+        (false, 16, vec![(0, 0, 16)]),
+    ];
+    assert_eq!(parted(&bench), expected);
+}
+
+#[test]
+fn a_warmup_of_whole_seconds_ends_with_whichever_call_comes_first() {
+    for ticker_first in [false, true] {
+        let mut bench = bench_with(Some(NS_PER_S));
+        bench.recorder.user_started(0);
+        bench.succeed(3);
+        if ticker_first {
+            bench.recorder.hand_over(1);
+            bench.recorder.warmup_ended(NS_PER_S + 9);
+        } else {
+            bench.recorder.warmup_ended(NS_PER_S + 9);
+            bench.recorder.hand_over(1);
+        }
+        bench.succeed(5);
+        bench.recorder.finish(2 * NS_PER_S);
+        let expected = [(true, 3, vec![(0, 1, 3)]), (false, 5, vec![(1, 1, 5)])];
+        assert_eq!(parted(&bench), expected, "{ticker_first}");
+    }
+}
+
+#[test]
+fn a_core_that_is_late_parts_the_warmup_when_it_gets_there() {
+    let mut bench = bench_with(Some(NS_PER_S));
+    bench.recorder.user_started(0);
+    bench.succeed(3);
+    bench.recorder.warmup_ended(3_400_000_000);
+    bench.succeed(5);
+    bench.recorder.finish(4 * NS_PER_S);
+    let expected = [(true, 3, vec![(0, 1, 0), (1, 1, 0), (2, 1, 3)]), (false, 5, vec![(3, 1, 5)])];
+    assert_eq!(parted(&bench), expected);
+}
+
+#[test]
+fn a_stop_within_the_warmup_leaves_nothing_to_measure() {
+    let mut bench = bench_with(Some(5 * NS_PER_S));
+    bench.succeed(1);
+    bench.recorder.load_stopped(2 * NS_PER_S);
+    bench.succeed(2);
+    bench.recorder.warmup_ended(5 * NS_PER_S);
+    bench.recorder.hand_over(6);
+    bench.succeed(4);
+    bench.recorder.finish(6 * NS_PER_S);
+    let parts: Vec<_> = parted(&bench).into_iter().map(|(warmup, succeeded, _)| (warmup, succeeded)).collect();
+    // The drain waits for a spare.
+    assert_eq!(parts, [(true, 1), (true, 6)]);
+}
+
+#[test]
+fn a_stop_that_a_late_core_sees_before_the_warmups_end_parts_them_too() {
+    let mut bench = bench_with(Some(NS_PER_S));
+    bench.succeed(1);
+    bench.recorder.load_stopped(2 * NS_PER_S);
+    bench.succeed(2);
+    bench.recorder.warmup_ended(2 * NS_PER_S);
+    bench.recorder.finish(3 * NS_PER_S);
+    let parts: Vec<_> = parted(&bench).into_iter().map(|(warmup, succeeded, _)| (warmup, succeeded)).collect();
+    assert_eq!(parts, [(true, 1), (false, 2)]);
+}
+
+#[test]
+fn every_hand_over_that_waits_for_no_spare_finds_room() {
+    let mut bench = bench_with(Some(NS_PER_S));
+    bench.recorder.hand_over(1);
+    bench.give_back.send(Box::default()).unwrap();
+    bench.recorder.hand_over(2);
+    bench.give_back.send(Box::default()).unwrap();
+    bench.recorder.hand_over(3);
+    bench.recorder.load_stopped(4 * NS_PER_S);
+    bench.recorder.finish(5 * NS_PER_S);
+    assert_eq!(bench.intervals.len(), TRAVELLING_PER_CORE);
+}
+
+#[test]
+fn without_a_warmup_its_end_means_nothing() {
+    let mut bench = bench();
+    bench.succeed(1);
+    bench.recorder.warmup_ended(NS_PER_S);
+    assert!(bench.intervals.is_empty());
+}
+
+#[test]
+fn user_time_begins_anew_with_the_users_there_are() {
+    let mut bench = bench_with(Some(4 * NS_PER_S));
+    let s = NS_PER_S;
+    bench.recorder.user_started(0);
+    bench.recorder.user_started(s);
+    bench.recorder.user_finished(3 * s);
+    bench.recorder.iteration(7);
+    bench.recorder.warmup_ended(4 * s);
+    bench.recorder.iteration(9);
+    bench.recorder.user_started(6 * s);
+    bench.recorder.load_stopped(8 * s);
+    let times: Vec<_> = bench.intervals.try_iter().map(|i| i.user_time).collect();
+    let told = |t: &UserTime| (t.active_ns / u128::from(s), t.users, t.iterations.sum());
+    // 1 user for 4 s and 1 for 2 s; then 1 for 4 s and 1 for 2 s.
+    assert_eq!(times.iter().map(told).collect::<Vec<_>>(), [(6, 2, 7), (6, 2, 9)]);
 }

@@ -105,6 +105,7 @@ pub fn snapshot(second: u64) -> Snapshot {
             plugin_calls: 0,
             arrivals: 0,
             arrivals_missed: 0,
+            warmup: false,
             drain: false,
         },
         totals: totals.collect(),
@@ -168,6 +169,7 @@ pub fn summary() -> Summary {
             started_at: "2026-11-22T01:52:20.000Z".into(),
             duration_s: 15.002,
             load_s: 15.0,
+            warmup_s: 0.0,
             version: "0.1.0".into(),
             aborted: false,
             stopped_for: None,
@@ -211,6 +213,7 @@ pub fn summary() -> Summary {
             duration_us: spread(15_000, 1200, 2).latency(),
         }],
         errors: errors(),
+        warmup: None,
         addresses: vec![Endpoint {
             address: "127.0.0.1:8080".into(),
             connections: 200,
@@ -251,6 +254,7 @@ fn series_point(t_s: u64) -> SeriesPoint {
         plugin_calls: 0,
         arrivals: 0,
         arrivals_missed: 0,
+        warmup: false,
         drain: false,
     }
 }

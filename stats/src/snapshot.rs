@@ -9,7 +9,8 @@ use crate::summary::{ErrorCount, SeriesPoint};
 
 /// One published second, and everything up to it. Immutable and shared by all outputs.
 ///
-/// The last snapshot of a run may be the drain (`point.drain`), which covers what finished after the stop.
+/// The last snapshot of a run may be the drain (`point.drain`), which covers what finished after the stop. While the run is in its
+/// warm-up (`point.warmup`), everything so far is the warm-up's; from then on it is what is measured, beginning anew.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The second this publishes; totals and percentiles over all requests.
@@ -39,7 +40,7 @@ pub struct Overall {
     pub failures: u64,
     /// Requests begun and not finished yet, as of the last interval of each core.
     pub in_flight: u64,
-    /// Seconds of load these cover: first user's start to the end of this second (or the stop).
+    /// Seconds of load these cover: first user's start, or the end of the warm-up, to the end of this second (or the stop).
     pub load_s: f64,
     /// Bytes read from sockets.
     pub bytes_received: u64,

@@ -26,7 +26,8 @@ pub struct Summary {
     pub run: Run,
     /// The plan as resolved; its shape belongs to whoever made the plan.
     pub plan: serde_json::Value,
-    /// All requests together.
+    /// All requests together. In a run with a warm-up these, and all figures that do not say they are of the whole run, are of
+    /// what ended after it.
     pub totals: Totals,
     /// All iterations together.
     pub iterations: Iterations,
@@ -42,11 +43,13 @@ pub struct Summary {
     /// Failures by kind, step and message, the most frequent first; those of once-per-user steps and of referenced cases that
     /// could not begin are among them, and are no failed requests.
     pub errors: Vec<ErrorCount>,
+    /// What ended in the warm-up, which is in none of the figures above but the once-per-user steps'; `null` where there was none.
+    pub warmup: Option<Warmup>,
     /// One entry for each server address a connection was tried to, in the order first seen.
     pub addresses: Vec<Endpoint>,
     /// One entry for each address of this machine that connections were told to come from (`--source-ip`).
     pub sources: Vec<Endpoint>,
-    /// One entry for each second, and one for the drain if anything finished after the stop.
+    /// One entry for each second, those of the warm-up too, and one for the drain if anything finished after the stop.
     pub series: Vec<SeriesPoint>,
     /// What the load generator says of itself.
     pub client: Client,
@@ -78,8 +81,10 @@ pub struct Run {
     pub started_at: String,
     /// From the first user's start to the end of the last core's work, drain included, seconds.
     pub duration_s: f64,
-    /// The load window: first user's start to the stop, seconds. Rates divide by this.
+    /// The load window: first user's start, or the end of the warm-up, to the stop, seconds. Rates divide by this.
     pub load_s: f64,
+    /// How much of the load came before that window, as its warm-up, seconds; 0 where there was none.
+    pub warmup_s: f64,
     /// Version of the program.
     pub version: String,
     /// The run was ended before its plan was fulfilled.
@@ -160,7 +165,8 @@ pub struct Iterations {
     pub mean_us: Option<f64>,
 }
 
-/// The arrivals of an open run within the load window: `intended = made + missed`.
+/// The arrivals of an open run within the load window: `intended = made + missed`, where the end of a warm-up does not lie between
+/// the intended time of some and their beginning.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Arrivals {
@@ -239,6 +245,41 @@ pub struct Transaction {
     pub duration_us: Latency,
 }
 
+/// What ended in the warm-up (`--warmup`), kept apart.
+///
+/// A request that began in it and ended later is measured. Connections, handshakes, addresses and once-per-user steps are not told
+/// apart: the summary has those of the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Warmup {
+    /// How long it was to last, from the start of the run clock, seconds.
+    pub planned_s: f64,
+    /// How long it lasted: from the first user's start to its end or to that of the load, seconds.
+    pub duration_s: f64,
+    /// Requests finished: succeeded and failed.
+    pub requests: u64,
+    /// Requests failed.
+    pub failures: u64,
+    /// Requests per second of `duration_s`.
+    pub rps: f64,
+    /// Bytes read from sockets, TLS taken off.
+    pub bytes_received: u64,
+    /// What went over the wire.
+    pub exchanges: ExchangeCounts,
+    /// Service time of the requests that succeeded.
+    pub service_us: Latency,
+    /// Response time of the requests that succeeded.
+    pub response_us: Latency,
+    /// Time the failed requests took.
+    pub failed_us: Latency,
+    /// Those that were run, as [`Summary::steps`].
+    pub steps: Vec<Step>,
+    /// Those that ended, as [`Summary::transactions`].
+    pub transactions: Vec<Transaction>,
+    /// As [`Summary::errors`], without those of once-per-user steps.
+    pub errors: Vec<ErrorCount>,
+}
+
 /// How often one error came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -281,6 +322,8 @@ pub struct SeriesPoint {
     pub arrivals: u64,
     /// Arrivals of an open run that were given up, and at the stop those for which no user had been free.
     pub arrivals_missed: u64,
+    /// The second begins within the warm-up; of the drain, all of the load was within it.
+    pub warmup: bool,
     /// This is what finished after the stop, however long that took; not a second.
     pub drain: bool,
 }
@@ -360,7 +403,7 @@ pub struct Little {
     pub ratio: f64,
 }
 
-/// The machine's counters over the run; each is `null` where it cannot be read.
+/// The machine's counters over the run, steal and throttling without the warm-up; each is `null` where it cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct System {
@@ -443,7 +486,7 @@ pub struct Tls {
     pub unverified: bool,
 }
 
-/// Calls of plugin functions (`debugtalk`) over the whole run, those of once-per-user steps too. Calls made while the cases were
+/// Calls of plugin functions (`debugtalk`) over the whole run, those of once-per-user steps and the warm-up too. Calls made while the cases were
 /// loaded are not among them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -490,7 +533,7 @@ pub struct PluginProcesses {
     pub restarts: u64,
 }
 
-/// The check that nothing was lost or invented.
+/// The check that nothing was lost or invented, over the whole run: its warm-up and what was measured together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conservation {
@@ -517,7 +560,7 @@ pub struct Conservation {
 pub struct Threshold {
     /// In its shortest form, such as `login:p99<250ms`.
     pub expression: String,
-    /// The figure of the whole run it was held against, in its `unit`; `null` when there was none to speak of, see `reason`.
+    /// The figure of all that was measured it was held against, in its `unit`; `null` when there was none to speak of, see `reason`.
     pub value: Option<f64>,
     /// Whether it held. One without a figure did not.
     pub ok: bool,

@@ -19,6 +19,7 @@ fn start(model: Model, cores: usize, thresholds: Watch) -> (Collector, Vec<Recor
         run: RunFacts::default(),
         outputs: Vec::new(),
         thresholds,
+        warmup: None,
     })
     .expect("threads can be started")
 }

@@ -48,7 +48,8 @@ pub(crate) fn demo(flags: &DemoFlags) -> Result<u8, Failure> {
     let ended = execute(run)?;
     let served = target.stop().requests;
     if show {
-        let sent = ended.summary.totals.exchanges.sent;
+        let in_warmup = ended.summary.warmup.as_ref().map_or(0, |warmup| warmup.exchanges.sent);
+        let sent = in_warmup + ended.summary.totals.exchanges.sent;
         stream.print(&compared(sent, served));
     }
     Ok(ended.exit_code)

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{LoadFlags, MachineFlags, NetworkFlags, OutputFlags, ThresholdFlags};
+use super::{LoadFlags, MachineFlags, NetworkFlags, OutputFlags, ThresholdFlags, WarmupFlags};
 
 /// Flags of `boom` and `demo`.
 #[derive(Debug, Args)]
@@ -10,6 +10,9 @@ pub(crate) struct CaseRunFlags {
     /// How much load.
     #[command(flatten)]
     pub(crate) load: LoadFlags,
+    /// How much of it is kept apart.
+    #[command(flatten)]
+    pub(crate) warmup: WarmupFlags,
     /// Connections and their limits.
     #[command(flatten)]
     pub(crate) network: NetworkFlags,

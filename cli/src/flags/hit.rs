@@ -4,7 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{GivenFlags, MachineFlags, OpenFlags, OutputFlags, RequestFlags, ThresholdFlags, TransportFlags};
+use super::{
+    GivenFlags, MachineFlags, OpenFlags, OutputFlags, RequestFlags, ThresholdFlags, TransportFlags, WarmupFlags,
+};
 use crate::values::{parse_http_url, parse_positive_duration, parse_rate, parse_users, parse_whole_at_least_one};
 
 /// Load one URL, or a list of them, without a test case
@@ -50,6 +52,10 @@ pub(crate) struct HitFlags {
     /// Ceiling on the rate of the whole run, requests per second, evenly spread
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = parse_rate, help_heading = "Load")]
     pub(crate) max_rps: Option<f64>,
+
+    /// How much of the load is kept apart.
+    #[command(flatten)]
+    pub(crate) warmup: WarmupFlags,
 
     /// Longest time of a request
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_positive_duration, help_heading = "Network")]

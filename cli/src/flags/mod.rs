@@ -4,7 +4,7 @@
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
 //! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `plugin.rs`, `case_run.rs`: `load.rs`, `open.rs`,
-//! `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
+//! `warmup.rs`, `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod address;
 mod auth;
@@ -31,6 +31,7 @@ mod request;
 mod run;
 mod threshold;
 mod tls;
+mod warmup;
 
 use std::ffi::OsString;
 
@@ -61,6 +62,7 @@ pub(crate) use request::RequestFlags;
 pub(crate) use run::RunFlags;
 pub(crate) use threshold::{ThresholdFlags, ABORT_AFTER};
 pub(crate) use tls::{LeastTls, Switch, TlsFlags};
+pub(crate) use warmup::WarmupFlags;
 
 /// The whole command line.
 #[derive(Debug, Parser)]

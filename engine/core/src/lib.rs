@@ -12,7 +12,8 @@
 //! Reading order: `plan`, `run` (control thread), `control` (how a run is steered), `core_thread`, `shard` (what a core's users
 //! share), `schedule` (when load is made), `closed_load` and `open_load` (who makes it then), `user` (its life),
 //! `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer), `functional_run` (the same
-//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `ways`, `limits`, `ports`.
+//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `warmup`, `ways`, `limits`,
+//! `ports`.
 #![forbid(unsafe_code)]
 
 mod choice;
@@ -39,6 +40,7 @@ mod schedule;
 mod shard;
 mod shared;
 mod user;
+mod warmup;
 mod ways;
 mod websocket_step;
 

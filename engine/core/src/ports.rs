@@ -289,6 +289,7 @@ pub(crate) mod tests {
             record_action: false,
             plugins: None,
             thresholds: pummel_stats::Thresholds::default(),
+            warmup: None,
             functional: None,
         }
     }

@@ -138,6 +138,7 @@ impl Resolved {
             run: facts,
             outputs,
             thresholds: watch(&plan, control),
+            warmup: plan.warmup,
         };
         let (collector, recorders) = Collector::start(spec)?;
         for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
@@ -193,6 +194,7 @@ fn processes(plugins: &PluginHost) -> Vec<PluginProcesses> {
 fn for_one_user(mut plan: Plan) -> Plan {
     plan.load = Load::closed(1);
     plan.pacing = None;
+    plan.warmup = None;
     plan
 }
 
@@ -414,6 +416,7 @@ mod tests {
             record_action: false,
             plugins: None,
             thresholds: pummel_stats::Thresholds::default(),
+            warmup: None,
             functional: None,
         };
         let finished = run(plan, &Control::default(), Vec::new()).unwrap();

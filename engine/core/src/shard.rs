@@ -38,7 +38,7 @@ use crate::{
     rendezvous::LocalGate,
     schedule::{Course, Pacer},
     shared::Shared,
-    Plan,
+    warmup, Plan,
 };
 
 /// What other threads tell a core.
@@ -540,6 +540,7 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     let ticker = ring.spawn(tick(Rc::clone(&shard)));
     let reader = ring.spawn(read_mail(Rc::clone(&shard), mailbox));
     let clock = ring.spawn(end_load(Rc::clone(&shard)));
+    let warmup = ring.spawn(warmup::end_warmup(Rc::clone(&shard)));
     let starter = match &shard.plan.load.model {
         LoadModel::Closed(_) => ring.spawn(closed_load::run(Rc::clone(&shard))),
         LoadModel::Open(_) => ring.spawn(open_load::run(Rc::clone(&shard))),
@@ -548,7 +549,7 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     shard.stop();
     starter.await;
     shard.until(|| shard.live.get() == 0).await;
-    for task in [ticker, reader, clock] {
+    for task in [ticker, reader, clock, warmup] {
         task.cancel().await;
     }
     shard.linger().await;

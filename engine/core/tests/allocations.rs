@@ -299,6 +299,7 @@ fn plan(cases: Vec<Case>, loops: u64, cookies: Cookies) -> Plan {
         record_action: true,
         plugins: None,
         thresholds: pummel_stats::Thresholds::default(),
+        warmup: None,
         functional: None,
     }
 }

@@ -22,6 +22,8 @@ struct CoreThread {
     cpu: Option<u64>,
     /// `None` until the thread said it runs.
     schedstat: Option<PathBuf>,
+    /// Spans of the warm-up; what is said of the core leaves them out.
+    warmup_spans: usize,
     /// When it was last read, and what it said.
     last: Option<(Instant, u64, u64)>,
     /// Running, one share for each span.
@@ -45,23 +47,35 @@ impl CoreThread {
         self.last = Some((now, ran_ns, waited_ns));
     }
 
+    /// What was seen so far is the warm-up's, and a new span begins here.
+    fn begin_anew(&mut self, now: Instant) {
+        self.warmup_spans = self.running.len();
+        self.last = self.read().map(|(ran_ns, waited_ns)| (now, ran_ns, waited_ns));
+    }
+
+    fn measured(&self) -> (&[f32], &[f32]) {
+        (&self.running[self.warmup_spans..], &self.waiting[self.warmup_spans..])
+    }
+
     fn read(&self) -> Option<(u64, u64)> {
         kernel_text::schedstat(&fs::read_to_string(self.schedstat.as_ref()?).ok()?)
     }
 
     fn summary(&self) -> CpuCore {
+        let (running, waiting) = self.measured();
         CpuCore {
             cpu: self.cpu,
-            share_mean: mean(&self.running),
-            share_busy: reached(self.running.clone()),
-            share_max: self.running.iter().copied().reduce(f32::max).map(rounded),
-            run_queue_share: mean(&self.waiting),
+            share_mean: mean(running),
+            share_busy: reached(running.to_vec()),
+            share_max: running.iter().copied().reduce(f32::max).map(rounded),
+            run_queue_share: mean(waiting),
         }
     }
 
     /// Running or waiting, as the verdict looks at it.
     fn occupied(&self) -> Option<f64> {
-        reached(self.running.iter().zip(&self.waiting).map(|(ran, waited)| ran + waited).collect())
+        let (running, waiting) = self.measured();
+        reached(running.iter().zip(waiting).map(|(ran, waited)| ran + waited).collect())
     }
 }
 
@@ -149,6 +163,15 @@ impl Sampler {
             fs::read_to_string("/proc/net/sockstat").ok().and_then(|text| kernel_text::sockstat(&text, "TCP", "tw"));
         self.time_wait_max = self.time_wait_max.max(self.time_wait);
         self.descriptors_max = self.descriptors_max.max(self.descriptors(connections_open));
+    }
+
+    /// The warm-up is over: the cores' shares, steal and throttling begin anew, for the verdict is about what is measured. The
+    /// network's counters go on, as the connections do.
+    pub(crate) fn warmup_ended(&mut self) {
+        let now = Instant::now();
+        self.cores.iter_mut().for_each(|core| core.begin_anew(now));
+        self.last = self.counters();
+        (self.first.steal, self.first.throttled_us) = (self.last.steal, self.last.throttled_us);
     }
 
     /// The load stops: one more reading, and the cores' shares are complete.
@@ -299,6 +322,25 @@ mod tests {
         let (cores, occupied) = sampler.cores();
         assert_eq!(cores[0].share_mean.is_some(), readable);
         assert!(occupied[0].is_none_or(|share| (0.0..=2.0).contains(&share)));
+    }
+
+    #[test]
+    fn shares_of_the_warmup_are_left_out() {
+        let mut sampler = Sampler::new(1);
+        sampler.watch(0, Some(1), rustix::thread::gettid().as_raw_pid() as u32);
+        let core = &mut sampler.cores[0];
+        (core.running, core.waiting) = (vec![1.0, 1.0], vec![0.0, 0.0]);
+        sampler.warmup_ended();
+        let core = &mut sampler.cores[0];
+        assert_eq!((core.summary().share_mean, core.occupied()), (None, None));
+        core.running.extend([0.25, 0.5]);
+        core.waiting.extend([0.25, 0.25]);
+        let summary = core.summary();
+        assert_eq!(
+            (summary.share_mean, summary.share_max, summary.run_queue_share),
+            (Some(0.375), Some(0.5), Some(0.25))
+        );
+        assert_eq!(core.occupied(), Some(0.75));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The stats thread: merges what the cores hand over, publishes each second, and sums up.
 //!
-//! [`Collector`] is its handle. On the thread, `thread` receives, `totals` adds up the whole run, `timeline` keeps the
-//! seconds, `thresholds` measures what they are held against, and `report` builds the summary.
+//! [`Collector`] is its handle. On the thread, `thread` receives, `totals` adds up what is measured and the warm-up, each by
+//! itself, `whole_run` what concerns both, `timeline` keeps the seconds, `window` knows how long each part lasted, `thresholds`
+//! measures what they are held against, and `report` builds the summary, `warmup` its part about the warm-up.
 
 mod endpoints;
 mod plugins;
@@ -10,14 +11,18 @@ mod thread;
 mod thresholds;
 mod timeline;
 mod totals;
+mod warmup;
+mod whole_run;
+mod window;
 
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded, Sender};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::nanos;
 use crate::output::{OutputSpec, OutputThread};
 use crate::recorder::{Recorder, TRAVELLING_PER_CORE};
 use crate::summary::{Host, LiveChange, PluginProcesses, Summary};
@@ -68,6 +73,8 @@ pub struct CollectorSpec {
     pub outputs: Vec<OutputSpec>,
     /// What must hold.
     pub thresholds: Watch,
+    /// What ends so soon after the start of the run clock is kept apart from what is measured; `None` is without a warm-up.
+    pub warmup: Option<Duration>,
 }
 
 /// What is known only at the end.
@@ -131,7 +138,8 @@ impl Collector {
     /// # Errors
     /// The system refused a thread.
     pub fn start(spec: CollectorSpec) -> Result<(Self, Vec<Recorder>), StatsError> {
-        let CollectorSpec { cores, model, start, run, outputs, thresholds } = spec;
+        let CollectorSpec { cores, model, start, run, outputs, thresholds, warmup } = spec;
+        let warmup_ns = warmup.filter(|warmup| !warmup.is_zero()).map(nanos);
         let outputs = outputs
             .into_iter()
             .map(|output| {
@@ -149,10 +157,10 @@ impl Collector {
             // The set being written is the recorder's own; this is the one that travels.
             let _ = give_back.send(Box::default());
             spares.push(give_back);
-            recorders.push(Recorder::new(core, take_back, to_collector.clone()));
+            recorders.push(Recorder::new(core, warmup_ns, take_back, to_collector.clone()));
         }
 
-        let stats = StatsThread::new(model, start, run, thresholds, (intervals, orders), spares, outputs);
+        let stats = StatsThread::new(model, (start, warmup_ns), run, thresholds, (intervals, orders), spares, outputs);
         let thread = Builder::new()
             .name("stats".to_owned())
             .spawn(move || stats.run())

@@ -1,11 +1,11 @@
-//! Calls of plugin functions over the whole run.
+//! Calls of plugin functions.
 
 use crate::interval::{Interval, UserTime};
 use crate::latency::{Distribution, Latency, Recorded};
 use crate::row::RowKind;
 use crate::summary::Plugin;
 
-use super::totals::Totals;
+use super::thread::StatsThread;
 use super::FinalFacts;
 
 /// What the cores have handed over of calls, added up. How many there were stands among the counts.
@@ -44,6 +44,21 @@ impl PluginTotals {
         self.in_iterations_us += if in_iterations { calls.moments().sum() } else { 0 };
     }
 
+    /// What calls took, together with those of the other part of the run.
+    fn call_us(&self, other: Option<&Self>) -> Latency {
+        let Some(other) = other else { return Latency::from(&self.call_us) };
+        let mut both = Recorded::<u64>::default();
+        both.merge(&self.call_us.to_distribution());
+        both.merge(&other.call_us.to_distribution());
+        Latency::from(&both)
+    }
+
+    /// The most calls each core had under way at once, added up.
+    fn in_flight_max(&self, other: Option<&Self>) -> u64 {
+        let of_other = |core: usize| other.map_or(0, |other| other.in_flight_max[core]);
+        self.in_flight_max.iter().enumerate().map(|(core, &most)| most.max(of_other(core))).sum()
+    }
+
     /// How many calls the histogram holds, for the check of the counts.
     pub(super) fn bucketed(&self) -> u64 {
         self.call_us.bucketed()
@@ -64,14 +79,16 @@ impl PluginTotals {
     }
 }
 
-/// The summary's part; `None` where no plugin was started.
-pub(super) fn summary(totals: &Totals, facts: &FinalFacts) -> Option<Plugin> {
-    let (plugins, counts) = (&totals.plugins, &totals.counts);
+/// The summary's part; `None` where no plugin was started. It is about the whole run, but for the share, which is that of what is
+/// measured.
+pub(super) fn summary(stats: &StatsThread, facts: &FinalFacts) -> Option<Plugin> {
+    let (totals, counts) = (&stats.totals, &stats.whole.counts);
+    let (plugins, before) = (&totals.plugins, stats.warmup.as_ref().map(|warmup| &warmup.plugins));
     (counts.plugin_calls > 0 || !facts.plugins.is_empty()).then(|| Plugin {
         calls: counts.plugin_calls,
         errors: counts.plugin_errors,
-        in_flight_max: plugins.in_flight_max.iter().sum(),
-        call_us: Latency::from(&plugins.call_us),
+        in_flight_max: plugins.in_flight_max(before),
+        call_us: plugins.call_us(before),
         share_of_iterations: plugins.share_of_iterations(&totals.user_time, facts.paced),
         processes: facts.plugins.clone(),
     })

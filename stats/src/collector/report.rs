@@ -10,11 +10,13 @@ use crate::summary::{
     Arrivals, Client, Connections, Conservation, Iterations, Little, Memory, Phases, Plugin, Run, SeriesPoint, Step,
     StepPhases, Summary, Threshold, Tls, Totals, Transaction, SCHEMA,
 };
+use crate::threshold::{Standing, Unknown};
 use crate::verdict::{judge, Facts};
 
-use super::thread::{StatsThread, Window};
-use super::totals::RowSum;
-use super::{plugins, thresholds, FinalFacts, Model};
+use super::thread::StatsThread;
+use super::totals::{RowSum, Totals as PartTotals};
+use super::window::Window;
+use super::{plugins, thresholds, warmup, FinalFacts, Model};
 
 /// Iterations each user must have finished on average before Little's law is judged. The iteration a user is in at the
 /// stop does not count; with 20 finished ones it is 2.5 % on average, half of what the law may be off by.
@@ -27,8 +29,9 @@ const UNSENT_SHARE: f64 = 0.01;
 /// Builds the summary of a run that is over.
 pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
     let errors = stats.totals.errors().to_vec();
-    let load_s = stats.window.load_s();
-    let plugin = plugins::summary(&stats.totals, facts);
+    let warmup = warmup::summary(stats);
+    let (load_s, whole_load_s) = (stats.window.load_s(), stats.window.whole_load_s());
+    let plugin = plugins::summary(stats, facts);
     Summary {
         schema: SCHEMA.to_owned(),
         run: run(stats, facts),
@@ -37,11 +40,12 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         iterations: iterations(stats, load_s),
         arrivals: arrivals(stats, facts, load_s),
         steps: stats.totals.of_kind(RowKind::Request).map(|row| step(row, load_s)).collect(),
-        setup: stats.totals.of_kind(RowKind::Setup).map(|row| step(row, load_s)).collect(),
+        setup: stats.totals.of_kind(RowKind::Setup).map(|row| step(row, whole_load_s)).collect(),
         transactions: stats.totals.of_kind(RowKind::Transaction).map(|row| transaction(row, load_s)).collect(),
         errors,
-        addresses: stats.totals.endpoints.of_kind(EndpointKind::Address),
-        sources: stats.totals.endpoints.of_kind(EndpointKind::Source),
+        warmup,
+        addresses: stats.whole.endpoints.of_kind(EndpointKind::Address),
+        sources: stats.whole.endpoints.of_kind(EndpointKind::Source),
         series: stats.timeline.series().to_vec(),
         client: client(stats, facts, plugin.as_ref(), arrivals(stats, facts, load_s).as_ref()),
         phases: phases(stats),
@@ -62,6 +66,7 @@ fn run(stats: &StatsThread, facts: &FinalFacts) -> Run {
         started_at: rfc3339_utc(stats.started_at),
         duration_s: stats.window.duration_s(),
         load_s: stats.window.load_s(),
+        warmup_s: stats.window.warmup_s(),
         version: run.version.clone(),
         aborted: facts.aborted,
         stopped_for: stats.thresholds.stopped_for().map(str::to_owned),
@@ -72,6 +77,9 @@ fn run(stats: &StatsThread, facts: &FinalFacts) -> Run {
 
 fn thresholds(stats: &StatsThread, load_s: f64) -> Vec<Threshold> {
     let last_s = stats.timeline.series().iter().rev().find(|point| !point.drain).map_or(0, |point| point.t_s);
+    if stats.window.ended_in_warmup() {
+        return stats.thresholds.results(last_s, |_| Standing::Unknown(Unknown::NothingMeasured));
+    }
     stats.thresholds.results(last_s, |condition| thresholds::standing(&stats.totals, condition, load_s))
 }
 
@@ -95,7 +103,7 @@ fn totals(stats: &StatsThread, load_s: f64) -> Totals {
         bytes_received: counts.bytes_received,
         bytes_sent: totals.of_kind(RowKind::Request).map(|row| row.bytes_sent).sum(),
         bytes_decoded: totals.of_kind(RowKind::Request).map(|row| row.bytes_decoded).sum(),
-        exchanges: all_exchanges(stats),
+        exchanges: all_exchanges(totals),
         service_us: Latency::from(&totals.service),
         response_us: Latency::from(&totals.response),
         failed_us: Latency::from(&totals.failed_us),
@@ -121,15 +129,15 @@ fn arrivals(stats: &StatsThread, facts: &FinalFacts, load_s: f64) -> Option<Arri
 }
 
 /// Those of the load.
-fn all_exchanges(stats: &StatsThread) -> ExchangeCounts {
+pub(super) fn all_exchanges(totals: &PartTotals) -> ExchangeCounts {
     let mut all = ExchangeCounts::default();
-    for row in stats.totals.of_kind(RowKind::Request) {
+    for row in totals.of_kind(RowKind::Request) {
         all.merge(&row.exchanges);
     }
     all
 }
 
-fn step(row: &RowSum, load_s: f64) -> Step {
+pub(super) fn step(row: &RowSum, load_s: f64) -> Step {
     Step {
         case: row.key.case.to_string(),
         label: row.key.label.to_string(),
@@ -150,7 +158,7 @@ fn step(row: &RowSum, load_s: f64) -> Step {
     }
 }
 
-fn transaction(row: &RowSum, load_s: f64) -> Transaction {
+pub(super) fn transaction(row: &RowSum, load_s: f64) -> Transaction {
     Transaction {
         case: row.key.case.to_string(),
         label: row.key.label.to_string(),
@@ -163,11 +171,11 @@ fn transaction(row: &RowSum, load_s: f64) -> Transaction {
 }
 
 fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>, arrivals: Option<&Arrivals>) -> Client {
-    let counts = &stats.totals.counts;
+    let counts = &stats.whole.counts;
     let (lateness_us, service_us) = (Latency::from(&stats.totals.lateness), Latency::from(&stats.totals.service));
     let (cpu_cores, occupied) = stats.sampler.cores();
     let system = stats.sampler.system();
-    let little = pauses_are_few(counts.started, all_exchanges(stats).unsent)
+    let little = pauses_are_few(stats.totals.counts.started, all_exchanges(&stats.totals).unsent)
         .and_then(|()| little(stats.model, &stats.totals.user_time, &stats.window));
     let judgement = judge(&Facts {
         model: stats.model,
@@ -185,6 +193,9 @@ fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>, arri
         system: &system,
     });
     let mut notes = judgement.notes;
+    if stats.window.ended_in_warmup() {
+        notes.insert(0, "nothing was measured: the run ended within its warm-up".to_owned());
+    }
     notes.extend(stats.sampler.notes());
     let (resident_bytes, resident_peak_bytes) = stats.sampler.resident_bytes();
     Client {
@@ -196,7 +207,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>, arri
         connections: Connections {
             opened: counts.connections_opened,
             closed: counts.connections_closed,
-            peak: stats.connections_peak,
+            peak: stats.whole.connections_peak,
             reused: counts.connections_reused,
             stale: counts.connections_stale,
             errors: counts.connection_errors,
@@ -209,7 +220,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>, arri
 }
 
 fn phases(stats: &StatsThread) -> Phases {
-    let connections = &stats.totals.connections;
+    let connections = &stats.whole.connections;
     let requests = stats.totals.phases.as_deref().map(RequestCells::summed_up);
     let (send_us, wait_us, receive_us) = match requests {
         Some(StepPhases { send_us, wait_us, receive_us }) => (Some(send_us), Some(wait_us), Some(receive_us)),
@@ -226,7 +237,7 @@ fn phases(stats: &StatsThread) -> Phases {
 }
 
 fn tls(stats: &StatsThread, facts: &FinalFacts, load_s: f64) -> Option<Tls> {
-    let counts = &stats.totals.counts;
+    let counts = &stats.whole.counts;
     (counts.handshakes > 0).then(|| Tls {
         handshakes: counts.handshakes,
         resumed: counts.handshakes_resumed,
@@ -264,8 +275,9 @@ fn little(model: Model, time: &UserTime, window: &Window) -> Result<Little, Stri
     Ok(Little { users, iterations_per_s, iteration_mean_us: mean_us, ratio })
 }
 
+/// Checks the whole run: a request may begin in the warm-up and end after it.
 fn conservation(stats: &StatsThread) -> Conservation {
-    let counts = &stats.totals.counts;
+    let counts = &stats.whole.counts;
     let mut broken = Vec::new();
     let mut equal = |what: &str, left: u64, right: u64| {
         if left != right {
@@ -275,7 +287,9 @@ fn conservation(stats: &StatsThread) -> Conservation {
     let requests = counts.succeeded + counts.failed;
     equal("started against succeeded + failed + abandoned", counts.started, requests + counts.abandoned);
 
-    let rows = |figure: fn(&RowSum) -> u64| stats.totals.of_kind(RowKind::Request).map(figure).sum::<u64>();
+    let rows = |figure: fn(&RowSum) -> u64| -> u64 {
+        stats.parts().flat_map(|part| part.of_kind(RowKind::Request)).map(figure).sum()
+    };
     equal("succeeded against the sum over rows", counts.succeeded, rows(|row| row.succeeded));
     equal("failed against the sum over rows", counts.failed, rows(|row| row.failed));
     equal("abandoned against the sum over rows", counts.abandoned - counts.lost, rows(|row| row.abandoned));
@@ -283,12 +297,13 @@ fn conservation(stats: &StatsThread) -> Conservation {
     equal("succeeded against the service histograms", counts.succeeded, rows(|row| row.service.bucketed()));
     equal("succeeded against the response histograms", counts.succeeded, rows(|row| row.response.bucketed()));
     equal("failed against the histograms of failures", counts.failed, rows(|row| row.failed_us.bucketed()));
-    let connections = &stats.totals.connections;
+    let connections = &stats.whole.connections;
     let opened = connections.connect.bucketed();
     equal("connections opened against their histogram", counts.connections_opened, opened);
     equal("TLS handshakes against their histogram", counts.handshakes, connections.tls.bucketed());
 
-    equal("calls of plugins against their histogram", counts.plugin_calls, stats.totals.plugins.bucketed());
+    let calls = stats.parts().map(|part| part.plugins.bucketed()).sum();
+    equal("calls of plugins against their histogram", counts.plugin_calls, calls);
 
     equal(
         "arrivals intended against made + missed",
@@ -309,7 +324,9 @@ fn conservation(stats: &StatsThread) -> Conservation {
         seconds(|point| point.arrivals_missed),
     );
 
-    let exchanges = exchanges_hold(counts, &all_exchanges(stats), &mut broken);
+    let mut exchanges = ExchangeCounts::default();
+    stats.parts().for_each(|part| exchanges.merge(&all_exchanges(part)));
+    let exchanges = exchanges_hold(counts, &exchanges, &mut broken);
     Conservation {
         started: counts.started,
         succeeded: counts.succeeded,
@@ -398,15 +415,5 @@ mod tests {
         assert!(exchanges_hold(&lost, &short, &mut broken));
 
         assert!(!exchanges_hold(&counts, &ExchangeCounts { answered: 11, ..good }, &mut broken));
-    }
-
-    #[test]
-    fn the_window_ends_at_the_stop_or_with_the_last_user() {
-        assert!((ten_seconds().load_s() - 10.0).abs() < 1e-9);
-        let unstopped = Window { stopped_ns: None, last_user_ns: 3_000_000_000, ..ten_seconds() };
-        assert!((unstopped.load_s() - 2.0).abs() < 1e-9);
-        assert!(Window::default().load_s().abs() < 1e-9);
-        let drained = Window { finished_ns: 12_500_000_000, ..ten_seconds() };
-        assert!((drained.duration_s() - 11.5).abs() < 1e-9);
     }
 }

@@ -18,6 +18,8 @@ use crate::threshold::Watch;
 use super::thresholds;
 use super::timeline::Timeline;
 use super::totals::Totals;
+use super::whole_run::WholeRun;
+use super::window::Window;
 use super::{report, FinalFacts, Model, RunFacts};
 
 /// A second is published this long after its end even if a core has not covered it yet.
@@ -57,42 +59,6 @@ impl CoreProgress {
     }
 }
 
-/// When the load began and ended, nanoseconds on the run clock.
-#[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_field_names, reason = "units stand last in a name, also where they agree")]
-pub(super) struct Window {
-    pub(super) first_user_ns: Option<u64>,
-    pub(super) stopped_ns: Option<u64>,
-    pub(super) last_user_ns: u64,
-    pub(super) finished_ns: u64,
-}
-
-impl Window {
-    /// Where the load ended: at the stop, or without one, when the last user did.
-    fn end_ns(&self) -> u64 {
-        self.stopped_ns.unwrap_or(self.last_user_ns)
-    }
-
-    /// Length of the load window, seconds.
-    pub(super) fn load_s(&self) -> f64 {
-        self.first_user_ns.map_or(0.0, |first| seconds(self.end_ns().saturating_sub(first)))
-    }
-
-    /// From the first user's start to the end of the last core's work, seconds.
-    pub(super) fn duration_s(&self) -> f64 {
-        self.first_user_ns.map_or(0.0, |first| seconds(self.finished_ns.max(self.end_ns()).saturating_sub(first)))
-    }
-
-    fn load_until_s(&self, now_ns: u64) -> f64 {
-        let end_ns = self.stopped_ns.map_or(now_ns, |stop| stop.min(now_ns));
-        self.first_user_ns.map_or(0.0, |first| seconds(end_ns.saturating_sub(first)))
-    }
-}
-
-fn seconds(ns: u64) -> f64 {
-    ns as f64 / NS_PER_S as f64
-}
-
 /// Everything the stats thread owns.
 pub(super) struct StatsThread {
     pub(super) model: Model,
@@ -104,13 +70,18 @@ pub(super) struct StatsThread {
     orders: Receiver<Control>,
     spares: Vec<Sender<Box<Interval>>>,
     outputs: Vec<OutputThread>,
+    /// What is measured: all of the run, or what ended after the warm-up.
     pub(super) totals: Totals,
+    /// What ended before; only where there is a warm-up.
+    pub(super) warmup: Option<Box<Totals>>,
+    pub(super) whole: WholeRun,
     pub(super) timeline: Timeline,
     pub(super) sampler: Sampler,
     pub(super) window: Window,
-    pub(super) connections_peak: u64,
     cores: Vec<CoreProgress>,
     next_sample: Instant,
+    /// When the sampler is told that the warm-up is over, until it is.
+    warmup_ends: Option<Instant>,
     /// Every recorder was dropped: no interval will come any more.
     recorders_gone: bool,
 }
@@ -118,7 +89,7 @@ pub(super) struct StatsThread {
 impl StatsThread {
     pub(super) fn new(
         model: Model,
-        start: Instant,
+        (start, warmup_ns): (Instant, Option<u64>),
         run: RunFacts,
         thresholds: Watch,
         (intervals, orders): (Receiver<Box<Interval>>, Receiver<Control>),
@@ -139,13 +110,15 @@ impl StatsThread {
             spares,
             outputs,
             totals: Totals::new(model, cores),
-            timeline: Timeline::default(),
+            warmup: warmup_ns.map(|_| Box::new(Totals::new(model, cores))),
+            whole: WholeRun::new(cores),
+            timeline: Timeline::new(warmup_ns),
             sampler: Sampler::new(cores),
             // Arrivals are due from the start of the run clock on, whenever the first of them comes.
-            window: Window { first_user_ns: (model == Model::Open).then_some(0), ..Window::default() },
-            connections_peak: 0,
+            window: Window { first_user_ns: (model == Model::Open).then_some(0), warmup_ns, ..Window::default() },
             cores: vec![CoreProgress::default(); cores],
             next_sample: start.max(now) + SAMPLE_EVERY,
+            warmup_ends: warmup_ns.and_then(|warmup_ns| start.checked_add(Duration::from_nanos(warmup_ns))),
             recorders_gone: false,
         }
     }
@@ -184,7 +157,7 @@ impl StatsThread {
         match *order {
             Control::CoreReady { core, cpu, tid } => self.sampler.watch(core, cpu, tid),
             Control::LoadStopped { at_ns } => {
-                self.sampler.load_stopped(self.connections_open());
+                self.sampler.load_stopped(self.whole.connections_open());
                 self.window.stopped_ns = Some(at_ns);
             }
             Control::Finish(_) => {}
@@ -204,12 +177,22 @@ impl StatsThread {
         window.last_user_ns = window.last_user_ns.max(interval.last_user_ns);
         window.finished_ns = window.finished_ns.max(interval.finished_ns.unwrap_or(0));
 
-        let rows = self.totals.merge(&interval);
+        self.whole.merge(&interval);
+        let rows = match &mut self.warmup {
+            None => self.totals.merge(&interval),
+            Some(warmup) if interval.warmup => {
+                self.totals.merge_setup(&interval);
+                warmup.merge_without_setup(&interval)
+            }
+            Some(warmup) => {
+                warmup.learn(&interval);
+                self.totals.merge(&interval)
+            }
+        };
         self.timeline.add(&interval.seconds, rows);
-        self.connections_peak = self.connections_peak.max(self.connections_open());
 
         if self.cores.iter().all(CoreProgress::is_over) {
-            self.sampler.load_stopped(self.connections_open());
+            self.sampler.load_stopped(self.whole.connections_open());
         }
 
         interval.clear();
@@ -218,16 +201,12 @@ impl StatsThread {
         let _ = self.spares[core].try_send(interval);
     }
 
-    fn connections_open(&self) -> u64 {
-        let counts = &self.totals.counts;
-        counts.connections_opened.saturating_sub(counts.connections_closed)
-    }
-
     /// When there is something to do even if nothing arrives.
     fn next_deadline(&self) -> Instant {
+        let sample = self.warmup_ends.map_or(self.next_sample, |end| end.min(self.next_sample));
         match self.seconds_known() {
-            Some(end) if self.timeline.next() >= end => self.next_sample,
-            _ => self.next_sample.min(self.overdue_at()),
+            Some(end) if self.timeline.next() >= end => sample,
+            _ => sample.min(self.overdue_at()),
         }
     }
 
@@ -238,10 +217,13 @@ impl StatsThread {
 
     fn sample(&mut self) {
         let now = Instant::now();
+        if self.warmup_ends.take_if(|end| *end <= now).is_some() {
+            self.sampler.warmup_ended();
+        }
         if now < self.next_sample {
             return;
         }
-        self.sampler.sample(self.connections_open());
+        self.sampler.sample(self.whole.connections_open());
         // A pause of this thread skips samples rather than crowding them.
         while self.next_sample <= now {
             self.next_sample += SAMPLE_EVERY;
@@ -277,15 +259,16 @@ impl StatsThread {
         self.tell_outputs(point, rows);
     }
 
-    /// Holds the thresholds against everything so far. The last second is not held against them by itself: it may be a short
+    /// Holds the thresholds against everything measured so far. The last second is not held against them by itself: it may be a short
     /// one, and the end of the run judges it with the rest.
     fn watch_thresholds(&mut self, second: u64) {
-        if self.seconds_known().is_some() {
+        if self.seconds_known().is_some() || self.timeline.in_warmup(second) {
             return;
         }
-        let load_s = self.window.load_until_s((second + 1).saturating_mul(NS_PER_S));
+        let end_ns = (second + 1).saturating_mul(NS_PER_S);
+        let (since_start_s, load_s) = (self.window.whole_load_until_s(end_ns), self.window.load_until_s(end_ns));
         let totals = &self.totals;
-        self.thresholds.second(second, load_s, |condition| thresholds::standing(totals, condition, load_s));
+        self.thresholds.second(second, since_start_s, |condition| thresholds::standing(totals, condition, load_s));
     }
 
     fn tell_outputs(&mut self, point: SeriesPoint, rows: Vec<Arc<RowSecond>>) {
@@ -293,20 +276,25 @@ impl StatsThread {
         if self.outputs.is_empty() {
             return;
         }
+        let overall = self.overall(&point);
+        let totals = match &mut self.warmup {
+            Some(warmup) if point.warmup => warmup,
+            _ => &mut self.totals,
+        };
         let snapshot = Arc::new(Snapshot {
-            overall: self.overall(&point),
+            overall,
             point,
             rows,
-            totals: self.totals.views(),
-            errors: self.totals.errors(),
+            totals: totals.views(),
+            errors: totals.errors(),
             corrections,
             model: self.model,
             client: ClientState {
                 cpu_share_max: self.sampler.cpu_share_max(),
-                connections_open: self.connections_open(),
-                connections_opened: self.totals.counts.connections_opened,
+                connections_open: self.whole.connections_open(),
+                connections_opened: self.whole.counts.connections_opened,
                 time_wait: self.sampler.time_wait(),
-                lateness_us: Latency::from(&self.totals.lateness),
+                lateness_us: Latency::from(&totals.lateness),
             },
         });
         for output in &self.outputs {
@@ -315,21 +303,25 @@ impl StatsThread {
     }
 
     fn overall(&self, point: &SeriesPoint) -> Overall {
-        let counts = &self.totals.counts;
-        let (passed, failed) = self
-            .totals
+        let end_ns = (point.t_s + 1).saturating_mul(NS_PER_S);
+        let (totals, load_s) = match &self.warmup {
+            Some(warmup) if point.warmup => (&**warmup, self.window.warmup_until_s(end_ns)),
+            _ => (&self.totals, self.window.load_until_s(end_ns)),
+        };
+        let counts = &totals.counts;
+        let (passed, failed) = totals
             .of_kind(RowKind::Transaction)
             .filter(|row| &*row.key.label == TRANSACTION)
             .fold((0, 0), |(passed, failed), row| (passed + row.succeeded, failed + row.failed));
         Overall {
             requests: counts.succeeded + counts.failed,
             failures: counts.failed,
-            in_flight: counts.in_flight(),
-            load_s: self.window.load_until_s((point.t_s + 1).saturating_mul(NS_PER_S)),
+            in_flight: self.whole.counts.in_flight(),
+            load_s,
             bytes_received: counts.bytes_received,
-            bytes_sent: self.totals.of_kind(RowKind::Request).map(|row| row.bytes_sent).sum(),
-            latency: Latency::from(self.totals.model_latency()),
-            failed_us: Latency::from(&self.totals.failed_us),
+            bytes_sent: totals.of_kind(RowKind::Request).map(|row| row.bytes_sent).sum(),
+            latency: Latency::from(totals.model_latency()),
+            failed_us: Latency::from(&totals.failed_us),
             transactions_passed: passed,
             transactions_failed: failed,
         }
@@ -354,12 +346,17 @@ impl StatsThread {
         if self.window.stopped_ns.is_none() {
             self.window.stopped_ns = self.cores.iter().filter_map(|core| core.stopped_ns).max();
         }
+        let warmup = self.window.ended_in_warmup();
+        if warmup {
+            // What was sampled is no part of what is measured.
+            self.sampler.warmup_ended();
+        }
         self.sampler.finish();
-        if let Some((point, rows)) = self.timeline.publish_drain() {
+        if let Some((point, rows)) = self.timeline.publish_drain(warmup) {
             self.tell_outputs(point, rows);
         } else if self.timeline.has_corrections() {
             // Corrections travel with a snapshot; there being none left, an empty drain carries them.
-            let point = SeriesPoint { t_s: self.timeline.next(), drain: true, ..SeriesPoint::default() };
+            let point = SeriesPoint { t_s: self.timeline.next(), warmup, drain: true, ..SeriesPoint::default() };
             self.tell_outputs(point, Vec::new());
         }
         let summary = Arc::new(report::summary(&mut self, facts));
@@ -369,9 +366,16 @@ impl StatsThread {
         (summary, self.outputs)
     }
 
+    /// What is measured, and the warm-up where there is one.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Totals> {
+        [&self.totals].into_iter().chain(self.warmup.as_deref())
+    }
+
     /// Memory held by histograms, the cores' and the totals', bytes.
     pub(super) fn held_bytes(&self) -> u64 {
         let cores: u64 = self.cores.iter().map(|core| core.held_bytes).sum();
-        self.totals.held_bytes() + cores * crate::recorder::SETS_PER_CORE as u64
+        self.parts().map(Totals::held_bytes).sum::<u64>()
+            + self.whole.held_bytes()
+            + cores * crate::recorder::SETS_PER_CORE as u64
     }
 }

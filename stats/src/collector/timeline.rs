@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::clock::NS_PER_S;
 use crate::interval::SecondTally;
 use crate::snapshot::{Correction, RowSecond};
 use crate::summary::SeriesPoint;
@@ -55,7 +56,7 @@ impl Second {
         self.requests == 0 && self.handshakes == 0 && self.plugin_calls == 0 && self.rows.is_empty()
     }
 
-    fn point(&self, t_s: u64, drain: bool) -> SeriesPoint {
+    fn point(&self, t_s: u64, warmup: bool, drain: bool) -> SeriesPoint {
         let overall = overall(self.rows.values());
         SeriesPoint {
             t_s,
@@ -70,6 +71,7 @@ impl Second {
             plugin_calls: self.plugin_calls,
             arrivals: self.arrivals,
             arrivals_missed: self.arrivals_missed,
+            warmup,
             drain,
         }
     }
@@ -78,6 +80,8 @@ impl Second {
 /// The seconds of a run in order, and its drain.
 #[derive(Default)]
 pub(super) struct Timeline {
+    /// Where the warm-up ends; 0 without one.
+    warmup_ns: u64,
     /// Published seconds; the place is the second.
     series: Vec<SeriesPoint>,
     /// Distributions of the last published seconds, the oldest first.
@@ -90,6 +94,16 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
+    /// That of a run whose warm-up ends there, if it has one.
+    pub(super) fn new(warmup_ns: Option<u64>) -> Self {
+        Self { warmup_ns: warmup_ns.unwrap_or(0), ..Self::default() }
+    }
+
+    /// Whether a second begins within the warm-up.
+    pub(super) fn in_warmup(&self, second: u64) -> bool {
+        second.saturating_mul(NS_PER_S) < self.warmup_ns
+    }
+
     /// The second to publish next.
     pub(super) fn next(&self) -> u64 {
         self.series.len() as u64
@@ -133,12 +147,13 @@ impl Timeline {
 
     fn correct(&mut self, tally: &SecondTally, rows: Vec<(usize, RowSecond)>) {
         let late: Vec<_> = rows.iter().map(|(_, row)| Arc::new(row.clone())).collect();
+        let warmup = self.in_warmup(tally.second);
         let age = (self.next() - tally.second) as usize;
         let published = &mut self.series[tally.second as usize];
         if let Some(kept) = self.kept.len().checked_sub(age).map(|place| &mut self.kept[place]) {
             kept.count(tally);
             kept.add_rows(rows);
-            *published = kept.point(tally.second, false);
+            *published = kept.point(tally.second, warmup, false);
         } else {
             published.users += tally.users;
             published.requests += tally.requests;
@@ -157,7 +172,7 @@ impl Timeline {
     /// Publishes the next second as it stands.
     pub(super) fn publish(&mut self) -> (SeriesPoint, Vec<Arc<RowSecond>>) {
         let second = self.open.pop_front().unwrap_or_default();
-        let point = second.point(self.next(), false);
+        let point = second.point(self.next(), self.in_warmup(self.next()), false);
         let rows = shared_rows(&second);
         self.series.push(point.clone());
         self.kept.push_back(second);
@@ -167,12 +182,13 @@ impl Timeline {
         (point, rows)
     }
 
-    /// The drain, if anything finished after the stop. Call it once, when every second is published.
-    pub(super) fn publish_drain(&mut self) -> Option<(SeriesPoint, Vec<Arc<RowSecond>>)> {
+    /// The drain, if anything finished after the stop; it belongs to the `warmup` where the stop came within that. Call it once,
+    /// when every second is published.
+    pub(super) fn publish_drain(&mut self, warmup: bool) -> Option<(SeriesPoint, Vec<Arc<RowSecond>>)> {
         if self.drain.is_empty() {
             return None;
         }
-        let point = self.drain.point(self.next(), true);
+        let point = self.drain.point(self.next(), warmup, true);
         let rows = shared_rows(&self.drain);
         self.series.push(point.clone());
         Some((point, rows))
@@ -265,13 +281,25 @@ mod tests {
     }
 
     #[test]
+    fn seconds_that_begin_within_the_warmup_are_marked() {
+        let mut timeline = Timeline::new(Some(1_200_000_000));
+        (0..3).for_each(|second| timeline.add(&[tally(second, 1)], part(&[10])));
+        (0..3).for_each(|_| drop(timeline.publish()));
+        timeline.add(&[tally(1, 1)], part(&[30]));
+        let marks: Vec<_> = timeline.series().iter().map(|point| (point.warmup, point.requests)).collect();
+        assert_eq!(marks, [(true, 1), (true, 2), (false, 1)]);
+        assert!(timeline.take_corrections()[0].point.warmup);
+        assert!(!Timeline::default().in_warmup(0));
+    }
+
+    #[test]
     fn the_drain_stands_after_the_last_second() {
         let mut timeline = Timeline::default();
         timeline.add(&[tally(0, 1)], part(&[10]));
         timeline.add(&[SecondTally { requests: 2, drain: true, ..SecondTally::default() }], part(&[70, 80]));
         assert_eq!(timeline.end(), 1);
         timeline.publish();
-        let (point, _) = timeline.publish_drain().unwrap();
+        let (point, _) = timeline.publish_drain(false).unwrap();
         assert_eq!((point.t_s, point.requests, point.p50_us, point.drain), (1, 2, Some(70), true));
         assert_eq!(timeline.series().len(), 2);
     }

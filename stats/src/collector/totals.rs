@@ -1,20 +1,19 @@
-//! The whole run added up.
+//! A part of the run added up: what is measured, or the warm-up.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::interval::{CoreCounts, Interval, RowCells, UserTime};
 use crate::latency::{Distribution, Latency, Recorded};
-use crate::phases::{ConnectionCells, RequestCells};
+use crate::phases::RequestCells;
 use crate::row::{ExchangeCounts, RowKey, RowKind};
 use crate::snapshot::{RowSecond, RowTotal};
 use crate::summary::ErrorCount;
 
-use super::endpoints::EndpointTotals;
 use super::plugins::PluginTotals;
 use super::Model;
 
-/// One row over the whole run.
+/// One row over a part of the run.
 pub(super) struct RowSum {
     pub(super) key: Arc<RowKey>,
     pub(super) succeeded: u64,
@@ -90,7 +89,10 @@ impl RowSum {
     }
 }
 
-/// Everything the cores have handed over, added up.
+/// What the cores have handed over of one part of the run, added up.
+///
+/// A run with a warm-up has two of these. Both [learn](Self::learn) the names of every interval, in the same order, so that the
+/// place of a row is the same in both.
 pub(super) struct Totals {
     pub(super) model: Model,
     /// In the order first seen.
@@ -102,7 +104,6 @@ pub(super) struct Totals {
     pub(super) response: Recorded<u64>,
     pub(super) failed_us: Recorded<u64>,
     pub(super) lateness: Recorded<u64>,
-    pub(super) connections: ConnectionCells<u64>,
     /// Those of the load's requests; only where they are recorded.
     pub(super) phases: Option<Box<RequestCells<u64>>>,
     pub(super) plugins: PluginTotals,
@@ -112,13 +113,38 @@ pub(super) struct Totals {
     pub(super) user_time: UserTime,
     /// For each core the most users of an open run that were busy at once.
     users_busy_max: Vec<u64>,
-    pub(super) endpoints: EndpointTotals,
-    errors: Vec<ErrorCount>,
+    errors: Vec<ErrorSum>,
     errors_by_key: HashMap<ErrorId, usize>,
     /// For each core, where its error ids stand in `errors`.
     core_errors: Vec<Vec<usize>>,
     /// The errors as snapshots show them, kept until one is counted.
     errors_view: Option<Arc<[ErrorCount]>>,
+}
+
+/// One error, and the row it belongs to; over the limit none is known.
+struct ErrorSum {
+    row: Option<usize>,
+    count: ErrorCount,
+}
+
+/// Which rows of an interval are added.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    All,
+    /// All but once-per-user steps.
+    Load,
+    /// Once-per-user steps alone.
+    Setup,
+}
+
+impl Rows {
+    fn contain(self, kind: RowKind) -> bool {
+        match self {
+            Self::All => true,
+            Self::Load => kind != RowKind::Setup,
+            Self::Setup => kind == RowKind::Setup,
+        }
+    }
 }
 
 /// Row (`None` over the limit), kind, message.
@@ -135,14 +161,12 @@ impl Totals {
             response: Recorded::default(),
             failed_us: Recorded::default(),
             lateness: Recorded::default(),
-            connections: ConnectionCells::default(),
             phases: None,
             plugins: PluginTotals::new(cores),
             counts: CoreCounts::default(),
             handshakes_in_window: 0,
             user_time: UserTime::default(),
             users_busy_max: vec![0; cores],
-            endpoints: EndpointTotals::new(cores),
             errors: Vec::new(),
             errors_by_key: HashMap::new(),
             core_errors: vec![Vec::new(); cores],
@@ -152,22 +176,51 @@ impl Totals {
 
     /// Adds an interval, and gives back what it brought for each row that saw activity, by place in `rows`.
     pub(super) fn merge(&mut self, interval: &Interval) -> Vec<(usize, RowSecond)> {
+        self.learn(interval);
+        self.merge_load(interval, Rows::All)
+    }
+
+    /// As [`merge`](Self::merge), for the warm-up's totals: once-per-user steps are left to
+    /// [`merge_setup`](Self::merge_setup) of the others.
+    pub(super) fn merge_without_setup(&mut self, interval: &Interval) -> Vec<(usize, RowSecond)> {
+        self.learn(interval);
+        self.merge_load(interval, Rows::Load)
+    }
+
+    /// Adds of an interval of the warm-up what belongs to the whole run: once-per-user steps and their errors.
+    pub(super) fn merge_setup(&mut self, interval: &Interval) {
+        self.learn(interval);
+        self.count_errors(interval, Rows::Setup);
+        self.merge_rows(interval, Rows::Setup);
+    }
+
+    /// Takes note of rows and errors that are new in an interval of the other part.
+    pub(super) fn learn(&mut self, interval: &Interval) {
         self.learn_rows(interval);
-        self.count_errors(interval);
-        self.endpoints.merge(interval);
+        self.learn_errors(interval);
+    }
+
+    fn merge_load(&mut self, interval: &Interval, of: Rows) -> Vec<(usize, RowSecond)> {
+        self.count_errors(interval, of);
         self.counts.merge(&interval.counts);
         self.user_time.merge(&interval.user_time);
         let busy_max = &mut self.users_busy_max[interval.core];
         *busy_max = (*busy_max).max(interval.users_busy_max);
         self.lateness.merge(&interval.lateness.to_distribution());
-        self.connections.merge(&interval.connections);
-
         let in_window = interval.in_window();
         self.plugins.merge(interval, in_window);
         self.handshakes_in_window += if in_window { interval.counts.handshakes } else { 0 };
+        self.merge_rows(interval, of)
+    }
+
+    fn merge_rows(&mut self, interval: &Interval, of: Rows) -> Vec<(usize, RowSecond)> {
+        let in_window = interval.in_window();
         let mut parts = Vec::new();
         for (id, cells) in interval.rows.iter().enumerate().filter(|(_, cells)| !cells.is_empty()) {
             let index = self.core_rows[interval.core][id];
+            if !of.contain(self.rows[index].key.kind) {
+                continue;
+            }
             if let Some(part) = self.merge_row(index, cells, in_window) {
                 parts.push((index, part));
             }
@@ -251,33 +304,41 @@ impl Totals {
         }
     }
 
-    fn count_errors(&mut self, interval: &Interval) {
+    fn learn_errors(&mut self, interval: &Interval) {
         for key in &interval.new_errors {
             let row = key.row.map(|id| self.core_rows[interval.core][id as usize]);
             let id = (row, key.kind, Arc::clone(&key.message));
             let index = *self.errors_by_key.entry(id).or_insert_with(|| {
-                self.errors.push(ErrorCount {
+                let count = ErrorCount {
                     kind: key.kind.to_owned(),
                     step: row.map(|row| self.rows[row].key.name.to_string()).unwrap_or_default(),
                     message: key.message.to_string(),
                     count: 0,
-                });
+                };
+                self.errors.push(ErrorSum { row, count });
                 self.errors.len() - 1
             });
             self.core_errors[interval.core].push(index);
         }
+    }
+
+    fn count_errors(&mut self, interval: &Interval, of: Rows) {
         for (id, &count) in interval.errors.iter().enumerate().filter(|(_, count)| **count > 0) {
-            self.errors[self.core_errors[interval.core][id]].count += count;
-            self.errors_view = None;
+            let error = &mut self.errors[self.core_errors[interval.core][id]];
+            if of.contain(error.row.map_or(RowKind::Request, |row| self.rows[row].key.kind)) {
+                error.count.count += count;
+                self.errors_view = None;
+            }
         }
     }
 
-    /// Errors so far, the most frequent first; among equals, the one seen first.
+    /// Errors so far, the most frequent first; among equals, the one seen first. Those of the other part alone are not among them.
     pub(super) fn errors(&mut self) -> Arc<[ErrorCount]> {
         if let Some(view) = &self.errors_view {
             return Arc::clone(view);
         }
-        let mut sorted = self.errors.clone();
+        let counted = self.errors.iter().map(|error| &error.count).filter(|error| error.count > 0);
+        let mut sorted: Vec<ErrorCount> = counted.cloned().collect();
         sorted.sort_by_key(|error| std::cmp::Reverse(error.count));
         let view: Arc<[ErrorCount]> = sorted.into();
         self.errors_view = Some(Arc::clone(&view));
@@ -312,7 +373,6 @@ impl Totals {
     pub(super) fn held_bytes(&self) -> u64 {
         let overall = [&self.service, &self.response, &self.failed_us, &self.lateness];
         overall.into_iter().map(Recorded::held_bytes).sum::<u64>()
-            + self.connections.held_bytes()
             + self.phases.as_ref().map_or(0, |phases| phases.held_bytes())
             + self.plugins.held_bytes()
             + self.rows.iter().map(RowSum::held_bytes).sum::<u64>()

@@ -55,6 +55,14 @@ impl Console {
         OutputSpec { name: "console".to_owned(), delivery: Delivery::MaySkip, output: Box::new(self) }
     }
 
+    /// A table holds seconds of the warm-up or measured ones: the first of these ends the table of those.
+    fn end_warmup(&mut self, next: &Snapshot) {
+        let last = self.latest.take_if(|latest| latest.point.warmup && !next.point.warmup);
+        if let Some(last) = last.filter(|_| !self.interval.is_empty()) {
+            self.print_interval(&last, State::WarmUp);
+        }
+    }
+
     fn print_interval(&mut self, latest: &Snapshot, state: State) {
         let text = std::mem::take(&mut self.interval).render(latest, state, SystemTime::now());
         // Tables follow each other for minutes; an empty line keeps them apart.
@@ -84,10 +92,11 @@ impl Output for Console {
             progress.show(snapshot);
         }
         if self.interval_table {
+            self.end_warmup(snapshot);
             self.interval.add(snapshot);
             let point = &snapshot.point;
             if !point.drain && (point.t_s + 1).is_multiple_of(TABLE_EVERY_S) {
-                self.print_interval(snapshot, State::Running);
+                self.print_interval(snapshot, if point.warmup { State::WarmUp } else { State::Running });
             }
         }
         self.latest = Some(Arc::clone(snapshot));
@@ -176,6 +185,23 @@ mod tests {
         let paper = Paper::new(1 << 20);
         play(&mut console(&paper, true), 6);
         assert_eq!(states(&paper.text()), ["running", "running"]);
+    }
+
+    #[test]
+    fn the_warmups_end_ends_a_table() {
+        let paper = Paper::new(1 << 20);
+        let mut console = console(&paper, true);
+        for t_s in 0..6 {
+            let mut second = sample::snapshot(t_s);
+            second.point.warmup = t_s < 4;
+            console.snapshot(&Arc::new(second));
+        }
+        let text = paper.text();
+        assert_eq!(states(&text), ["warm-up", "warm-up", "running"]);
+        // Seconds 0 to 2, second 3, seconds 4 and 5: 1,000 requests of `hello` in each.
+        let hello = text.lines().filter(|line| line.contains("hello"));
+        let counts: Vec<_> = hello.map(|line| line.split('|').nth(3).unwrap().trim()).collect();
+        assert_eq!(counts, ["3000", "1000", "2000"]);
     }
 
     #[test]

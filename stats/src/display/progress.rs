@@ -54,6 +54,7 @@ fn progress_line(snapshot: &Snapshot, run_time: Option<Duration>) -> String {
         Some(total_s) if total_s > elapsed_s => format!("{} left", clock(total_s - elapsed_s)),
         Some(_) => "stopping".to_owned(),
     };
+    let time = if point.warmup { format!("warm-up, {time}") } else { time };
     let users = if point.users == 1 { "user" } else { "users" };
     format!(
         "{} {users} | {} req/s | {} failed ({}) | p99 {} | {time}",
@@ -83,6 +84,14 @@ mod tests {
     fn a_run_without_an_end_says_how_long_it_goes() {
         let line = progress_line(&sample::snapshot(90), None);
         assert!(line.ends_with("| 1m31s so far"), "{line}");
+    }
+
+    #[test]
+    fn a_second_of_the_warmup_says_so() {
+        let mut second = sample::snapshot(1);
+        second.point.warmup = true;
+        let line = progress_line(&second, Some(Duration::from_secs(15)));
+        assert!(line.ends_with("| p99 2.75 ms | warm-up, 13s left"), "{line}");
     }
 
     #[test]

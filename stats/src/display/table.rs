@@ -39,6 +39,7 @@ const TOTAL: &str = "Total";
 /// Whether load is being made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
+    WarmUp,
     Running,
     Stopped,
 }
@@ -174,6 +175,7 @@ impl Interval {
 fn header_lines(latest: &Snapshot, state: State, now: SystemTime) -> String {
     let overall = &latest.overall;
     let (state, users) = match state {
+        State::WarmUp => ("warm-up", latest.point.users),
         State::Running => ("running", latest.point.users),
         State::Stopped => ("stopped", 0),
     };

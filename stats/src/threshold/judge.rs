@@ -35,6 +35,8 @@ pub(crate) enum Unknown {
     NoSuchStep,
     /// No request finished.
     NothingFinished,
+    /// The run ended within its warm-up.
+    NothingMeasured,
     /// Requests finished, all of them failed.
     NothingSucceeded,
     /// Fewer samples than the percentile needs.
@@ -51,6 +53,7 @@ impl Display for Unknown {
         match self {
             Self::NoSuchStep => f.write_str("no step, transaction or referenced case had this name"),
             Self::NothingFinished => f.write_str("nothing was finished that it could be held against"),
+            Self::NothingMeasured => f.write_str("no request after the warm-up: the run ended within it"),
             Self::NothingSucceeded => f.write_str("no request succeeded, so there is no latency"),
             Self::TooFewSamples { samples, statistic } => write!(
                 f,

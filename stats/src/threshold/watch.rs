@@ -10,7 +10,7 @@ use super::Condition;
 
 /// What happens when a threshold is broken while load is made.
 pub struct Abort {
-    /// Not before this long after the first user's start.
+    /// Not before this long after the first user's start, nor before the warm-up is over.
     pub after: Duration,
     /// Stops the load; true if that was its first stop. Called once, on the stats thread; it must not block.
     pub stop: Box<dyn Fn() -> bool + Send>,

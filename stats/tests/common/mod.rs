@@ -19,20 +19,35 @@ pub fn start(cores: usize, outputs: Vec<OutputSpec>) -> (Collector, Vec<Recorder
 
 /// A run whose clock started some seconds ago.
 pub fn start_ago(cores: usize, ago_s: u64, outputs: Vec<OutputSpec>) -> (Collector, Vec<Recorder>) {
-    Collector::start(CollectorSpec {
+    let start = Instant::now().checked_sub(Duration::from_secs(ago_s)).expect("the machine runs for longer");
+    start_spec(CollectorSpec { start, outputs, ..spec(cores) })
+}
+
+/// A run with a warm-up of so many nanoseconds.
+pub fn start_with_warmup(cores: usize, warmup_ns: u64, outputs: Vec<OutputSpec>) -> (Collector, Vec<Recorder>) {
+    start_spec(CollectorSpec { warmup: Some(Duration::from_nanos(warmup_ns)), outputs, ..spec(cores) })
+}
+
+/// A closed run that starts now, with nothing asked for.
+pub fn spec(cores: usize) -> CollectorSpec {
+    CollectorSpec {
         cores,
         model: Model::Closed,
-        start: Instant::now().checked_sub(Duration::from_secs(ago_s)).expect("the machine runs for longer"),
+        start: Instant::now(),
         run: RunFacts {
             id: "id".into(),
             name: "test".into(),
             plan: serde_json::json!({"users": 1}),
             ..RunFacts::default()
         },
-        outputs,
+        outputs: Vec::new(),
         thresholds: Watch::default(),
-    })
-    .expect("threads can be started")
+        warmup: None,
+    }
+}
+
+pub fn start_spec(spec: CollectorSpec) -> (Collector, Vec<Recorder>) {
+    Collector::start(spec).expect("threads can be started")
 }
 
 pub fn key(kind: RowKind, name: &str) -> RowKey {
@@ -87,6 +102,14 @@ pub struct Keep {
 impl Keep {
     pub fn spec(&self, delivery: Delivery) -> OutputSpec {
         OutputSpec { name: "keep".into(), delivery, output: Box::new(self.clone()) }
+    }
+
+    /// Waits until so many snapshots were published; half a minute at most.
+    pub fn wait_for(&self, snapshots: usize) {
+        let since = Instant::now();
+        while self.snapshots.lock().unwrap().len() < snapshots && since.elapsed() < Duration::from_secs(30) {
+            std::thread::yield_now();
+        }
     }
 }
 

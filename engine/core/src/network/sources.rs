@@ -82,6 +82,7 @@ mod tests {
             run: RunFacts::default(),
             outputs: Vec::new(),
             thresholds: Watch::default(),
+            warmup: None,
         };
         let (_collector, mut recorders) = Collector::start(spec).unwrap();
         Sources::new(&all, first, &mut recorders[0])

@@ -43,6 +43,8 @@ pub struct Plan {
     pub plugins: Option<PluginHost>,
     /// What the run must hold, and whether a broken threshold ends it.
     pub thresholds: Thresholds,
+    /// How much of the load, from the start of the run clock, is kept apart from what is measured, or nothing.
+    pub warmup: Option<Duration>,
     /// A functional run instead of load: `pummel run`. It has one user on the first CPU, and of the load only the network's part
     /// counts.
     pub functional: Option<Functional>,
@@ -165,6 +167,7 @@ impl Plan {
             "request_phases": self.network.request_phases,
             "thresholds": self.thresholds.conditions.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "abort_on_threshold_s": self.thresholds.abort_after.map(seconds),
+            "warmup_s": self.warmup.map(seconds),
             "stop_timeout_s": seconds(self.stop_timeout),
             "source_ips": self.network.addresses.sources,
             "dns_ttl_s": self.network.addresses.ttl.map(seconds),

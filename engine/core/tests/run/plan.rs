@@ -49,6 +49,7 @@ pub(crate) fn plan(case: Case) -> Plan {
         record_action: false,
         plugins: None,
         thresholds: pummel_stats::Thresholds::default(),
+        warmup: None,
         functional: None,
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::page::Text;
+use super::sections::nothing_measured;
 use crate::collector::Model;
 use crate::display::text::{columns, one_line, LEFT, NAME_CHARS_MAX, RIGHT};
-use crate::display::units::{latency_or_dash, percent, rate, whole_us};
+use crate::display::units::{latency, latency_or_dash, percent, rate, whole_us};
 use crate::latency::Latency;
 use crate::row::TRANSACTION;
 use crate::summary::{Plugin, Step, Summary};
@@ -65,6 +66,14 @@ impl Tables {
             Model::Open => "Requests (open model: response time of those that succeeded)",
         });
         let totals = &summary.totals;
+        if let Some(warmup) = summary.warmup.as_ref().filter(|_| nothing_measured(summary)) {
+            text.line(&format!(
+                "  nothing was measured: the run ended after {}, within its warm-up of {}",
+                latency(warmup.duration_s * 1e6),
+                latency(warmup.planned_s * 1e6)
+            ));
+            return;
+        }
         if totals.requests == 0 {
             text.line("  no request finished");
             return;

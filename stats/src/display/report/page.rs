@@ -22,6 +22,7 @@ pub fn report(summary: &Summary, options: ReportOptions) -> String {
     let mut text = Text::new(options);
     sections::title(&mut text, summary);
     figures::figures(&mut text, summary);
+    sections::warmup(&mut text, summary);
     sections::errors(&mut text, summary);
     sections::thresholds(&mut text, summary);
     sections::wire(&mut text, summary);

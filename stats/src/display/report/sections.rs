@@ -1,8 +1,9 @@
 //! What stands around the tables: title, errors, sockets and bytes, the verdict, the check of the counts.
 
 use super::page::Text;
+use crate::collector::Model;
 use crate::display::text::{columns, one_line, LEFT, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, RIGHT};
-use crate::display::units::{bytes, latency, rate, whole_us};
+use crate::display::units::{bytes, latency, percent, rate, whole_us};
 use crate::summary::{CpuCore, Summary, Threshold};
 use crate::threshold::Unit;
 use crate::verdict::{Limit, Verdict};
@@ -35,8 +36,12 @@ pub(super) fn title(text: &mut Text, summary: &Summary) {
     }
     let cores = run.host.cores_used;
     facts.push(format!("{cores} {} of {} CPUs", if cores == 1 { "core" } else { "cores" }, run.host.cpus));
-    facts.push(format!("{} of load", latency(run.load_s * 1e6)));
-    let drain_s = run.duration_s - run.load_s;
+    facts.push(match &summary.warmup {
+        None => format!("{} of load", latency(run.load_s * 1e6)),
+        Some(_) if nothing_measured(summary) => format!("{} of warm-up", latency(run.warmup_s * 1e6)),
+        Some(_) => format!("{} of load after {} of warm-up", latency(run.load_s * 1e6), latency(run.warmup_s * 1e6)),
+    });
+    let drain_s = run.duration_s - run.load_s - run.warmup_s;
     if drain_s >= DRAIN_WORTH_SAYING_S {
         facts.push(format!("{} of drain", latency(drain_s * 1e6)));
     }
@@ -47,6 +52,32 @@ pub(super) fn title(text: &mut Text, summary: &Summary) {
         facts.push(text.paint.yellow("stopped by Ctrl-C or a signal"));
     }
     text.line(&format!("  {}", facts.join(", ")));
+}
+
+/// The load ended within the warm-up.
+pub(super) fn nothing_measured(summary: &Summary) -> bool {
+    summary.warmup.is_some() && summary.run.load_s <= 0.0
+}
+
+/// What the warm-up did, where there was one.
+pub(super) fn warmup(text: &mut Text, summary: &Summary) {
+    let Some(warmup) = &summary.warmup else { return };
+    text.heading("Warm-up (apart, in no figure above)");
+    let shown = match summary.run.model {
+        Model::Closed => &warmup.service_us,
+        Model::Open => &warmup.response_us,
+    };
+    text.line(&format!(
+        "  {}, {} requests, {} failed ({}), {} RPS, p50 {}, p95 {}, p99 {}",
+        latency(warmup.duration_s * 1e6),
+        warmup.requests,
+        warmup.failures,
+        percent(warmup.failures, warmup.requests),
+        rate(warmup.rps),
+        whole_us(shown.p50),
+        whole_us(shown.p95),
+        whole_us(shown.p99),
+    ));
 }
 
 /// What went wrong, the most frequent first.
@@ -133,7 +164,10 @@ fn distance(by: f64, value: f64, limit: f64) -> String {
 pub(super) fn wire(text: &mut Text, summary: &Summary) {
     let (connections, totals) = (&summary.client.connections, &summary.totals);
     let exchanges = &totals.exchanges;
-    text.heading("On the wire");
+    text.heading(match &summary.warmup {
+        None => "On the wire",
+        Some(_) => "On the wire (connections and handshakes of the whole run, the rest without its warm-up)",
+    });
     text.line(&format!(
         "  connections  opened {}, at once {}, reused {}, stale {}, errors {}",
         connections.opened, connections.peak, connections.reused, connections.stale, connections.errors
@@ -256,7 +290,10 @@ fn cores(cores: &[CpuCore]) -> String {
 /// The check that nothing was lost or invented.
 pub(super) fn conservation(text: &mut Text, summary: &Summary) {
     let counts = &summary.conservation;
-    text.heading("Counts");
+    text.heading(match &summary.warmup {
+        None => "Counts",
+        Some(_) => "Counts (of the whole run, its warm-up too)",
+    });
     let sum = format!(
         "  started {} = succeeded {} + failed {} + abandoned {}",
         counts.started, counts.succeeded, counts.failed, counts.abandoned

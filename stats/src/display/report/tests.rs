@@ -4,7 +4,7 @@ use super::{report, ReportOptions};
 use crate::collector::Model;
 use crate::latency::Latency;
 use crate::sample;
-use crate::summary::{Conservation, CpuCore, ErrorCount, Plugin, PluginProcesses, Summary, Threshold, Tls};
+use crate::summary::{Conservation, CpuCore, ErrorCount, Plugin, PluginProcesses, Summary, Threshold, Tls, Warmup};
 use crate::threshold::Unit;
 use crate::verdict::{Limit, Verdict};
 
@@ -452,4 +452,54 @@ fn addresses_are_shown_where_there_is_more_than_one() {
     assert_eq!(cells[2], ["[::1]:8080", "0", "7", "0", "0"]);
     summary.addresses.resize(23, dead);
     assert!(section(&summary).unwrap().ends_with("and 3 more; --json has them all"));
+}
+
+/// The good run after 10 s of warm-up, of which 5 requests failed.
+fn warmed_up() -> Summary {
+    let mut summary = good();
+    summary.run.warmup_s = 10.0;
+    summary.run.duration_s += 10.0;
+    let service_us = summary.totals.service_us.clone();
+    summary.warmup = Some(Warmup {
+        planned_s: 10.0,
+        duration_s: 10.0,
+        requests: 12_345,
+        failures: 5,
+        rps: 1_234.5,
+        service_us,
+        ..Warmup::default()
+    });
+    summary
+}
+
+#[test]
+fn a_warmup_has_a_section_of_its_own() {
+    let text = report(&warmed_up(), PLAIN);
+    assert!(text.contains("  200 users, 1 core of 2 CPUs, 15.0 s of load after 10.0 s of warm-up\n"), "{text}");
+    insta::assert_snapshot!(section(&text, "Warm-up"), @r"
+    Warm-up (apart, in no figure above)
+      10.0 s, 12345 requests, 5 failed (<0.1%), 1234.5 RPS, p50 8.10 ms, p95 14.9 ms, p99 15.5 ms
+    ");
+    assert!(
+        text.contains("\nOn the wire (connections and handshakes of the whole run, the rest without its warm-up)\n")
+    );
+    assert!(text.contains("\nCounts (of the whole run, its warm-up too)\n"));
+    assert!(!report(&good(), PLAIN).to_lowercase().contains("warm"));
+}
+
+#[test]
+fn a_run_that_ends_in_its_warmup_says_that_nothing_was_measured() {
+    let mut summary = nothing_finished();
+    (summary.run.load_s, summary.run.warmup_s, summary.run.duration_s) = (0.0, 0.8, 0.8);
+    summary.warmup = Some(Warmup { planned_s: 60.0, duration_s: 0.8, ..Warmup::default() });
+    let text = report(&summary, PLAIN);
+    assert!(text.contains("CPUs, 800 ms of warm-up, stopped by Ctrl-C or a signal\n"), "{text}");
+    assert!(
+        text.contains("\n  nothing was measured: the run ended after 800 ms, within its warm-up of 60.0 s\n"),
+        "{text}"
+    );
+    insta::assert_snapshot!(section(&text, "Warm-up"), @r"
+    Warm-up (apart, in no figure above)
+      800 ms, 0 requests, 0 failed (0.0%), 0.00 RPS, p50 -, p95 -, p99 -
+    ");
 }
