@@ -19,7 +19,7 @@ use crate::{
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
-    plan_load::{load_of_cases, load_of_hit},
+    plan_load::{fitted, load_of_cases, load_of_hit},
     plan_network::{credentials, network, Certificates},
     plan_thresholds::with_thresholds,
     plan_warmup::with_warmup,
@@ -197,7 +197,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         warmup: None,
         functional: None,
     };
-    let plan = with_warmup(plan, &flags.warmup)?;
+    let plan = with_warmup(fitted(plan, &flags.open), &flags.warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output) })
 }
 
@@ -259,7 +259,7 @@ fn plan_cases(
     let mut plan = plan_of(command, cases, load_of_cases(load)?, network, Certificates::Accepted, cpus)?;
     plan.pacing = load.max_rps.map(|per_second| Pacing { per_second, unit });
     plan.network.request_phases = output.http_stat;
-    let plan = with_warmup(plan, warmup)?;
+    let plan = with_warmup(fitted(plan, &load.open), warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pummel_engine::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Spacing, Stage};
+use pummel_engine::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Plan, Spacing, Stage};
 
 use crate::{
     failure::Failure,
@@ -87,6 +87,14 @@ pub(crate) fn load_of_hit(flags: &HitFlags, connections: u32) -> Result<Load, Fa
     let run_time = bounded_by(run_time, &stages);
     let model = LoadModel::Closed(ClosedLoad { spawn_rate: f64::INFINITY, stages, pacing: None });
     Ok(Load { users, model, run_time, ..common })
+}
+
+/// The plan of an open run with no more users than descriptors allow, where nobody said how many.
+pub(crate) fn fitted(mut plan: Plan, flags: &OpenFlags) -> Plan {
+    if plan.load.open().is_some() && flags.max_users.is_none() {
+        plan.load.users = plan.load.users.min(plan.users_that_fit());
+    }
+    plan
 }
 
 /// What only a closed run has, with what to do instead.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs, ops::RangeInclusive};
 
-use pummel_case::Origin;
+use pummel_case::{Case, Origin, Step};
 use pummel_ring::Address;
 use serde_json::{json, Value};
 
@@ -71,10 +71,10 @@ impl Renewal {
         let network = &plan.network;
         // Each redirect is one more exchange.
         let of_one = 1 + u64::from(network.max_redirects);
-        let by_requests = plan.pacing.filter(|pacing| pacing.unit == PacingUnit::Request);
+        let ceiling = plan.pacing.filter(|pacing| pacing.unit == PacingUnit::Request).map(|pacing| pacing.per_second);
         Self {
             connections,
-            exchanges_per_s: by_requests.map(|pacing| pacing.per_second * of_one as f64),
+            exchanges_per_s: ceiling.or_else(|| requests_that_arrive(plan)).map(|per_s| per_s * of_one as f64),
             exchanges: plan.load.total_requests.map(|total| total.saturating_mul(of_one)),
             at_any: !network.keepalive || network.connections == Connections::PerIteration,
             requests: network.max_requests_per_connection,
@@ -107,6 +107,18 @@ impl Renewal {
             _ => exchanges,
         })
     }
+}
+
+/// Requests a second an open run makes at most when it keeps up; none of a closed run, nor where loops make more of them.
+fn requests_that_arrive(plan: &Plan) -> Option<f64> {
+    let open = plan.load.open()?;
+    let rate = open.stages.iter().map(|stage| stage.target).fold(open.rate, f64::max);
+    let requests = |case: &Case| {
+        let steps = case.steps.iter().filter(|step| matches!(step, Step::Request(_) | Step::WebSocket(_)));
+        (case.loops() == 0).then(|| steps.count())
+    };
+    let most = plan.cases.iter().map(requests).collect::<Option<Vec<_>>>()?.into_iter().max()?;
+    Some(rate * most as f64)
 }
 
 /// The ports of a run: those there are for each pair of source and destination, and what that allows.
@@ -244,7 +256,7 @@ pub(crate) mod tests {
         network::origins::Found,
         plan::{Close, Connections},
         ways::Ways,
-        Http2, Load, Network, Pacing, PacingUnit, Plan, Proxies, Proxy,
+        CatchUp, Http2, Load, LoadModel, Network, OpenLoad, Pacing, PacingUnit, Plan, Proxies, Proxy, Spacing,
     };
 
     #[test]
@@ -380,6 +392,13 @@ pub(crate) mod tests {
         assert!(!may(&|plan| (plan.network.keepalive, plan.pacing) = (false, paced(100.0))));
         assert!(may(&|plan| (plan.network.keepalive, plan.pacing) = (false, paced(101.0))));
         assert!(!may(&|plan| (plan.network.max_requests_per_connection, plan.pacing) = (Some(10), paced(1_000.0))));
+        // The plan's case has one step: each arrival is a request.
+        let arriving = |rate| {
+            let open = OpenLoad { rate, stages: Vec::new(), spacing: Spacing::Even, catch_up: CatchUp::Burst };
+            Load { model: LoadModel::Open(open), ..Load::closed(100) }
+        };
+        assert!(!may(&|plan| (plan.network.keepalive, plan.load) = (false, arriving(100.0))));
+        assert!(may(&|plan| (plan.network.keepalive, plan.load) = (false, arriving(101.0))));
         // 100 connections of an age: as many in that time, and never more than requests.
         let old = |seconds| Some(Duration::from_secs_f64(seconds));
         assert!(!may(&|plan| plan.network.max_connection_age = old(1.0)));
