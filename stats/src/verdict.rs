@@ -31,6 +31,9 @@ pub const PLUGIN_SHARE: f64 = 0.20;
 /// From this share on the plugin, which is a part of the load generator, took more of the users' time than anything else.
 const PLUGIN_MOST: f64 = 0.50;
 
+/// Retransmitted segments above this share of the requests say that packets were lost; fewer are the end of connections.
+const RETRANSMITS_WORTH_SAYING: f64 = 0.001;
+
 /// Steal above this share of the machine's time is worth a sentence.
 const STEAL_WORTH_SAYING: f64 = 0.02;
 
@@ -396,6 +399,18 @@ fn say_what_the_machine_did(facts: &Facts<'_>, judgement: &mut Judgement) {
     }
     if let Some(us) = facts.system.throttled_us.filter(|&us| us > 0) {
         judgement.reasons.push(format!("the cgroup's CPU quota held this process back for {} ms", us.div_ceil(1_000)));
+    }
+    let bound = facts.service.count as f64 * RETRANSMITS_WORTH_SAYING;
+    if let Some(count) = facts.system.tcp_retransmits.filter(|&count| count > 0 && count as f64 > bound) {
+        judgement.reasons.push(format!(
+            "this machine sent {count} TCP segments again: packets were lost, and those requests waited"
+        ));
+    }
+    if let Some(count) = facts.system.listen_drops.filter(|&count| count > 0) {
+        judgement.reasons.push(format!(
+            "{count} incoming connections found a full queue on this machine: where the server runs here too, raise its backlog \
+             and net.core.somaxconn"
+        ));
     }
 }
 

@@ -244,6 +244,21 @@ fn the_machines_part_is_said_and_changes_no_verdict() {
     );
 }
 
+#[test]
+fn lost_packets_and_full_queues_are_said() {
+    let fine = Run::fine();
+    let (bound, waited) = (fine.service.count / 1_000, fine.judge().reasons);
+    let with = |retransmits, drops| {
+        let system = System { tcp_retransmits: Some(retransmits), listen_drops: Some(drops), ..System::default() };
+        Run { system, ..Run::fine() }.judge()
+    };
+    assert_eq!(with(bound, 0).reasons, waited, "one in a thousand is the end of connections");
+    let lost = with(bound + 1, 3);
+    assert_eq!(lost.verdict, Verdict::Valid);
+    assert!(lost.reasons[1].contains("TCP segments again: packets were lost"), "{:?}", lost.reasons);
+    assert!(lost.reasons[2].starts_with("3 incoming connections found a full queue"), "{:?}", lost.reasons);
+}
+
 fn calling(share: f64, restarts: u64) -> Run {
     let processes = vec![PluginProcesses { workers: 1, restarts, ..PluginProcesses::default() }];
     let plugin = Plugin { calls: 500, share_of_iterations: Some(share), processes, ..Plugin::default() };

@@ -79,6 +79,7 @@ pub(crate) enum Kind {
     Proxy,
     AddressExhausted,
     Descriptors,
+    Memory,
     Tls,
     Reset,
     ClosedEarly,
@@ -107,6 +108,7 @@ impl Kind {
             Self::Proxy => "proxy",
             Self::AddressExhausted => "address_exhausted",
             Self::Descriptors => "descriptors",
+            Self::Memory => "memory",
             Self::Tls => "tls",
             Self::Reset => "reset",
             Self::ClosedEarly => "closed_early",
@@ -139,6 +141,7 @@ impl Kind {
                  net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse=1, or use fewer users"
             }
             Self::Descriptors => "no descriptor is free (EMFILE): raise `ulimit -n`",
+            Self::Memory => "this machine has no memory for another socket (ENOMEM, ENOBUFS): use fewer users, or raise net.ipv4.tcp_mem",
             Self::Tls => "TLS failed",
             Self::Reset => "the server reset the connection",
             Self::ClosedEarly => "the server closed the connection before the response was complete",
@@ -166,6 +169,7 @@ impl Kind {
             Errno::TIMEDOUT => Self::ConnectTimeout,
             Errno::ADDRNOTAVAIL => Self::AddressExhausted,
             Errno::MFILE | Errno::NFILE => Self::Descriptors,
+            Errno::NOMEM | Errno::NOBUFS => Self::Memory,
             _ => Self::ConnectFailed,
         }
     }

@@ -364,6 +364,15 @@ impl Shortages {
                 detail: format!("{} connects found no free descriptor: raise `ulimit -n`", self.descriptors),
             });
         }
+        if self.memory > 0 {
+            exhausted.push(Exhausted {
+                resource: Resource::Memory,
+                detail: format!(
+                    "{} connects found no memory for a socket: use fewer users, or raise net.ipv4.tcp_mem",
+                    self.memory
+                ),
+            });
+        }
         exhausted
     }
 }

@@ -136,12 +136,14 @@ const LAST_LINGER_NS: u64 = 100_000_000;
 pub(crate) struct Shortages {
     pub(crate) ports: u64,
     pub(crate) descriptors: u64,
+    pub(crate) memory: u64,
 }
 
 impl Shortages {
     pub(crate) fn add(&mut self, other: Self) {
         self.ports += other.ports;
         self.descriptors += other.descriptors;
+        self.memory += other.memory;
     }
 }
 
@@ -358,6 +360,7 @@ impl Shard {
         match kind {
             Kind::AddressExhausted => shortages.ports += 1,
             Kind::Descriptors => shortages.descriptors += 1,
+            Kind::Memory => shortages.memory += 1,
             _ => {}
         }
         self.shortages.set(shortages);

@@ -89,7 +89,8 @@ impl Shard {
             if timed_out && now >= hop.until_ns && hop.until_ns < own_ns {
                 return Err(Kind::RequestTimeout.into());
             }
-            let another = kind != Kind::Descriptors && self.origins.borrow_mut().unreachable(hop.origin, &address, now);
+            let another = !matches!(kind, Kind::Descriptors | Kind::Memory)
+                && self.origins.borrow_mut().unreachable(hop.origin, &address, now);
             if !another || (timed_out && now >= own_ns) {
                 self.ran_short(kind);
                 return Err(self.seen_from_here(hop.origin, kind, message));
