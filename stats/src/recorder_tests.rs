@@ -3,6 +3,7 @@
 use crossbeam_channel::{bounded, Receiver, Sender};
 
 use super::*;
+use crate::failure::{SAMPLES_BYTES_MAX, SAMPLES_MAX};
 use crate::row::RowKind;
 
 struct Bench {
@@ -21,7 +22,7 @@ fn bench() -> Bench {
     let (give_back, spares) = bounded(TRAVELLING_PER_CORE);
     let (to_collector, intervals) = bounded(TRAVELLING_PER_CORE);
     give_back.send(Box::default()).unwrap();
-    let mut recorder = Recorder::new(0, spares, to_collector);
+    let mut recorder = Recorder::new(0, 2, spares, to_collector);
     let row = recorder.row(key("a"));
     Bench { recorder, give_back, intervals, row }
 }
@@ -231,4 +232,45 @@ fn addresses_beyond_the_limit_share_an_entry_and_nothing_is_lost() {
     let second = bench.intervals.try_recv().unwrap();
     assert_eq!((second.new_endpoints.len(), second.endpoints[0]), (0, EndpointCounts::default()));
     assert_eq!(second.endpoints[MAX_ENDPOINTS + 1], refused);
+}
+
+fn sample_of(bytes: usize) -> Box<FailureSample> {
+    Box::new(FailureSample { message: "x".repeat(bytes), ..FailureSample::default() })
+}
+
+#[test]
+fn the_first_failures_of_each_sort_are_kept_over_the_whole_run() {
+    let mut bench = bench();
+    let other = bench.recorder.row(key("b"));
+    for second in 1..=3 {
+        for (row, kind) in [(bench.row, "reset"), (bench.row, "assertion"), (other, "reset")] {
+            assert_eq!(bench.recorder.wants_sample(row, kind), second <= 2, "{second}");
+            bench.recorder.sample(row, kind, sample_of(second));
+        }
+        bench.recorder.hand_over(second as u64);
+        let interval = bench.intervals.try_recv().unwrap();
+        assert_eq!((interval.samples.len(), interval.samples_left_out), (if second <= 2 { 3 } else { 0 }, 0));
+        bench.give_back.send(Box::default()).unwrap();
+    }
+}
+
+#[test]
+fn samples_are_bounded_in_number_and_in_text() {
+    let mut bench = bench();
+    let large = SAMPLES_BYTES_MAX / 2;
+    bench.recorder.sample(bench.row, "reset", sample_of(large));
+    bench.recorder.sample(bench.row, "reset", sample_of(large + 1));
+    assert_eq!((bench.recorder.current.samples.len(), bench.recorder.current.samples_left_out), (1, 1));
+    bench.recorder.sample(bench.row, "reset", sample_of(large));
+    assert_eq!((bench.recorder.current.samples.len(), bench.recorder.current.samples_left_out), (2, 1));
+    let row = bench.recorder.row(key("b"));
+    assert!(!bench.recorder.wants_sample(row, "reset"));
+    assert_eq!(bench.recorder.current.samples_left_out, 2);
+
+    let mut bench = self::bench();
+    for n in 0..SAMPLES_MAX + 5 {
+        let row = bench.recorder.row(key(&n.to_string()));
+        bench.recorder.sample(row, "reset", sample_of(1));
+    }
+    assert_eq!((bench.recorder.current.samples.len(), bench.recorder.current.samples_left_out), (SAMPLES_MAX, 5));
 }

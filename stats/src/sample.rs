@@ -206,6 +206,8 @@ pub fn summary() -> Summary {
             duration_us: spread(15_000, 1200, 2).latency(),
         }],
         errors: errors(),
+        failure_samples: Vec::new(),
+        failure_samples_left_out: 0,
         addresses: vec![Endpoint {
             address: "127.0.0.1:8080".into(),
             connections: 200,

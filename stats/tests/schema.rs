@@ -19,6 +19,8 @@ const PROMISED: [(&str, &[&str]); 16] = [
             "setup",
             "transactions",
             "errors",
+            "failure_samples",
+            "failure_samples_left_out",
             "series",
             "client",
             "phases",

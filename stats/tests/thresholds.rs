@@ -19,6 +19,7 @@ fn start(model: Model, cores: usize, thresholds: Watch) -> (Collector, Vec<Recor
         run: RunFacts::default(),
         outputs: Vec::new(),
         thresholds,
+        samples_per_sort: 0,
     })
     .expect("threads can be started")
 }

@@ -25,6 +25,7 @@ fn start() -> (Collector, Recorder, RowId) {
         run: RunFacts::default(),
         outputs: Vec::new(),
         thresholds: pummel_stats::threshold::Watch::default(),
+        samples_per_sort: 0,
     })
     .expect("threads can be started");
     let mut recorder = recorders.remove(0);

@@ -71,6 +71,7 @@ mod tests {
             run: RunFacts::default(),
             outputs: Vec::new(),
             thresholds: Watch::default(),
+            samples_per_sort: 0,
         };
         let (collector, mut recorders) = Collector::start(spec).unwrap();
         (collector, recorders.remove(0))

@@ -1,11 +1,12 @@
 //! The stats thread: merges what the cores hand over, publishes each second, and sums up.
 //!
 //! [`Collector`] is its handle. On the thread, `thread` receives, `totals` adds up the whole run, `timeline` keeps the
-//! seconds, `thresholds` measures what they are held against, and `report` builds the summary.
+//! seconds, `samples` the failures that are shown, `thresholds` measures what they are held against, and `report` builds the summary.
 
 mod endpoints;
 mod plugins;
 mod report;
+mod samples;
 mod thread;
 mod thresholds;
 mod timeline;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use crossbeam_channel::{bounded, unbounded, Sender};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::SAMPLES_PER_SORT_MAX;
 use crate::output::{OutputSpec, OutputThread};
 use crate::recorder::{Recorder, TRAVELLING_PER_CORE};
 use crate::summary::{Host, PluginProcesses, Summary};
@@ -68,6 +70,9 @@ pub struct CollectorSpec {
     pub outputs: Vec<OutputSpec>,
     /// What must hold.
     pub thresholds: Watch,
+    /// How many failures of each row and kind are kept as samples, at most [`SAMPLES_PER_SORT_MAX`](crate::SAMPLES_PER_SORT_MAX); 0
+    /// for none.
+    pub samples_per_sort: u32,
 }
 
 /// What is known only at the end.
@@ -142,7 +147,8 @@ impl Collector {
     /// # Errors
     /// The system refused a thread.
     pub fn start(spec: CollectorSpec) -> Result<(Self, Vec<Recorder>), StatsError> {
-        let CollectorSpec { cores, model, start, run, outputs, thresholds } = spec;
+        let CollectorSpec { cores, model, start, run, outputs, thresholds, samples_per_sort } = spec;
+        let samples_per_sort = samples_per_sort.min(SAMPLES_PER_SORT_MAX);
         let outputs = outputs
             .into_iter()
             .map(|output| {
@@ -160,10 +166,11 @@ impl Collector {
             // The set being written is the recorder's own; this is the one that travels.
             let _ = give_back.send(Box::default());
             spares.push(give_back);
-            recorders.push(Recorder::new(core, take_back, to_collector.clone()));
+            recorders.push(Recorder::new(core, samples_per_sort, take_back, to_collector.clone()));
         }
 
-        let stats = StatsThread::new(model, start, run, thresholds, (intervals, orders), spares, outputs);
+        let mut stats = StatsThread::new(model, start, run, thresholds, (intervals, orders), spares, outputs);
+        stats.totals.samples.keep(samples_per_sort);
         let thread = Builder::new()
             .name("stats".to_owned())
             .spawn(move || stats.run())

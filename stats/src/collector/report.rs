@@ -27,6 +27,7 @@ const UNSENT_SHARE: f64 = 0.01;
 /// Builds the summary of a run that is over.
 pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
     let errors = stats.totals.errors().to_vec();
+    let (failure_samples, failure_samples_left_out) = stats.totals.samples.finish();
     let load_s = stats.window.load_s();
     let plugin = plugins::summary(&stats.totals, facts);
     Summary {
@@ -38,6 +39,8 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         setup: stats.totals.of_kind(RowKind::Setup).map(|row| step(row, load_s)).collect(),
         transactions: stats.totals.of_kind(RowKind::Transaction).map(|row| transaction(row, load_s)).collect(),
         errors,
+        failure_samples,
+        failure_samples_left_out,
         addresses: stats.totals.endpoints.of_kind(EndpointKind::Address),
         sources: stats.totals.endpoints.of_kind(EndpointKind::Source),
         series: stats.timeline.series().to_vec(),

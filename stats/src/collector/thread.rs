@@ -203,7 +203,7 @@ impl StatsThread {
         window.last_user_ns = window.last_user_ns.max(interval.last_user_ns);
         window.finished_ns = window.finished_ns.max(interval.finished_ns.unwrap_or(0));
 
-        let rows = self.totals.merge(&interval);
+        let rows = self.totals.merge(&mut interval);
         self.timeline.add(&interval.seconds, rows);
         self.connections_peak = self.connections_peak.max(self.connections_open());
 

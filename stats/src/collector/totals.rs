@@ -12,6 +12,7 @@ use crate::summary::ErrorCount;
 
 use super::endpoints::EndpointTotals;
 use super::plugins::PluginTotals;
+use super::samples::Samples;
 use super::Model;
 
 /// One row over the whole run.
@@ -111,6 +112,7 @@ pub(super) struct Totals {
     pub(super) handshakes_in_window: u64,
     pub(super) user_time: UserTime,
     pub(super) endpoints: EndpointTotals,
+    pub(super) samples: Samples,
     errors: Vec<ErrorCount>,
     errors_by_key: HashMap<ErrorId, usize>,
     /// For each core, where its error ids stand in `errors`.
@@ -140,6 +142,7 @@ impl Totals {
             handshakes_in_window: 0,
             user_time: UserTime::default(),
             endpoints: EndpointTotals::new(cores),
+            samples: Samples::default(),
             errors: Vec::new(),
             errors_by_key: HashMap::new(),
             core_errors: vec![Vec::new(); cores],
@@ -148,8 +151,9 @@ impl Totals {
     }
 
     /// Adds an interval, and gives back what it brought for each row that saw activity, by place in `rows`.
-    pub(super) fn merge(&mut self, interval: &Interval) -> Vec<(usize, RowSecond)> {
+    pub(super) fn merge(&mut self, interval: &mut Interval) -> Vec<(usize, RowSecond)> {
         self.learn_rows(interval);
+        self.samples.take(interval, &self.rows, &self.core_rows[interval.core]);
         self.count_errors(interval);
         self.endpoints.merge(interval);
         self.counts.merge(&interval.counts);

@@ -31,6 +31,7 @@ pub fn start_ago(cores: usize, ago_s: u64, outputs: Vec<OutputSpec>) -> (Collect
         },
         outputs,
         thresholds: Watch::default(),
+        samples_per_sort: 2,
     })
     .expect("threads can be started")
 }

@@ -82,6 +82,7 @@ mod tests {
             run: RunFacts::default(),
             outputs: Vec::new(),
             thresholds: Watch::default(),
+            samples_per_sort: 0,
         };
         let (_collector, mut recorders) = Collector::start(spec).unwrap();
         Sources::new(&all, first, &mut recorders[0])
