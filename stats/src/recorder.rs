@@ -280,22 +280,16 @@ impl Recorder {
         self.current.errors[error as usize] += 1;
     }
 
-    /// Whether a failure of this row and kind is to be kept: fewer are than the run asks for. One that does not fit any more counts
-    /// as left out.
-    pub fn wants_sample(&mut self, row: RowId, kind: &'static str) -> bool {
-        let few = self.samples_per_sort > 0
-            && self.sampled.get(&(row, kind)).is_none_or(|&count| count < self.samples_per_sort);
-        if few && self.samples_held.is_full() {
-            self.current.samples_left_out += 1;
-            return false;
-        }
-        few
+    /// Whether a failure of this row and kind is to be kept: there are fewer than the run asks for, and they have not used up the
+    /// bounds of all.
+    pub fn wants_sample(&self, row: RowId, kind: &'static str) -> bool {
+        self.has_few_samples(row, kind) && !self.samples_held.is_full()
     }
 
-    /// Keeps a failure that was [wanted](Self::wants_sample), after the ones before it. Its case, its step and whether that is a
+    /// Keeps a failure, after the ones before it, if it is [wanted](Self::wants_sample). Its case, its step and whether that is a
     /// once-per-user step are the row's, whatever it says.
     pub fn sample(&mut self, row: RowId, kind: &'static str, sample: Box<FailureSample>) {
-        if !self.wants_sample(row, kind) {
+        if !self.has_few_samples(row, kind) {
             return;
         }
         if self.samples_held.take(&sample) {
@@ -304,6 +298,16 @@ impl Recorder {
         } else {
             self.current.samples_left_out += 1;
         }
+    }
+
+    /// A failure was not written down. It counts as left out if that was for the bounds of all.
+    pub fn leave_out_sample(&mut self, row: RowId, kind: &'static str) {
+        let left_out = self.samples_held.is_full() && self.has_few_samples(row, kind);
+        self.current.samples_left_out += u64::from(left_out);
+    }
+
+    fn has_few_samples(&self, row: RowId, kind: &'static str) -> bool {
+        self.samples_per_sort > 0 && self.sampled.get(&(row, kind)).is_none_or(|&count| count < self.samples_per_sort)
     }
 
     /// A transaction ended after `duration_us`.

@@ -265,6 +265,8 @@ fn samples_are_bounded_in_number_and_in_text() {
     assert_eq!((bench.recorder.current.samples.len(), bench.recorder.current.samples_left_out), (2, 1));
     let row = bench.recorder.row(key("b"));
     assert!(!bench.recorder.wants_sample(row, "reset"));
+    bench.recorder.leave_out_sample(row, "reset");
+    bench.recorder.leave_out_sample(bench.row, "reset");
     assert_eq!(bench.recorder.current.samples_left_out, 2);
 
     let mut bench = self::bench();

@@ -13,7 +13,7 @@ use super::totals::RowSum;
 pub(super) struct Samples {
     per_sort: usize,
     /// By place of the row and kind, the earliest first.
-    by_sort: HashMap<(usize, String), Vec<Box<FailureSample>>>,
+    by_sort: HashMap<(usize, String), Vec<FailureSample>>,
     held: Held,
     left_out: u64,
 }
@@ -33,11 +33,11 @@ impl Samples {
             sample.case = key.case.to_string();
             sample.step = key.name.to_string();
             sample.setup = key.kind == RowKind::Setup;
-            self.add(place, sample);
+            self.add(place, *sample);
         }
     }
 
-    fn add(&mut self, place: usize, sample: Box<FailureSample>) {
+    fn add(&mut self, place: usize, sample: FailureSample) {
         let of_sort = self.by_sort.entry((place, sample.kind.clone())).or_default();
         let at = of_sort.partition_point(|earlier| earlier.at_s <= sample.at_s);
         if at >= self.per_sort {
@@ -58,8 +58,7 @@ impl Samples {
 
     /// All of them in the order they failed, and how many did not fit. Nothing is left here.
     pub(super) fn finish(&mut self) -> (Vec<FailureSample>, u64) {
-        let mut all: Vec<FailureSample> =
-            self.by_sort.drain().flat_map(|(_, samples)| samples).map(|sample| *sample).collect();
+        let mut all: Vec<FailureSample> = self.by_sort.drain().flat_map(|(_, samples)| samples).collect();
         all.sort_by(|a, b| {
             a.at_s.total_cmp(&b.at_s).then_with(|| (&a.step, &a.kind, &a.case).cmp(&(&b.step, &b.kind, &b.case)))
         });
@@ -72,7 +71,7 @@ mod tests {
     use super::*;
 
     fn add(samples: &mut Samples, place: usize, kind: &str, at_s: f64) {
-        samples.add(place, Box::new(FailureSample { kind: kind.into(), at_s, ..FailureSample::default() }));
+        samples.add(place, FailureSample { kind: kind.into(), at_s, ..FailureSample::default() });
     }
 
     #[test]
