@@ -42,8 +42,8 @@ pub use error::EngineError;
 pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};
 pub use network::tls::TlsFileError;
 pub use plan::{
-    Addresses, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Load, Network, Override, Pacing,
-    PacingUnit, Plan, Proxies, Proxy, RetryStale, Tcp, Tls, TlsVersion, Via, MAX_USERS,
+    Addresses, ClientCertificate, Close, Connections, Cookies, FailureSampling, Http2, IpFamily, Load, Network,
+    Override, Pacing, PacingUnit, Plan, Proxies, Proxy, RetryStale, Tcp, Tls, TlsVersion, Via, MAX_USERS,
 };
 pub use ports::PortBudget;
 pub use pummel_ring::Address;

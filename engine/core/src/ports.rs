@@ -295,6 +295,7 @@ pub(crate) mod tests {
             record_action: false,
             plugins: None,
             thresholds: pummel_stats::Thresholds::default(),
+            failure_samples: crate::FailureSampling::default(),
             functional: None,
         }
     }

@@ -155,6 +155,7 @@ impl Resolved {
             run: facts,
             outputs,
             thresholds: watch(&plan, stop),
+            samples_per_sort: plan.failure_samples.per_kind,
         };
         let (collector, recorders) = Collector::start(spec)?;
         for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
@@ -429,6 +430,7 @@ mod tests {
             record_action: false,
             plugins: None,
             thresholds: pummel_stats::Thresholds::default(),
+            failure_samples: crate::FailureSampling::default(),
             functional: None,
         };
         let finished = run(plan, &StopSignal::default(), Vec::new()).unwrap();

@@ -55,6 +55,7 @@ pub(crate) fn plan(case: Case) -> Plan {
         record_action: false,
         plugins: None,
         thresholds: pummel_stats::Thresholds::default(),
+        failure_samples: pummel_engine::FailureSampling::default(),
         functional: None,
     }
 }
