@@ -8,7 +8,7 @@ use std::{
 };
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
-use pummel_engine::{Connections, Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
+use pummel_engine::{Connections, Cookies, FailureSampling, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
 use pummel_stats::Thresholds;
 
 use crate::{
@@ -210,6 +210,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         record_action: false,
         plugins: None,
         thresholds: Thresholds::default(),
+        failure_samples: failure_samples(&flags.output),
         functional: None,
     };
     Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output) })
@@ -301,9 +302,14 @@ fn plan_cases(
         record_action: true,
         plugins: None,
         thresholds: Thresholds::default(),
+        failure_samples: failure_samples(output),
         functional: None,
     };
     Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
+}
+
+fn failure_samples(flags: &OutputFlags) -> FailureSampling {
+    FailureSampling { per_kind: flags.sample_failures, show_secrets: flags.show_secrets }
 }
 
 fn output_plan(flags: &OutputFlags) -> OutputPlan {
@@ -439,5 +445,10 @@ pub(crate) mod tests {
         assert_eq!(shown(&["--json", "a.json"]), (true, true, Some(JsonTarget::File("a.json".into()))));
         assert!(!planned_demo(&[]).plan.network.request_phases);
         assert!(planned_demo(&["--http-stat"]).plan.network.request_phases);
+        assert_eq!(planned_demo(&[]).plan.failure_samples, FailureSampling { per_kind: 0, show_secrets: false });
+        let kept = planned_demo(&["--sample-failures", "3", "--show-secrets"]).plan.failure_samples;
+        assert_eq!(kept, FailureSampling { per_kind: 3, show_secrets: true });
+        let kept = planned_hit(&["http://h/", "--sample-failures", "100"]).unwrap().plan.failure_samples;
+        assert_eq!(kept, FailureSampling { per_kind: 100, show_secrets: false });
     }
 }
