@@ -44,8 +44,8 @@ fn the_first_of_each_step_and_kind_are_kept() {
             Some("HTTP/1.1 500 Internal Server Error")
         );
     }
-    let shown = format!("\nFailure samples (1 of 2; --json has them all)\n  the step, assertion at ");
-    assert!(ten.stdout.contains(&shown), "{}", ten.stdout);
+    let shown = "\nFailure samples (1 of 2; --json has them all)\n  the step, assertion at ";
+    assert!(ten.stdout.contains(shown), "{}", ten.stdout);
     let lines = format!("\n    > GET http://{address}/echo?status=500\n    < HTTP/1.1 500 Internal Server Error\n");
     assert!(ten.stdout.contains(&lines), "{}", ten.stdout);
 

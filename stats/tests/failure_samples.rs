@@ -31,7 +31,9 @@ fn of_all_cores_the_earliest_are_kept_and_each_is_of_its_row() {
     }
     fail(&mut recorders[1], RowKind::Setup, 0.5);
     // The later ones arrive first.
-    recorders.iter_mut().for_each(|recorder| recorder.finish(S));
+    for recorder in &mut recorders {
+        recorder.finish(S);
+    }
     let summary = collector.finish(FinalFacts::default()).unwrap().summary;
     assert!(summary.conservation.ok, "{:?}", summary.conservation.broken);
     let samples: Vec<_> =

@@ -22,7 +22,7 @@ use crate::{plan::Network, program::Extra, shard::Shard};
 /// How much of a head is written down: what servers accept by default is half of it.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// How much of a decoded body the start of a coded one may become while it is looked at.
+/// How long a coded body may be, and become, to be decoded for a look at its start: it is done on the core that makes load.
 const DECODED_START_BYTES_MAX: usize = 1024 * 1024;
 
 /// How much of a message about a failure is looked at, and how much of it is kept once its secrets are masked. What a plugin says
@@ -166,17 +166,22 @@ impl Shard {
         (sampled.head, sampled.head_truncated) = start_of(head, HEAD_BYTES_MAX);
         trim_end(&mut sampled.head);
         if coded && response.directives.codings.any() && !response.body.is_empty() {
-            let mut start = response.body.clone();
-            let codings = response.directives.codings;
-            match self.decoder.borrow_mut().decode(codings, &mut start, DECODED_START_BYTES_MAX) {
-                Ok(()) => (sampled.body, sampled.body_truncated) = start_of(&start, BODY_START_BYTES),
-                Err(_) => (sampled.body, sampled.body_truncated) = (STILL_CODED.to_owned(), true),
-            }
+            let decoded = self.decoded_start(response);
+            (sampled.body, sampled.body_truncated) =
+                decoded.map_or_else(|| (STILL_CODED.to_owned(), true), |start| start_of(&start, BODY_START_BYTES));
         } else {
             (sampled.body, sampled.body_truncated) = start_of(&response.body, BODY_START_BYTES);
             sampled.body_truncated |= coded && response.body_bytes > response.body.len() as u64;
         }
         sampled
+    }
+
+    /// What was kept of a coded body without its codings; none where it is cut, broken or large.
+    fn decoded_start(&self, response: &Response) -> Option<Vec<u8>> {
+        let mut start = (response.body.len() <= DECODED_START_BYTES_MAX).then(|| response.body.clone())?;
+        let codings = response.directives.codings;
+        self.decoder.borrow_mut().decode(codings, &mut start, DECODED_START_BYTES_MAX).ok()?;
+        Some(start)
     }
 
     /// Keeps what was written down of a failed request, its secrets masked unless they are to be shown. It was due at `due_ns` of the

@@ -186,7 +186,7 @@ fn a_coded_body_is_shown_decoded_and_masked() {
 
 #[test]
 fn bodies_are_cut_and_what_they_hold_cannot_steer_a_terminal() {
-    let body = ["\x1b[2J\r\n".as_bytes(), &[0xff; 1024 * 1024]].concat();
+    let body = ["\x1b[2J\r\n".as_bytes(), &vec![0xff; 1024 * 1024]].concat();
     let (address, _) = answering(Ipv4Addr::LOCALHOST, move |_| answer("500 Oops", &body));
     for case in [
         checked(address, "/"),
