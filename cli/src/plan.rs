@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
-use pummel_engine::{Connections, Cookies, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
+use pummel_engine::{Connections, Cookies, FailureSampling, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
 use pummel_stats::Thresholds;
 
 use crate::{
@@ -195,6 +195,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         plugins: None,
         thresholds: Thresholds::default(),
         warmup: None,
+        failure_samples: failure_samples(&flags.output),
         functional: None,
     };
     let plan = with_warmup(fitted(plan, &flags.open), &flags.warmup)?;
@@ -259,6 +260,7 @@ fn plan_cases(
     let mut plan = plan_of(command, cases, load_of_cases(load)?, network, Certificates::Accepted, cpus)?;
     plan.pacing = load.max_rps.map(|per_second| Pacing { per_second, unit });
     plan.network.request_phases = output.http_stat;
+    plan.failure_samples = failure_samples(output);
     let plan = with_warmup(fitted(plan, &load.open), warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
 }
@@ -297,8 +299,13 @@ pub(crate) fn plan_of(
         plugins: None,
         thresholds: Thresholds::default(),
         warmup: None,
+        failure_samples: FailureSampling::default(),
         functional: None,
     })
+}
+
+fn failure_samples(flags: &OutputFlags) -> FailureSampling {
+    FailureSampling { per_kind: flags.sample_failures, show_secrets: flags.show_secrets }
 }
 
 fn output_plan(flags: &OutputFlags) -> OutputPlan {
@@ -446,5 +453,10 @@ pub(crate) mod tests {
         assert_eq!(shown(&["--json", "a.json"]), (true, true, Some(JsonTarget::File("a.json".into()))));
         assert!(!planned_demo(&[]).plan.network.request_phases);
         assert!(planned_demo(&["--http-stat"]).plan.network.request_phases);
+        assert_eq!(planned_demo(&[]).plan.failure_samples, FailureSampling { per_kind: 0, show_secrets: false });
+        let kept = planned_demo(&["--sample-failures", "3", "--show-secrets"]).plan.failure_samples;
+        assert_eq!(kept, FailureSampling { per_kind: 3, show_secrets: true });
+        let kept = planned_hit(&["http://h/", "--sample-failures", "100"]).unwrap().plan.failure_samples;
+        assert_eq!(kept, FailureSampling { per_kind: 100, show_secrets: false });
     }
 }

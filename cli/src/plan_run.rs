@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crossbeam_channel::{unbounded, Receiver};
-use pummel_engine::{Cookies, Functional, FunctionalEvent, Load, Network, Plan};
+use pummel_engine::{Cookies, FailureSampling, Functional, FunctionalEvent, Load, Network, Plan};
 use pummel_stats::Thresholds;
 
 use crate::{
@@ -103,6 +103,7 @@ pub(crate) fn plan_run(flags: RunFlags, plugins: &CommandPlugins) -> Result<Plan
         plugins: plugins.opened(),
         thresholds: Thresholds::default(),
         warmup: None,
+        failure_samples: FailureSampling::default(),
         functional: Some(Functional { continue_on_failure, case_timeout, events: sender }),
     };
     let output = FunctionalOutput {

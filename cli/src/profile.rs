@@ -6,6 +6,7 @@
 use std::{path::Path, time::Duration};
 
 use clap::builder::{BoolishValueParser, TypedValueParser};
+use pummel_stats::SAMPLES_PER_SORT_MAX;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::{
@@ -41,6 +42,8 @@ const KEYS: &[&str] = &[
     "warmup",
     "threshold",
     "abort-on-threshold",
+    "sample-failures",
+    "show-secrets",
 ];
 
 /// The one key that may hold a list.
@@ -103,6 +106,8 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
         "disable-console-output" => parse_switch(value).map(|on| flags.run.output.disable_console_output = on),
         "http-stat" => parse_switch(value).map(|on| flags.run.output.http_stat = on),
         "warmup" => parse_duration(value).map(|time| flags.run.warmup.warmup = Some(time)),
+        "sample-failures" => parse_samples(value).map(|samples| flags.run.output.sample_failures = samples),
+        "show-secrets" => parse_switch(value).map(|on| flags.run.output.show_secrets = on),
         LIST_KEY => parse_threshold(value).map(|condition| flags.run.thresholds.thresholds.push(condition)),
         "abort-on-threshold" => parse_delay(value).map(|delay| flags.run.thresholds.abort_on_threshold = delay),
         "install-deps" => parse_switch(value).map(|on| flags.plugin.install_deps = on),
@@ -144,6 +149,11 @@ fn turn(flags: &mut NetworkFlags, key: &str, on: bool) {
 
 fn parse_whole(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "is not a whole number".into())
+}
+
+fn parse_samples(text: &str) -> Result<u32, String> {
+    let samples = text.parse().ok().filter(|samples| *samples <= SAMPLES_PER_SORT_MAX);
+    samples.ok_or_else(|| format!("is not in 0..={SAMPLES_PER_SORT_MAX}"))
 }
 
 /// A time, or true for the flag without one, or false for none.
@@ -346,6 +356,8 @@ mod tests {
         assert!(apply("b.json", text, &mut flags).unwrap().is_empty());
         assert_eq!((flags.run.load.spawn_count, flags.run.load.loop_count), (4, 5));
         assert!(flags.run.output.disable_console_output);
+        apply("b.yml", "sample-failures: 7\nshow-secrets: yes\n", &mut flags).unwrap();
+        assert_eq!((flags.run.output.sample_failures, flags.run.output.show_secrets), (7, true));
     }
 
     #[test]
@@ -375,6 +387,7 @@ mod tests {
         for (name, text, code, part) in [
             ("e.yml", "spawn-count: many\n", 2, "e.yml:1:14: spawn-count \"many\" is not a whole number"),
             ("e.yml", "spawn-count: 0\n", 2, "must be at least 1"),
+            ("e.yml", "sample-failures: 101\n", 2, "sample-failures \"101\" is not in 0..=100"),
             ("e.yml", "- spawn-count\n", 12, "e.yml:1:1: not one value"),
             ("e.yml", "text\n", 12, "not a map of flags"),
             ("e.yml", "spawn-count: [1]\n", 12, "not one value"),

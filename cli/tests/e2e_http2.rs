@@ -546,3 +546,24 @@ fn with_tls_http2_is_what_both_agree_on() {
     let tls: u64 = ["protocol", "tls"].iter().map(|kind| run.errors(kind)).sum();
     assert_eq!(tls, 20, "{:#}", run.summary["errors"]);
 }
+
+#[test]
+fn a_failure_is_sampled_as_it_is_over_http1() {
+    let (nginx, base) = nginx("location /full { return 507 '{\"token\":\"s3cr3t\",\"why\":\"full\"}'; }");
+    let folder = Folder::new();
+    let text = format!(
+        "config: {{name: c, base_url: \"{base}\"}}\nteststeps:\n\
+         - {{name: a, request: {{method: POST, url: /full, body: some}}, validate: [{{eq: [status_code, 200]}}]}}\n"
+    );
+    let case = folder.write("case.yml", &text);
+    let run = run(&["boom", &case, "--http2", "--loop-count", "3", "--sample-failures", "2"]);
+    let samples = run.summary["failure_samples"].as_array().expect("samples");
+    assert_eq!(samples.len(), 2, "{}", run.stderr);
+    let (request, response) = (&samples[0]["request"], &samples[0]["response"]);
+    assert!(request["head"].as_str().unwrap().starts_with(&format!("POST {base}/full\n")), "{request}");
+    assert_eq!(request["body"], "some");
+    assert!(response["head"].as_str().unwrap().starts_with("HTTP/2.0 507\nserver: nginx"), "{response}");
+    assert_eq!(response["body"], "{\"token\":\"***\",\"why\":\"full\"}");
+    assert!(samples[0]["timing"]["first_byte_us"].as_u64() >= samples[0]["timing"]["sent_us"].as_u64());
+    drop(nginx);
+}

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::endpoint::{EndpointCounts, EndpointKey};
+use crate::failure::FailureSample;
 use crate::latency::{Moments, Recorded};
 use crate::phases::{ConnectionCells, RequestCells};
-use crate::row::{ExchangeCounts, RowKey, Sample};
+use crate::row::{ExchangeCounts, RowId, RowKey, Sample};
 
 /// One row's cells in an interval.
 #[derive(Debug, Default)]
@@ -210,6 +211,10 @@ pub(crate) struct Interval {
     /// Counts by error id.
     pub(crate) errors: Vec<u64>,
     pub(crate) new_errors: Vec<ErrorKey>,
+    /// Samples of failures by their rows, in the order they failed; few intervals have any.
+    pub(crate) samples: Vec<(RowId, Box<FailureSample>)>,
+    /// Failures that were to be kept and did not fit.
+    pub(crate) samples_left_out: u64,
     /// Counts by endpoint id.
     pub(crate) endpoints: Vec<EndpointCounts>,
     pub(crate) new_endpoints: Vec<EndpointKey>,
@@ -248,6 +253,8 @@ impl Interval {
         self.new_rows.clear();
         self.errors.fill(0);
         self.new_errors.clear();
+        self.samples = Vec::new();
+        self.samples_left_out = 0;
         self.endpoints.fill(EndpointCounts::default());
         self.new_endpoints.clear();
         self.counts = CoreCounts::default();

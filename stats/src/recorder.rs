@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::clock::{last_second_of_load, NS_PER_S};
 use crate::endpoint::{EndpointCounts, EndpointId, EndpointKey, EndpointKind, MAX_ENDPOINTS, OTHER_ENDPOINTS};
+use crate::failure::{FailureSample, Held};
 use crate::interval::{CoreCounts, ErrorKey, Interval, RowCells, SecondTally};
 use crate::phases::{Opening, RequestPhases};
 use crate::row::{Exchanges, RowId, RowKey, Sample};
@@ -54,6 +55,11 @@ pub struct Recorder {
     errors_known: usize,
     endpoints: HashMap<EndpointKey, EndpointId>,
     distinct_errors: usize,
+    /// How many failures of a row and a kind are kept as samples.
+    samples_per_sort: u32,
+    /// How many there are of each sort.
+    sampled: HashMap<(RowId, &'static str), u32>,
+    samples_held: Held,
     /// Everything handed over so far.
     sent: CoreCounts,
     /// How much of `current.counts` already stands in a second's tally.
@@ -87,6 +93,7 @@ impl Recorder {
     pub(crate) fn new(
         core: usize,
         warmup_ns: Option<u64>,
+        samples_per_sort: u32,
         spares: Receiver<Box<Interval>>,
         collector: Sender<Box<Interval>>,
     ) -> Self {
@@ -99,6 +106,9 @@ impl Recorder {
             errors_known: 0,
             endpoints: HashMap::new(),
             distinct_errors: 0,
+            samples_per_sort,
+            sampled: HashMap::new(),
+            samples_held: Held::default(),
             sent: CoreCounts::default(),
             marked: CoreCounts::default(),
             covered_until_s: 0,
@@ -273,6 +283,36 @@ impl Recorder {
     pub fn count_error(&mut self, row: RowId, kind: &'static str, message: &str) {
         let error = self.error(row, kind, message);
         self.current.errors[error as usize] += 1;
+    }
+
+    /// Whether a failure of this row and kind is to be kept: there are fewer than the run asks for, and they have not used up the
+    /// bounds of all.
+    pub fn wants_sample(&self, row: RowId, kind: &'static str) -> bool {
+        self.has_few_samples(row, kind) && !self.samples_held.is_full()
+    }
+
+    /// Keeps a failure, after the ones before it, if it is [wanted](Self::wants_sample). Its case, its step and whether that is a
+    /// once-per-user step are the row's, whatever it says.
+    pub fn sample(&mut self, row: RowId, kind: &'static str, sample: Box<FailureSample>) {
+        if !self.has_few_samples(row, kind) {
+            return;
+        }
+        if self.samples_held.take(&sample) {
+            *self.sampled.entry((row, kind)).or_default() += 1;
+            self.current.samples.push((row, sample));
+        } else {
+            self.current.samples_left_out += 1;
+        }
+    }
+
+    /// A failure was not written down. It counts as left out if that was for the bounds of all.
+    pub fn leave_out_sample(&mut self, row: RowId, kind: &'static str) {
+        let left_out = self.samples_held.is_full() && self.has_few_samples(row, kind);
+        self.current.samples_left_out += u64::from(left_out);
+    }
+
+    fn has_few_samples(&self, row: RowId, kind: &'static str) -> bool {
+        self.samples_per_sort > 0 && self.sampled.get(&(row, kind)).is_none_or(|&count| count < self.samples_per_sort)
     }
 
     /// A transaction ended after `duration_us`.

@@ -3,6 +3,7 @@
 use crossbeam_channel::{bounded, Receiver, Sender};
 
 use super::*;
+use crate::failure::{SAMPLES_BYTES_MAX, SAMPLES_MAX};
 use crate::interval::UserTime;
 use crate::row::RowKind;
 
@@ -27,7 +28,7 @@ fn bench_with(warmup_ns: Option<u64>) -> Bench {
     let (give_back, spares) = bounded(TRAVELLING_PER_CORE);
     let (to_collector, intervals) = bounded(TRAVELLING_PER_CORE);
     give_back.send(Box::default()).unwrap();
-    let mut recorder = Recorder::new(0, warmup_ns, spares, to_collector);
+    let mut recorder = Recorder::new(0, warmup_ns, 2, spares, to_collector);
     let row = recorder.row(key("a"));
     Bench { recorder, give_back, intervals, row }
 }
@@ -369,4 +370,47 @@ fn user_time_begins_anew_with_the_users_there_are() {
     let told = |t: &UserTime| (t.active_ns / u128::from(s), t.users, t.iterations.sum());
     // 1 user for 4 s and 1 for 2 s; then 1 for 4 s and 1 for 2 s.
     assert_eq!(times.iter().map(told).collect::<Vec<_>>(), [(6, 2, 7), (6, 2, 9)]);
+}
+
+fn sample_of(bytes: usize) -> Box<FailureSample> {
+    Box::new(FailureSample { message: "x".repeat(bytes), ..FailureSample::default() })
+}
+
+#[test]
+fn the_first_failures_of_each_sort_are_kept_over_the_whole_run() {
+    let mut bench = bench();
+    let other = bench.recorder.row(key("b"));
+    for second in 1..=3 {
+        for (row, kind) in [(bench.row, "reset"), (bench.row, "assertion"), (other, "reset")] {
+            assert_eq!(bench.recorder.wants_sample(row, kind), second <= 2, "{second}");
+            bench.recorder.sample(row, kind, sample_of(second));
+        }
+        bench.recorder.hand_over(second as u64);
+        let interval = bench.intervals.try_recv().unwrap();
+        assert_eq!((interval.samples.len(), interval.samples_left_out), (if second <= 2 { 3 } else { 0 }, 0));
+        bench.give_back.send(Box::default()).unwrap();
+    }
+}
+
+#[test]
+fn samples_are_bounded_in_number_and_in_text() {
+    let mut bench = bench();
+    let large = SAMPLES_BYTES_MAX / 2;
+    bench.recorder.sample(bench.row, "reset", sample_of(large));
+    bench.recorder.sample(bench.row, "reset", sample_of(large + 1));
+    assert_eq!((bench.recorder.current.samples.len(), bench.recorder.current.samples_left_out), (1, 1));
+    bench.recorder.sample(bench.row, "reset", sample_of(large));
+    assert_eq!((bench.recorder.current.samples.len(), bench.recorder.current.samples_left_out), (2, 1));
+    let row = bench.recorder.row(key("b"));
+    assert!(!bench.recorder.wants_sample(row, "reset"));
+    bench.recorder.leave_out_sample(row, "reset");
+    bench.recorder.leave_out_sample(bench.row, "reset");
+    assert_eq!(bench.recorder.current.samples_left_out, 2);
+
+    let mut bench = self::bench();
+    for n in 0..SAMPLES_MAX + 5 {
+        let row = bench.recorder.row(key(&n.to_string()));
+        bench.recorder.sample(row, "reset", sample_of(1));
+    }
+    assert_eq!((bench.recorder.current.samples.len(), bench.recorder.current.samples_left_out), (SAMPLES_MAX, 5));
 }

@@ -214,6 +214,8 @@ pub fn summary() -> Summary {
         }],
         errors: errors(),
         warmup: None,
+        failure_samples: Vec::new(),
+        failure_samples_left_out: 0,
         addresses: vec![Endpoint {
             address: "127.0.0.1:8080".into(),
             connections: 200,

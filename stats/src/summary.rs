@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::collector::Model;
 use crate::endpoint::Endpoint;
+use crate::failure::FailureSample;
 use crate::latency::Latency;
 use crate::row::ExchangeCounts;
 use crate::threshold::Unit;
@@ -45,6 +46,10 @@ pub struct Summary {
     pub errors: Vec<ErrorCount>,
     /// What ended in the warm-up, which is in none of the figures above but the once-per-user steps'; `null` where there was none.
     pub warmup: Option<Warmup>,
+    /// The first failures of each step and kind, in the order they failed; empty where none were asked for (`--sample-failures`).
+    pub failure_samples: Vec<FailureSample>,
+    /// Failures that would be among them, had the bounds of a run's samples not been reached.
+    pub failure_samples_left_out: u64,
     /// One entry for each server address a connection was tried to, in the order first seen.
     pub addresses: Vec<Endpoint>,
     /// One entry for each address of this machine that connections were told to come from (`--source-ip`).

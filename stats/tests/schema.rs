@@ -20,6 +20,8 @@ const PROMISED: [(&str, &[&str]); 16] = [
             "transactions",
             "errors",
             "warmup",
+            "failure_samples",
+            "failure_samples_left_out",
             "series",
             "client",
             "phases",

@@ -20,6 +20,7 @@ fn start(model: Model, cores: usize, thresholds: Watch) -> (Collector, Vec<Recor
         outputs: Vec::new(),
         thresholds,
         warmup: None,
+        samples_per_sort: 0,
     })
     .expect("threads can be started")
 }

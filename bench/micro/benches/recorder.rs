@@ -26,6 +26,7 @@ fn start() -> (Collector, Recorder, RowId) {
         outputs: Vec::new(),
         thresholds: pummel_stats::threshold::Watch::default(),
         warmup: None,
+        samples_per_sort: 0,
     })
     .expect("threads can be started");
     let mut recorder = recorders.remove(0);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{builder::BoolishValueParser, ArgAction, Args};
+use pummel_stats::SAMPLES_PER_SORT_MAX;
 
 /// Flags of every command that makes load.
 #[derive(Debug, Clone, Args)]
@@ -34,6 +35,22 @@ pub(crate) struct OutputFlags {
         value_parser = BoolishValueParser::new()
     )]
     pub(crate) http_stat: bool,
+
+    /// Keep the first N failed exchanges of each step and kind of error in the report, with request, response and timing
+    ///
+    /// From 0, which is off, to 100; the JSON summary has them whole (failure_samples), the report the first of some. Of a body the
+    /// first 4 KiB are kept. Values of Authorization, Cookie and Set-Cookie are masked, and of every header, parameter and field whose
+    /// name holds token, secret, password, passwd, apikey, session or credential. With it each connection keeps the head and the first
+    /// 4 KiB of the response it reads, which costs some speed.
+    #[arg(
+        long, value_name = "N", default_value_t = 0, hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(SAMPLES_PER_SORT_MAX))
+    )]
+    pub(crate) sample_failures: u32,
+
+    /// Do not mask what is secret in failed exchanges that are kept
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
 
     /// Exit with 98 when the client verdict is invalid
     #[arg(long)]

@@ -49,9 +49,9 @@ pub use error::EngineError;
 pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};
 pub use network::tls::TlsFileError;
 pub use plan::{
-    Addresses, CatchUp, ClientCertificate, Close, ClosedLoad, Connections, Cookies, Http2, IpFamily, Load, LoadModel,
-    Network, OpenLoad, Override, Pacing, PacingUnit, Plan, Proxies, Proxy, RetryStale, Spacing, Stage, Tcp, Tls,
-    TlsVersion, Via, MAX_USERS,
+    Addresses, CatchUp, ClientCertificate, Close, ClosedLoad, Connections, Cookies, FailureSampling, Http2, IpFamily,
+    Load, LoadModel, Network, OpenLoad, Override, Pacing, PacingUnit, Plan, Proxies, Proxy, RetryStale, Spacing, Stage,
+    Tcp, Tls, TlsVersion, Via, MAX_USERS,
 };
 pub use ports::PortBudget;
 pub use pummel_ring::Address;

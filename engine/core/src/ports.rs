@@ -302,6 +302,7 @@ pub(crate) mod tests {
             plugins: None,
             thresholds: pummel_stats::Thresholds::default(),
             warmup: None,
+            failure_samples: crate::FailureSampling::default(),
             functional: None,
         }
     }

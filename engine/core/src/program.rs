@@ -151,8 +151,9 @@ impl Program {
                     constant,
                     head_request: &*step.method == "HEAD",
                     keep: Keep {
-                        head: step.needs.head || plan.functional.is_some(),
+                        head: step.needs.head || plan.functional.is_some() || plan.failure_samples.per_kind > 0,
                         body: step.needs.body || plan.functional.is_some(),
+                        body_start: plan.failure_samples.per_kind > 0,
                         directives: redirects_max(step, &plan.network) > 0
                             || plan.network.cookies != Cookies::Off
                             || step.may_digest(),

@@ -59,14 +59,17 @@ impl User<'_> {
             first.extra.cookies = self.client.cookies.line(&shard.origins, first.origin, request.target(), due_ns);
             shard.hop(&self.client.idle, &first, &mut tally).await
         } else {
-            Box::pin(shard.hop_with_digest(&mut self.client, &first, &mut tally)).await
+            Box::pin(shard.hop_with_digest(&mut self.client, &first, row, &mut tally)).await
         };
+        if let Err(failed) = &sent {
+            shard.sample_hop(failed, &first, row);
+        }
         let answered = match sent {
             Ok(mut answered) => {
                 let redirect = shard.take_in(&mut self.client.cookies, &mut answered, request.target(), &tally);
                 if redirect && exchange.redirects_max > 0 {
                     // Few requests come here, and a user's future is as large as the largest state it may be in.
-                    Box::pin(shard.follow(&mut self.client, request, step, exchange, answered, &mut tally)).await
+                    Box::pin(shard.follow(&mut self.client, (step, request, row), exchange, answered, &mut tally)).await
                 } else {
                     Ok(answered)
                 }
@@ -88,11 +91,19 @@ impl User<'_> {
                 } else {
                     None
                 };
+                if let Some(failed) = &failed {
+                    shard.sample_answer(failed, &mut answered, !exchange.keep.body, row);
+                }
                 shard.release(&self.client.idle, answered);
                 failed
             }
             Err(failed) => Some(failed),
         };
+        if let Some(failed) = &failed {
+            let request = self::request(step, exchange, self.rendered.as_deref());
+            let redirects = tally.exchanges.redirects;
+            shard.sample_last(failed, &self.client, (&step.method, request), redirects, row);
+        }
         if let Some(watch) = watch {
             watch.exchange = tally.take_record(due_ns);
             watch.ends(failed.as_ref(), exit_code);
@@ -253,6 +264,9 @@ impl User<'_> {
                 match part {
                     Part::Load => recorder.failed(row, service_us, received, sent, kind, &message),
                     Part::Setup => recorder.setup_failed(row, service_us, received, sent, kind, &message),
+                }
+                if self.shard.samples_failures() {
+                    self.shard.keep_sample(&mut recorder, (row, kind), &message, due_ns, tally);
                 }
                 Ended::Failed
             }

@@ -72,6 +72,7 @@ mod tests {
             outputs: Vec::new(),
             thresholds: Watch::default(),
             warmup: None,
+            samples_per_sort: 0,
         };
         let (collector, mut recorders) = Collector::start(spec).unwrap();
         (collector, recorders.remove(0))

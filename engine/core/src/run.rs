@@ -139,6 +139,7 @@ impl Resolved {
             outputs,
             thresholds: watch(&plan, control),
             warmup: plan.warmup,
+            samples_per_sort: plan.failure_samples.per_kind,
         };
         let (collector, recorders) = Collector::start(spec)?;
         for (core, (tid, recorder)) in tids.into_iter().zip(recorders).enumerate() {
@@ -426,6 +427,7 @@ mod tests {
             plugins: None,
             thresholds: pummel_stats::Thresholds::default(),
             warmup: None,
+            failure_samples: crate::FailureSampling::default(),
             functional: None,
         };
         let finished = run(plan, &Control::default(), Vec::new()).unwrap();

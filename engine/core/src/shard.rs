@@ -29,6 +29,7 @@ use crate::{
     network::limit::ConnectionLimit,
     network::origins::{Chosen, Found, Lookup, OriginId, Origins},
     network::pool::{IdleConnections, Lingering},
+    network::sampled::Sampled,
     network::sources::Sources,
     network::tls::CoreTls,
     open_load::{self, OpenUsers},
@@ -115,6 +116,8 @@ pub(crate) struct Shard {
     shortages: Cell<Shortages>,
     /// A request on its way into TLS.
     pub(crate) plaintext: RefCell<Vec<u8>>,
+    /// A request that fails at this moment, as far as it is written down for the report.
+    pub(crate) sampled: RefCell<Sampled>,
     /// Roots, certificates and sessions of its connections.
     pub(crate) tls: CoreTls,
     /// A server was accepted whose certificate nobody looked at.
@@ -219,6 +222,7 @@ impl Shard {
             tls,
             unverified: Cell::new(false),
             plaintext: RefCell::default(),
+            sampled: RefCell::default(),
             ring,
             plan,
         })
@@ -352,6 +356,17 @@ impl Shard {
     /// The run clock: nanoseconds since the start of the run.
     pub(crate) fn clock_ns(&self) -> u64 {
         now_ns().saturating_sub(self.start_ns)
+    }
+
+    /// A time of the ring's clock on the run clock, microseconds.
+    pub(crate) fn on_clock_us(&self, at_ns: u64) -> u64 {
+        at_ns.saturating_sub(self.start_ns) / 1000
+    }
+
+    /// Failures are kept for the report.
+    #[inline]
+    pub(crate) fn samples_failures(&self) -> bool {
+        self.plan.failure_samples.per_kind > 0
     }
 
     /// Counts a connect that failed for want of a local resource.

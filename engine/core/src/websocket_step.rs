@@ -1,6 +1,6 @@
 //! One websocket step, from its slot in the schedule to its record (hrp spec 12.6).
 
-use pummel_case::{Prepared, Progress, ResponseView, StepError, WebSocketStep};
+use pummel_case::{Prepared, Progress, ResponseView, StepError, WebSocketAction, WebSocketStep};
 use pummel_http::Response;
 use pummel_stats::RowId;
 
@@ -61,14 +61,23 @@ impl User<'_> {
         let failed = match answered {
             Ok(Some(mut response)) if exchange.checks => {
                 let checked = self.check_websocket(case, step, row, &mut response, watch.as_deref_mut()).await;
-                checked.unwrap_or_else(|error| {
+                let failed = checked.unwrap_or_else(|error| {
                     exit_code = error.exit_code;
                     Some(error.into())
-                })
+                });
+                if let Some(failed) = &failed {
+                    shard.sample_response(failed, &response, false, row);
+                }
+                failed
             }
             Ok(_) => None,
             Err(failed) => Some(failed),
         };
+        if let (Some(failed), Some(rendered)) = (&failed, &self.rendered) {
+            let opens = step.action == WebSocketAction::Open;
+            let method = if opens { &*step.request.method } else { step.action.name() };
+            shard.sample_websocket(failed, &self.client, (method, rendered), opens, row);
+        }
         if let Some(watch) = watch {
             watch.exchange = tally.take_record(due_ns);
             watch.ends(failed.as_ref(), exit_code);

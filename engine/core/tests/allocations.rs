@@ -194,19 +194,25 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
                   - {name: inner, loops: 2, variables: {m: \"$n\"}, testcase: {config: {name: i}, teststeps: [\n  \
                   {name: a, request: {method: GET, url: \"/api?m=$m\"}}]}}\n\
                   - {name: end, transaction: {name: t, type: end}}\n";
-    for (what, steps, cookies) in [
-        ("constant", constant, Cookies::Off),
-        ("rendered", rendered, Cookies::Off),
-        ("a loop around a referenced case", walked, Cookies::Off),
-        ("constant without a cookie", constant, Cookies::PerIteration),
-        ("rendered without a cookie", rendered, Cookies::PerIteration),
-        ("a login in each iteration", login, Cookies::PerIteration),
+    for (what, steps, cookies, samples) in [
+        ("constant", constant, Cookies::Off, 0),
+        ("rendered", rendered, Cookies::Off, 0),
+        ("a loop around a referenced case", walked, Cookies::Off, 0),
+        ("constant without a cookie", constant, Cookies::PerIteration, 0),
+        ("rendered without a cookie", rendered, Cookies::PerIteration, 0),
+        ("a login in each iteration", login, Cookies::PerIteration, 0),
+        ("constant, failures are kept", constant, Cookies::Off, 5),
+        ("a login in each iteration, failures are kept", login, Cookies::PerIteration, 5),
     ] {
         let text = format!("{base}{steps}");
+        let allocations = |loops| {
+            let cases = load_text("case.yml", &text, &LoadOptions::default()).expect("a valid case").cases;
+            allocations_of(cases, loops, cookies, None, samples)
+        };
         // What is allocated once in a process is allocated here.
-        allocations(&text, SHORT_LOOPS, cookies);
-        let short = allocations(&text, SHORT_LOOPS, cookies);
-        let long = allocations(&text, LONG_LOOPS, cookies);
+        allocations(SHORT_LOOPS);
+        let short = allocations(SHORT_LOOPS);
+        let long = allocations(LONG_LOOPS);
         let further_requests = u64::from(USERS) * (LONG_LOOPS - SHORT_LOOPS);
         let further = long.saturating_sub(short);
         assert!(
@@ -239,7 +245,7 @@ fn a_call_of_a_plugin_allocates_for_its_wait_and_its_result_and_steps_without_on
             let _ = plugin.case(&format!("{base}{called}"));
             plugin.case(&format!("{base}{step}"))
         };
-        let run = |loops| allocations_of(vec![case()], loops, Cookies::Off, Some(&plugin));
+        let run = |loops| allocations_of(vec![case()], loops, Cookies::Off, Some(&plugin), 0);
         run(FEW_LOOPS);
         let (short, long) = (run(FEW_LOOPS), run(MANY_LOOPS));
         let further = f64::from(USERS) * (MANY_LOOPS - FEW_LOOPS) as f64;
@@ -251,11 +257,17 @@ fn a_call_of_a_plugin_allocates_for_its_wait_and_its_result_and_steps_without_on
 /// Allocations and growths of a whole run.
 fn allocations(text: &str, loops: u64, cookies: Cookies) -> usize {
     let cases = load_text("case.yml", text, &LoadOptions::default()).expect("a valid case").cases;
-    allocations_of(cases, loops, cookies, None)
+    allocations_of(cases, loops, cookies, None, 0)
 }
 
-/// As [`allocations`], of a case that may call a plugin.
-fn allocations_of(cases: Vec<Case>, loops: u64, cookies: Cookies, plugin: Option<&FakePlugin>) -> usize {
+/// As [`allocations`], of a case that may call a plugin, and of which so many failures of each sort are to be kept.
+fn allocations_of(
+    cases: Vec<Case>,
+    loops: u64,
+    cookies: Cookies,
+    plugin: Option<&FakePlugin>,
+    sample_failures: u32,
+) -> usize {
     let of_a_step = |step: &Step| match step {
         Step::Request(_) => 1,
         // The only loop there is has one request.
@@ -265,6 +277,7 @@ fn allocations_of(cases: Vec<Case>, loops: u64, cookies: Cookies, plugin: Option
     let requests: u64 = cases[0].steps.iter().map(of_a_step).sum();
     let mut plan = plan(cases, loops, cookies);
     plan.plugins = plugin.map(|plugin| plugin.host.clone());
+    plan.failure_samples.per_kind = sample_failures;
     let region = Region::new(COUNTING);
     let finished = run(plan, &Control::default(), Vec::new()).expect("the run starts");
     let change = region.change();
@@ -300,6 +313,7 @@ fn plan(cases: Vec<Case>, loops: u64, cookies: Cookies) -> Plan {
         plugins: None,
         thresholds: pummel_stats::Thresholds::default(),
         warmup: None,
+        failure_samples: pummel_engine::FailureSampling::default(),
         functional: None,
     }
 }

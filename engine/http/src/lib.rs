@@ -1,5 +1,5 @@
 //! HTTP/1.1 as pure functions of bytes: request encoding, response parsing, request parsing for servers, content codings,
-//! digest authentication, and cookies.
+//! digest authentication, cookies, and the masking of secrets in what is shown of an exchange.
 //!
 //! Nothing here reads or writes a socket. The caller hands over the bytes it received, in whatever pieces they came,
 //! and is told when a message is complete and how many of those bytes belonged to it.
@@ -15,11 +15,12 @@
 //!   only where [`Keep`] asks for that.
 //! - What [`encode_request`] writes is one request: no method, target, header or cookie can carry a second one.
 //! - A [`Decoder`] never makes more of a body than it is allowed to.
+//! - [`mask_exchange`] takes secrets out of the text of an exchange, whole or cut, and leaves a text without any as it is.
 //! - A [`CookieJar`] sends a cookie only where RFC 6265 lets it, and holds a bounded number of bounded cookies.
 //!
 //! Reading order: [`ResponseParser`] (the client's path), the head, its memo and its framing fields, the body and its chunks,
 //! [`RequestParser`] (the server's path, on the same parts), [`encode_request`], [`Decoder`], [`DigestChallenge`],
-//! [`CookieJar`] and its dates.
+//! [`CookieJar`] and its dates, [`mask_exchange`].
 
 #![forbid(unsafe_code)]
 
@@ -36,6 +37,7 @@ mod fields;
 mod head;
 mod keep_alive;
 mod limits;
+mod mask;
 mod memo;
 mod request_parser;
 mod response;
@@ -53,9 +55,10 @@ pub use encode::{
 pub use error::ProtocolError;
 pub use keep_alive::KeepAlive;
 pub use limits::{
-    Limits, CHUNK_LINE_BYTES_MAX, HEADERS_MAX, HEAD_BYTES_DEFAULT, INTERIM_RESPONSES_MAX, KEPT_BODY_BYTES_DEFAULT,
-    RETAINED_BUFFER_BYTES, TRAILER_BYTES_MAX,
+    Limits, BODY_START_BYTES, CHUNK_LINE_BYTES_MAX, HEADERS_MAX, HEAD_BYTES_DEFAULT, INTERIM_RESPONSES_MAX,
+    KEPT_BODY_BYTES_DEFAULT, RETAINED_BUFFER_BYTES, TRAILER_BYTES_MAX,
 };
+pub use mask::{is_secret, mask_exchange, ExchangeText, MessageText, MASK, SECRETS_MAX, SECRET_BYTES_MIN};
 pub use request_parser::{Request, RequestParser, RequestProgress};
 pub use response::{Keep, Response, Version};
 pub use response_parser::{Progress, ResponseParser};

@@ -8,6 +8,10 @@ pub const HEAD_BYTES_DEFAULT: usize = 256 * 1024;
 /// to parse than a request may last.
 pub const KEPT_BODY_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
 
+/// How much of a body is kept where only its start is ([`Keep::body_start`](crate::Keep)): a message for people fits, and ten
+/// thousand connections that hold one take 40 MiB.
+pub const BODY_START_BYTES: usize = 4 * 1024;
+
 /// The most header lines of one head. The table stands on the stack during a parse (32 bytes a line, 8 KiB); servers'
 /// own limits are 100 to 200.
 pub const HEADERS_MAX: usize = 256;

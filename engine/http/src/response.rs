@@ -3,7 +3,7 @@
 use crate::directives::Directives;
 use crate::error::ProtocolError;
 use crate::head::HeaderLines;
-use crate::limits::RETAINED_BUFFER_BYTES;
+use crate::limits::{BODY_START_BYTES, RETAINED_BUFFER_BYTES};
 
 /// The protocol a response came by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,15 +35,17 @@ pub struct Keep {
     pub head: bool,
     /// The payload of the body.
     pub body: bool,
+    /// Of a body that is not kept, the first [`BODY_START_BYTES`].
+    pub body_start: bool,
     /// The head of a response that has [`Directives`], even where others' heads are not kept.
     pub directives: bool,
 }
 
 impl Keep {
     /// Status and sizes only.
-    pub const NOTHING: Self = Self { head: false, body: false, directives: false };
+    pub const NOTHING: Self = Self { head: false, body: false, body_start: false, directives: false };
     /// Head and body.
-    pub const ALL: Self = Self { head: true, body: true, directives: true };
+    pub const ALL: Self = Self { head: true, body: true, body_start: false, directives: true };
 }
 
 /// One response. Its buffers are used again for the next one.
@@ -142,9 +144,13 @@ impl Response {
     ///
     /// # Errors
     /// `BodyTooLarge` where it goes beyond; what fitted is kept.
-    pub fn push_body(&mut self, piece: &[u8], keep: bool, limit: usize) -> Result<(), ProtocolError> {
+    pub fn push_body(&mut self, piece: &[u8], keep: Keep, limit: usize) -> Result<(), ProtocolError> {
         self.body_bytes += piece.len() as u64;
-        if !keep {
+        if !keep.body {
+            if keep.body_start {
+                let room = BODY_START_BYTES.saturating_sub(self.body.len());
+                self.body.extend_from_slice(&piece[..piece.len().min(room)]);
+            }
             return Ok(());
         }
         let room = limit - self.body.len();
@@ -227,11 +233,22 @@ mod tests {
     #[test]
     fn a_body_is_kept_up_to_the_limit_and_counted_beyond() {
         let mut response = Response::default();
-        assert_eq!(response.push_body(b"abc", true, 4), Ok(()));
-        assert_eq!(response.push_body(b"def", true, 4), Err(ProtocolError::BodyTooLarge));
+        assert_eq!(response.push_body(b"abc", Keep::ALL, 4), Ok(()));
+        assert_eq!(response.push_body(b"def", Keep::ALL, 4), Err(ProtocolError::BodyTooLarge));
         assert_eq!((&response.body[..], response.body_bytes, response.body_truncated), (&b"abcd"[..], 6, true));
-        assert_eq!(response.push_body(b"gh", false, 4), Ok(()));
+        assert_eq!(response.push_body(b"gh", Keep::NOTHING, 4), Ok(()));
         assert_eq!((response.body.len(), response.body_bytes), (4, 8));
+    }
+
+    #[test]
+    fn the_start_of_a_body_has_no_limit_to_go_beyond() {
+        let start = Keep { body_start: true, ..Keep::NOTHING };
+        let mut response = Response::default();
+        for _ in 0..3 {
+            assert_eq!(response.push_body(&[b'a'; BODY_START_BYTES / 2 + 1], start, 4), Ok(()));
+        }
+        assert_eq!(response.body.len(), BODY_START_BYTES);
+        assert_eq!((response.body_bytes, response.body_truncated), (3 * (BODY_START_BYTES as u64 / 2 + 1), false));
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl ResponseParser {
                     }
                 }
                 Phase::Body(body) => {
-                    let (keep, limit) = (self.keep.body, self.limits.kept_body_bytes);
+                    let (keep, limit) = (self.keep, self.limits.kept_body_bytes);
                     let (taken, done) = body.read(rest, |piece| response.push_body(piece, keep, limit))?;
                     response.wire_bytes += taken as u64;
                     at += taken;

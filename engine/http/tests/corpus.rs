@@ -38,6 +38,11 @@ fn bodies() {
 }
 
 #[test]
+fn texts_to_mask() {
+    replay("mask", check::mask::mask);
+}
+
+#[test]
 fn challenges() {
     replay("digest", check::digest::digest);
 }

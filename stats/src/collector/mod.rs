@@ -1,12 +1,14 @@
 //! The stats thread: merges what the cores hand over, publishes each second, and sums up.
 //!
 //! [`Collector`] is its handle. On the thread, `thread` receives, `totals` adds up what is measured and the warm-up, each by
-//! itself, `whole_run` what concerns both, `timeline` keeps the seconds, `window` knows how long each part lasted, `thresholds`
-//! measures what they are held against, and `report` builds the summary, `warmup` its part about the warm-up.
+//! itself, `whole_run` what concerns both, `timeline` keeps the seconds, `samples` the failures that are shown, `window` knows how
+//! long each part lasted, `thresholds` measures what they are held against, and `report` builds the summary, `warmup` its part
+//! about the warm-up.
 
 mod endpoints;
 mod plugins;
 mod report;
+mod samples;
 mod thread;
 mod thresholds;
 mod timeline;
@@ -23,6 +25,7 @@ use crossbeam_channel::{bounded, unbounded, Sender};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::nanos;
+use crate::failure::SAMPLES_PER_SORT_MAX;
 use crate::output::{OutputSpec, OutputThread};
 use crate::recorder::{Recorder, TRAVELLING_PER_CORE};
 use crate::summary::{Host, LiveChange, PluginProcesses, Summary};
@@ -75,6 +78,9 @@ pub struct CollectorSpec {
     pub thresholds: Watch,
     /// What ends so soon after the start of the run clock is kept apart from what is measured; `None` is without a warm-up.
     pub warmup: Option<Duration>,
+    /// How many failures of each row and kind are kept as samples, at most [`SAMPLES_PER_SORT_MAX`](crate::SAMPLES_PER_SORT_MAX); 0
+    /// for none.
+    pub samples_per_sort: u32,
 }
 
 /// What is known only at the end.
@@ -138,8 +144,9 @@ impl Collector {
     /// # Errors
     /// The system refused a thread.
     pub fn start(spec: CollectorSpec) -> Result<(Self, Vec<Recorder>), StatsError> {
-        let CollectorSpec { cores, model, start, run, outputs, thresholds, warmup } = spec;
+        let CollectorSpec { cores, model, start, run, outputs, thresholds, warmup, samples_per_sort } = spec;
         let warmup_ns = warmup.filter(|warmup| !warmup.is_zero()).map(nanos);
+        let samples_per_sort = samples_per_sort.min(SAMPLES_PER_SORT_MAX);
         let outputs = outputs
             .into_iter()
             .map(|output| {
@@ -157,10 +164,12 @@ impl Collector {
             // The set being written is the recorder's own; this is the one that travels.
             let _ = give_back.send(Box::default());
             spares.push(give_back);
-            recorders.push(Recorder::new(core, warmup_ns, take_back, to_collector.clone()));
+            recorders.push(Recorder::new(core, warmup_ns, samples_per_sort, take_back, to_collector.clone()));
         }
 
-        let stats = StatsThread::new(model, (start, warmup_ns), run, thresholds, (intervals, orders), spares, outputs);
+        let mut stats =
+            StatsThread::new(model, (start, warmup_ns), run, thresholds, (intervals, orders), spares, outputs);
+        stats.totals.samples.keep(samples_per_sort);
         let thread = Builder::new()
             .name("stats".to_owned())
             .spawn(move || stats.run())

@@ -29,6 +29,7 @@ const UNSENT_SHARE: f64 = 0.01;
 /// Builds the summary of a run that is over.
 pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
     let errors = stats.totals.errors().to_vec();
+    let (failure_samples, failure_samples_left_out) = stats.totals.samples.finish();
     let warmup = warmup::summary(stats);
     let (load_s, whole_load_s) = (stats.window.load_s(), stats.window.whole_load_s());
     let plugin = plugins::summary(stats, facts);
@@ -44,6 +45,8 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         transactions: stats.totals.of_kind(RowKind::Transaction).map(|row| transaction(row, load_s)).collect(),
         errors,
         warmup,
+        failure_samples,
+        failure_samples_left_out,
         addresses: stats.whole.endpoints.of_kind(EndpointKind::Address),
         sources: stats.whole.endpoints.of_kind(EndpointKind::Source),
         series: stats.timeline.series().to_vec(),

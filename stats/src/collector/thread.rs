@@ -189,6 +189,7 @@ impl StatsThread {
                 self.totals.merge(&interval)
             }
         };
+        self.totals.take_samples(&mut interval);
         self.timeline.add(&interval.seconds, rows);
 
         if self.cores.iter().all(CoreProgress::is_over) {

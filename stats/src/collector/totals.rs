@@ -11,6 +11,7 @@ use crate::snapshot::{RowSecond, RowTotal};
 use crate::summary::ErrorCount;
 
 use super::plugins::PluginTotals;
+use super::samples::Samples;
 use super::Model;
 
 /// One row over a part of the run.
@@ -113,6 +114,8 @@ pub(super) struct Totals {
     pub(super) user_time: UserTime,
     /// For each core the most users of an open run that were busy at once.
     users_busy_max: Vec<u64>,
+    /// Of the whole run.
+    pub(super) samples: Samples,
     errors: Vec<ErrorSum>,
     errors_by_key: HashMap<ErrorId, usize>,
     /// For each core, where its error ids stand in `errors`.
@@ -167,6 +170,7 @@ impl Totals {
             handshakes_in_window: 0,
             user_time: UserTime::default(),
             users_busy_max: vec![0; cores],
+            samples: Samples::default(),
             errors: Vec::new(),
             errors_by_key: HashMap::new(),
             core_errors: vec![Vec::new(); cores],
@@ -192,6 +196,11 @@ impl Totals {
         self.learn(interval);
         self.count_errors(interval, Rows::Setup);
         self.merge_rows(interval, Rows::Setup);
+    }
+
+    /// Takes the samples of failures out of an interval whose rows are known.
+    pub(super) fn take_samples(&mut self, interval: &mut Interval) {
+        self.samples.take(interval, &self.rows, &self.core_rows[interval.core]);
     }
 
     /// Takes note of rows and errors that are new in an interval of the other part.

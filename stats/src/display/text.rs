@@ -17,6 +17,9 @@ pub(super) const NAME_CHARS_MAX: usize = 60;
 /// Longest message shown, characters; the JSON summary has all of it.
 pub(super) const MESSAGE_CHARS_MAX: usize = 200;
 
+/// Longest line of a request or a response shown, characters: what stands behind it in a wide terminal is a URL's query.
+pub(super) const LINE_CHARS_MAX: usize = 110;
+
 /// A text from outside on one line, at most `chars_max` characters long. White space becomes a space and everything that
 /// could steer a terminal or turn the reading direction becomes `?`.
 pub fn one_line(text: &str, chars_max: usize) -> String {

@@ -43,6 +43,7 @@ pub fn spec(cores: usize) -> CollectorSpec {
         outputs: Vec::new(),
         thresholds: Watch::default(),
         warmup: None,
+        samples_per_sort: 2,
     }
 }
 

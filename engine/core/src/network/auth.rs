@@ -1,6 +1,7 @@
 //! Digest authentication: a challenge is answered once, and what it taught is used for the requests that follow.
 
 use pummel_http::{DigestChallenge, DigestUse};
+use pummel_stats::RowId;
 
 use super::{
     client::Client,
@@ -17,6 +18,8 @@ const KNOWN_MAX: usize = 16;
 #[derive(Default)]
 pub(crate) struct Challenges {
     known: Vec<Known>,
+    /// The `Authorization` of the request that was answered last, where it had one.
+    sent: Option<String>,
 }
 
 struct Known {
@@ -44,6 +47,11 @@ impl Challenges {
         }))
     }
 
+    /// The `Authorization` of the request that was answered last; none where it had none.
+    pub(crate) fn sent(&self) -> Option<&String> {
+        self.sent.as_ref()
+    }
+
     fn learn(&mut self, origin: OriginId, challenge: DigestChallenge) {
         self.forget(origin);
         if self.known.len() >= KNOWN_MAX {
@@ -66,6 +74,7 @@ impl Shard {
         &self,
         client: &mut Client,
         hop: &Hop<'_>,
+        row: RowId,
         tally: &mut Tally,
     ) -> Result<Answered, Unanswered> {
         let Client { idle, cookies, challenges, .. } = client;
@@ -74,7 +83,9 @@ impl Shard {
         let target = hop.request.target();
         let line = cookies.line(&self.origins, hop.origin, target, hop.begin_ns);
         let first = Hop { extra: Extra { cookies: line, authorization: known.as_ref() }, ..*hop };
-        let mut answered = self.hop(idle, &first, tally).await?;
+        let answered = self.hop(idle, &first, tally).await;
+        let mut answered = answered.inspect_err(|failed| self.sample_hop(failed, &first, row))?;
+        challenges.sent = known;
         let Some(challenge) = challenge_of(&mut answered) else { return Ok(answered) };
         challenges.learn(hop.origin, challenge);
         let Some(answer) = challenges.answer(hop) else { return Ok(answered) };
@@ -88,7 +99,9 @@ impl Shard {
             until_ns: hop.until_ns.min(tally.sent_ns.saturating_add(hop.timeout_ns)),
             ..*hop
         };
-        let mut answered = self.hop(idle, &second, tally).await?;
+        let answered = self.hop(idle, &second, tally).await;
+        let mut answered = answered.inspect_err(|failed| self.sample_hop(failed, &second, row))?;
+        challenges.sent = Some(answer);
         if challenge_of(&mut answered).is_some() {
             challenges.forget(hop.origin);
         }

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     rc::Rc,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -25,9 +26,16 @@ pub(crate) struct Client {
     /// Digest challenges it has met; made with the first.
     pub(crate) challenges: Option<Box<Challenges>>,
     /// The request a redirect asks for; made with the user's first redirect.
-    pub(crate) redirected: Option<Box<RenderedRequest>>,
+    pub(crate) redirected: Option<Box<Redirected>>,
     /// Its WebSocket connections, which last no longer than the iteration; made with its first.
     pub(crate) websockets: Option<Box<OpenWebSockets>>,
+}
+
+/// A request on its way to where a redirect leads.
+#[derive(Default)]
+pub(crate) struct Redirected {
+    pub(crate) method: Arc<str>,
+    pub(crate) request: RenderedRequest,
 }
 
 impl Client {
@@ -78,14 +86,19 @@ impl UserCookies {
     /// The cookies for a request, as they stand in its `Cookie` field; empty where there are none.
     #[inline]
     pub(crate) fn line(&mut self, origins: &RefCell<Origins>, to: OriginId, target: &str, at_ns: u64) -> &[u8] {
+        self.line.clear();
         if self.jar.is_empty() {
             return &[];
         }
         let origins = origins.borrow();
         let origin = origins.origin(to);
         let now_s = self.epoch_s + seconds(at_ns);
-        self.line.clear();
         self.jar.push_matching(&origin.host, target, origin.https, now_s, &mut self.line);
+        &self.line
+    }
+
+    /// What [`line`](Self::line) gave last.
+    pub(crate) fn last_line(&self) -> &[u8] {
         &self.line
     }
 

@@ -44,8 +44,10 @@ impl Shard {
             Ok(()) => Ok(answered),
             Err(error) => {
                 let error: DecodeError = error;
+                let failed = Unanswered::Failed(Kind::BodyDecode, Cow::Owned(error.to_string()));
+                self.sample_answer(&failed, &mut answered, true, row);
                 self.release(idle, answered);
-                Err(Unanswered::Failed(Kind::BodyDecode, Cow::Owned(error.to_string())))
+                Err(failed)
             }
         }
     }

@@ -92,6 +92,14 @@ impl Answered {
         }
     }
 
+    /// When its first byte arrived, where that was asked for; 0 where it was not.
+    pub(crate) fn first_byte_ns(&self) -> u64 {
+        match self {
+            Self::Http1 { connection, .. } => connection.with(|wire| wire.http().first_byte_ns),
+            Self::Http2(seat) => seat.first_byte_ns,
+        }
+    }
+
     /// Where it came from.
     pub(crate) fn origin(&self) -> OriginId {
         match self {
@@ -189,8 +197,13 @@ impl Shard {
         loop {
             match self.attempt(&connection, hop, reused, tally).await {
                 Ok(()) if self.refused_by_proxy(&connection, hop.origin) => {
+                    let failed = refused(PROXY_AUTHENTICATION_REQUIRED);
+                    if self.samples_failures() {
+                        connection
+                            .with(|wire| self.sample_broken(wire.http().response.clone(), wire.http().first_byte_ns));
+                    }
                     self.release(idle, Answered::Http1 { connection, origin: hop.origin });
-                    return Err(refused(PROXY_AUTHENTICATION_REQUIRED));
+                    return Err(failed);
                 }
                 Ok(()) => return Ok(Answered::Http1 { connection, origin: hop.origin }),
                 Err(Attempt::Ended(unanswered)) => {
@@ -329,12 +342,13 @@ impl Shard {
                 }
             };
             let timed = tally.phases.is_some();
+            let first_byte_counts = timed || self.samples_failures();
             if timed {
                 connection.time_next_send();
             }
             connection.with(|wire| {
                 wire.usage.carry();
-                wire.http().begin(hop.head_request, hop.keep, timed);
+                wire.http().begin(hop.head_request, hop.keep, first_byte_counts);
             });
             connection.send(payload);
             // Few requests have files, so what they need is boxed: a user's future is as large as its largest state.
@@ -384,6 +398,13 @@ impl Shard {
                 let taken_ns = connection.taken_ns();
                 let first_byte_ns = connection.with(|wire| wire.http().first_byte_ns);
                 tally.attempted(Stamps { sent_ns, taken_ns, first_byte_ns, done_ns });
+            }
+            if self.samples_failures() && matches!(ended, Err(Attempt::Ended(Unanswered::Failed(..)))) {
+                // The connection goes with the request.
+                connection.with(|wire| {
+                    let first_byte_ns = wire.http().first_byte_ns;
+                    self.sample_broken(std::mem::take(&mut wire.http().response), first_byte_ns);
+                });
             }
             if let Some(record) = &mut tally.record {
                 connection.with(|wire| {

@@ -5,7 +5,8 @@
 //! (a new connection), `connection` (what a connection does with the bytes that arrive) with `http1`, `stream` and `http2`,
 //! `websocket` (messages on a stream), `tls` (what may stand between bytes and protocol), `client` (what stays with a user
 //! between its requests), `pool`, `usage` and `limit` (how long and by how many connections are used), `origins`, `proxy`,
-//! `dns`, `sources`, `phases` (where the time went), `trace` (what a functional run is told).
+//! `dns`, `sources`, `phases` (where the time went), `trace` (what a functional run is told), `sampled` (what a report
+//! shows of failures).
 
 pub(crate) mod auth;
 pub(crate) mod client;
@@ -22,6 +23,7 @@ pub(crate) mod phases;
 pub(crate) mod pool;
 pub(crate) mod proxy;
 mod redirect;
+pub(crate) mod sampled;
 pub(crate) mod sources;
 mod stream;
 pub(crate) mod tally;

@@ -3,10 +3,11 @@
 use std::{borrow::Cow, sync::Arc};
 
 use pummel_case::{RenderedRequest, RequestStep};
+use pummel_stats::RowId;
 
 use crate::{
     error::Kind,
-    network::client::{Client, UserCookies},
+    network::client::{Client, Redirected, UserCookies},
     network::exchange::{too_many_hosts, Answered, Hop, Unanswered},
     network::origins::OriginId,
     network::tally::Tally,
@@ -47,53 +48,60 @@ impl Shard {
     pub(crate) async fn follow(
         &self,
         client: &mut Client,
-        first: &RenderedRequest,
-        step: &RequestStep,
+        (step, first, row): (&RequestStep, &RenderedRequest, RowId),
         exchange: &Exchange,
         mut answered: Answered,
         tally: &mut Tally,
     ) -> Result<Answered, Unanswered> {
         let until_ns = tally.sent_ns.saturating_add(exchange.timeout_ns);
-        let mut method = Arc::clone(&step.method);
         let mut redirected = client.redirected.take().unwrap_or_default();
-        redirected.copy_from(first);
+        let Redirected { method, request } = &mut *redirected;
+        method.clone_from(&step.method);
+        request.copy_from(first);
         let ended = loop {
             let followed = tally.exchanges.redirects;
-            let onward = match self.next(&mut redirected, &method, &mut answered, followed, exchange) {
+            // Where the next redirect is one too many, a sample shows the request before it.
+            let sent = (followed >= exchange.redirects_max && self.samples_failures()).then(|| request.clone());
+            let onward = match self.next(request, method, &mut answered, followed, exchange) {
                 Ok(Some(onward)) => onward,
                 Ok(None) => break Ok(answered),
                 Err(unanswered) => {
+                    self.sample_answer(&unanswered, &mut answered, true, row);
+                    self.sample_sent(&unanswered, client, (method, sent.as_ref().unwrap_or(request)), row);
                     self.release(&client.idle, answered);
                     break Err(unanswered);
                 }
             };
             self.release(&client.idle, answered);
             tally.exchanges.redirects += 1;
-            method = onward.method;
-            let target = redirected.target();
+            *method = onward.method;
+            let target = request.target();
             let mut hop = Hop {
-                request: &redirected,
-                method: &method,
+                request,
+                method,
                 origin: onward.origin,
                 http2: exchange.manner.http2,
                 encoded: None,
                 extra: Extra::default(),
-                head_request: &*method == "HEAD",
+                head_request: &**method == "HEAD",
                 keep: exchange.keep,
-                retry_stale: may_retry(&method, self.plan.network.retry_stale),
+                retry_stale: may_retry(method, self.plan.network.retry_stale),
                 timeout_ns: exchange.timeout_ns,
                 begin_ns: tally.done_ns,
                 until_ns,
             };
-            let sent = if redirected.digest().is_none() {
+            let sent = if hop.request.digest().is_none() {
                 hop.extra.cookies = client.cookies.line(&self.origins, onward.origin, target, tally.done_ns);
                 self.hop(&client.idle, &hop, tally).await
             } else {
-                Box::pin(self.hop_with_digest(client, &hop, tally)).await
+                Box::pin(self.hop_with_digest(client, &hop, row, tally)).await
             };
             answered = match sent {
                 Ok(answered) => answered,
-                Err(unanswered) => break Err(unanswered),
+                Err(unanswered) => {
+                    self.sample_hop(&unanswered, &hop, row);
+                    break Err(unanswered);
+                }
             };
             if !self.take_in(&mut client.cookies, &mut answered, target, tally) {
                 break Ok(answered);

@@ -83,6 +83,7 @@ mod tests {
             outputs: Vec::new(),
             thresholds: Watch::default(),
             warmup: None,
+            samples_per_sort: 0,
         };
         let (_collector, mut recorders) = Collector::start(spec).unwrap();
         Sources::new(&all, first, &mut recorders[0])

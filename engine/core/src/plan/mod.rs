@@ -45,6 +45,8 @@ pub struct Plan {
     pub thresholds: Thresholds,
     /// How much of the load, from the start of the run clock, is kept apart from what is measured, or nothing.
     pub warmup: Option<Duration>,
+    /// Which failures the report shows whole.
+    pub failure_samples: FailureSampling,
     /// A functional run instead of load: `pummel run`. It has one user on the first CPU, and of the load only the network's part
     /// counts.
     pub functional: Option<Functional>,
@@ -168,6 +170,8 @@ impl Plan {
             "thresholds": self.thresholds.conditions.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "abort_on_threshold_s": self.thresholds.abort_after.map(seconds),
             "warmup_s": self.warmup.map(seconds),
+            "sample_failures": self.failure_samples.per_kind,
+            "show_secrets": self.failure_samples.show_secrets,
             "stop_timeout_s": seconds(self.stop_timeout),
             "source_ips": self.network.addresses.sources,
             "dns_ttl_s": self.network.addresses.ttl.map(seconds),
@@ -181,6 +185,16 @@ impl Plan {
         }
         described
     }
+}
+
+/// Failed exchanges that are kept for the report, with request, response and timing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FailureSampling {
+    /// How many of each step and kind of error, at most [`SAMPLES_PER_SORT_MAX`](pummel_stats::SAMPLES_PER_SORT_MAX); 0 for none.
+    /// With any, each connection keeps the head and the start of every response.
+    pub per_kind: u32,
+    /// What is secret by its name is shown, and not masked.
+    pub show_secrets: bool,
 }
 
 /// A time limit in nanoseconds, as the ring counts; the longest there is stands for all beyond it.

@@ -14,6 +14,7 @@ mod proxies;
 mod redirects;
 mod references;
 mod rendezvous;
+mod samples;
 mod server;
 mod setup;
 mod stop;

@@ -50,6 +50,7 @@ pub(crate) fn plan(case: Case) -> Plan {
         plugins: None,
         thresholds: pummel_stats::Thresholds::default(),
         warmup: None,
+        failure_samples: pummel_engine::FailureSampling::default(),
         functional: None,
     }
 }

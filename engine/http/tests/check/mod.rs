@@ -3,8 +3,11 @@
 pub(crate) mod cookies;
 pub(crate) mod decode;
 pub(crate) mod digest;
+pub(crate) mod mask;
 
-use pummel_http::{Keep, Limits, ProtocolError, RequestParser, RequestProgress, Response, ResponseParser};
+use pummel_http::{
+    Keep, Limits, ProtocolError, RequestParser, RequestProgress, Response, ResponseParser, BODY_START_BYTES,
+};
 
 /// How the parsers are set up for a run, taken from the first byte of an input. Digits are the first eight setups, so a
 /// corpus file can be written by hand.
@@ -19,12 +22,18 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Bit 0: HEAD, bit 1: keep the head, bit 2: keep the body, bit 3: tiny limits, bit 4: keep heads with directives.
+    /// Bit 0: HEAD, bit 1: keep the head, bit 2: keep the body, bit 3: tiny limits, bit 4: keep heads with directives,
+    /// bit 5: keep the start of a body.
     pub(crate) fn from_byte(byte: u8) -> Self {
         let tiny = Limits { head_bytes: 96, kept_body_bytes: 16, headers: 4 };
         Self {
             head_request: byte & 1 != 0,
-            keep: Keep { head: byte & 2 != 0, body: byte & 4 != 0, directives: byte & 16 != 0 },
+            keep: Keep {
+                head: byte & 2 != 0,
+                body: byte & 4 != 0,
+                directives: byte & 16 != 0,
+                body_start: byte & 32 != 0,
+            },
             limits: if byte & 8 != 0 { tiny } else { Limits::default() },
         }
     }
@@ -170,7 +179,11 @@ pub(crate) fn response(data: &[u8]) {
     if setup.head_request || matches!(response.status, 101 | 204 | 304) {
         assert_eq!(response.wire_bytes, response.head_bytes);
     }
-    let kept = if setup.keep.body { response.body_bytes } else { 0 };
+    let kept = match setup.keep {
+        Keep { body: true, .. } => response.body_bytes,
+        Keep { body_start: true, .. } => response.body_bytes.min(BODY_START_BYTES as u64),
+        _ => 0,
+    };
     assert_eq!(response.body.len() as u64, kept);
     assert!(!response.body_truncated);
     let keeps_head = setup.keep.head || (setup.keep.directives && response.directives.any());

@@ -1,9 +1,11 @@
 //! The report at the end of a run: everything a person needs of the summary, as text.
 //!
-//! `page` puts the sections in order, `figures` writes the tables of latencies, `sections` everything around them.
+//! `page` puts the sections in order, `figures` writes the tables of latencies, `sections` everything around them,
+//! `samples` the failures that were kept.
 
 mod figures;
 mod page;
+mod samples;
 mod sections;
 
 pub(super) use page::Text;

@@ -1,6 +1,6 @@
 //! The page as a whole: which sections it has, in which order.
 
-use super::{figures, sections};
+use super::{figures, samples, sections};
 use crate::display::text::{one_line, wrapped, Paint};
 use crate::summary::Summary;
 
@@ -24,6 +24,7 @@ pub fn report(summary: &Summary, options: ReportOptions) -> String {
     figures::figures(&mut text, summary);
     sections::warmup(&mut text, summary);
     sections::errors(&mut text, summary);
+    samples::samples(&mut text, summary);
     sections::thresholds(&mut text, summary);
     sections::wire(&mut text, summary);
     sections::endpoints(&mut text, summary);

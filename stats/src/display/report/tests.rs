@@ -2,6 +2,7 @@
 
 use super::{report, ReportOptions};
 use crate::collector::Model;
+use crate::failure::{FailureSample, SampleTiming, SampledMessage};
 use crate::latency::Latency;
 use crate::sample;
 use crate::summary::{Conservation, CpuCore, ErrorCount, Plugin, PluginProcesses, Summary, Threshold, Tls, Warmup};
@@ -502,4 +503,65 @@ fn a_run_that_ends_in_its_warmup_says_that_nothing_was_measured() {
     Warm-up (apart, in no figure above)
       800 ms, 0 requests, 0 failed (0.0%), 0.00 RPS, p50 -, p95 -, p99 -
     ");
+}
+
+#[test]
+fn samples_of_failures() {
+    let mut summary = sample::summary();
+    assert!(!report(&summary, PLAIN).contains("Failure samples"));
+    let message = |head: &str, body: &str, body_bytes| SampledMessage {
+        head: head.into(),
+        body: body.into(),
+        body_bytes,
+        ..SampledMessage::default()
+    };
+    let answered = FailureSample {
+        case: "demo".into(),
+        step: "order".into(),
+        kind: "assertion".into(),
+        message: "status_code: expected 200, got 500".into(),
+        at_s: 7.0321,
+        request: message("POST http://127.0.0.1:8080/order?n=1\nAccept: *\n", "{\"n\": 1}", 8),
+        response: Some(message("HTTP/1.1 500 Oops\nServer: x\n", "\u{1b}[2J\nfirst\u{202e} second", 2_048)),
+        timing: SampleTiming {
+            due_us: 7_030_000,
+            sent_us: Some(7_030_040),
+            first_byte_us: Some(7_031_240),
+            done_us: 7_032_100,
+            service_us: 2_060,
+            response_us: 2_100,
+        },
+        ..FailureSample::default()
+    };
+    let refused = FailureSample {
+        kind: "connect_refused".into(),
+        message: "connection refused: is the server running on that port?".into(),
+        at_s: 7.1,
+        request: message("GET http://127.0.0.1:8080/\n", "", 0),
+        response: None,
+        timing: SampleTiming {
+            due_us: 7_099_000,
+            done_us: 7_100_000,
+            service_us: 1_000,
+            response_us: 1_000,
+            ..SampleTiming::default()
+        },
+        ..answered.clone()
+    };
+    summary.failure_samples = vec![answered.clone(), refused, answered];
+    summary.failure_samples_left_out = 2;
+    insta::assert_snapshot!(section(&report(&summary, PLAIN), "Failure samples"), @r#"
+    Failure samples (2 of 3; --json has them all)
+      order, assertion at 7.032 s: status_code: expected 200, got 500
+        > POST http://127.0.0.1:8080/order?n=1
+          body (8 B): {"n": 1}
+        < HTTP/1.1 500 Oops
+          body (2.00 KiB): ?[2J first? second
+          from when it was due: sent 40 us, first byte 1.24 ms, over 2.10 ms; service time 2.06 ms
+      order, connect_refused at 7.100 s: connection refused: is the server running on that port?
+        > GET http://127.0.0.1:8080/
+        < no response
+          from when it was due: over 1.00 ms; service time 1.00 ms
+      2 more were left out: the samples of a run are bounded
+    "#);
 }

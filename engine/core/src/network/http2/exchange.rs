@@ -323,6 +323,10 @@ impl Shard {
         }
         // What h2 is given goes out with others' frames, and no stamp is this request's own.
         tally.attempted(Stamps { sent_ns, taken_ns: sent_ns, first_byte_ns, done_ns });
+        seat.first_byte_ns = first_byte_ns;
+        if self.samples_failures() && matches!(failed, Some(Unanswered::Failed(..))) {
+            self.sample_broken(seat.response.clone(), first_byte_ns);
+        }
         if let Some((_, counted)) = &*link.peer.borrow() {
             let unanswered = matches!(failed, Some(Unanswered::Failed(..)));
             let mut recorder = self.recorder.borrow_mut();
@@ -412,7 +416,7 @@ fn poll_response(
                 Poll::Ready(Some(Ok(piece))) => {
                     // The window is for pace, not for judgement: what does not fit is seen below.
                     let _ = body.flow_control().release_capacity(piece.len());
-                    match response.push_body(&piece, hop.keep.body, KEPT_BODY_BYTES_DEFAULT) {
+                    match response.push_body(&piece, hop.keep, KEPT_BODY_BYTES_DEFAULT) {
                         Ok(()) => continue,
                         Err(error) => Read::TooLong(error),
                     }

@@ -132,6 +132,8 @@ pub(crate) struct Seat {
     pub(super) place: usize,
     /// The response being read, or the last one.
     pub(crate) response: Response,
+    /// When its first byte arrived, as the link counts; 0 if none did.
+    pub(crate) first_byte_ns: u64,
 }
 
 impl Link {
@@ -168,7 +170,7 @@ impl Link {
             places.all.len() - 1
         });
         places.all[place].taken = true;
-        Seat { link: Rc::clone(self), place, response: Response::default() }
+        Seat { link: Rc::clone(self), place, response: Response::default(), first_byte_ns: 0 }
     }
 
     /// How many sit on it.

@@ -269,6 +269,9 @@ impl Shard {
                 Ok(response)
             }
             Err(unanswered) => {
+                if self.samples_failures() && matches!(unanswered, Unanswered::Failed(..)) {
+                    self.sample_broken(response, 0);
+                }
                 self.recorder.borrow_mut().connection_closed();
                 Err(unanswered)
             }
