@@ -18,6 +18,17 @@ use crate::{
 /// timers and scheduling.
 const LATE_NS: u64 = 10_000_000;
 
+/// An arrival that is due for longer finds this core behind with its work, and users that look busy may only not have been looked
+/// after. For it no user is started as long as those that there are make up for the lag: else each hiccup of this machine would end
+/// in a thousand new connections, and those in the next hiccup.
+const BEHIND_NS: u64 = 1_000_000;
+
+/// How often it is looked whether the lag becomes less.
+const LOOK_NS: u64 = 1_000_000;
+
+/// Where it does not, so many users are started for each arrival that comes.
+const STARTS_PER_ARRIVAL: f64 = 2.0;
+
 /// How much faster than the rate arrivals that were held up are made, where they are to be made smoothly.
 const SMOOTH_SPEED: f64 = 1.25;
 
@@ -49,10 +60,46 @@ struct State {
     /// Users that were started, and of these those that have ended.
     started: usize,
     ended: usize,
+    lag: Lag,
     counts: ArrivalCounts,
     /// What of it the recorder has.
     noted: ArrivalCounts,
     busy_max: u64,
+}
+
+/// How far this core is behind with its arrivals, while it is.
+#[derive(Clone, Copy, Default)]
+struct Lag {
+    /// When it was looked at last, and what it was then; none while arrivals are on time.
+    seen: Option<(u64, u64)>,
+    /// Users that may be started until it is looked at again.
+    starts: u64,
+}
+
+impl Lag {
+    /// Whether a user may be started for an arrival that found none free; if not, when to ask again. `per_second` is the rate of
+    /// this core's arrivals.
+    fn may_start(&mut self, now_ns: u64, due_ns: u64, per_second: f64) -> Result<(), u64> {
+        let lag_ns = now_ns - due_ns;
+        if lag_ns <= BEHIND_NS {
+            *self = Self::default();
+            return Ok(());
+        }
+        match self.seen {
+            Some((at_ns, _)) if now_ns < at_ns + LOOK_NS => {}
+            seen => {
+                let grows = seen.is_some_and(|(_, before_ns)| lag_ns >= before_ns);
+                let came = per_second * LOOK_NS as f64 / 1e9;
+                self.starts = if grows { (came * STARTS_PER_ARRIVAL).ceil() as u64 } else { 0 };
+                self.seen = Some((now_ns, lag_ns));
+            }
+        }
+        if self.starts > 0 {
+            self.starts -= 1;
+            return Ok(());
+        }
+        Err(self.seen.map_or(now_ns, |(at_ns, _)| at_ns) + LOOK_NS)
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -98,6 +145,7 @@ impl OpenUsers {
             given: vec![None; users],
             started: 0,
             ended: 0,
+            lag: Lag::default(),
             counts: ArrivalCounts::default(),
             noted: ArrivalCounts::default(),
             busy_max: 0,
@@ -222,6 +270,10 @@ impl State {
                 return Next::Given(number);
             }
             if self.started < self.given.len() {
+                let per_second = self.arrivals.rate(now_ns) / self.cores;
+                if let Err(ask_again_ns) = self.lag.may_start(now_ns, due_ns, per_second) {
+                    return Next::SleepUntil(ask_again_ns);
+                }
                 self.take(now_ns);
                 self.started += 1;
                 self.given[self.started - 1] = Some(due_ns);
@@ -351,10 +403,16 @@ mod tests {
             given: vec![None; users],
             started: 0,
             ended: 0,
+            lag: Lag::default(),
             counts: ArrivalCounts::default(),
             noted: ArrivalCounts::default(),
             busy_max: 0,
         }
+    }
+
+    /// Users that are all free already.
+    fn with_free_users(users: usize, catch_up: CatchUp) -> State {
+        State { free: (0..users).collect(), started: users, ..state(users, catch_up) }
     }
 
     /// Goes on at a time until there is nothing to do; gives the intended times of what was made, in milliseconds.
@@ -381,14 +439,14 @@ mod tests {
 
     #[test]
     fn a_burst_makes_up_for_everything_with_the_times_that_were_intended() {
-        let mut state = state(99, CatchUp::Burst);
+        let mut state = with_free_users(99, CatchUp::Burst);
         assert_eq!(made(&mut state, 50), [0, 10, 20, 30, 40, 50]);
         assert_eq!((state.counts.intended, state.counts.missed), (6, 0));
     }
 
     #[test]
     fn smooth_makes_up_at_five_quarters_of_the_rate() {
-        let mut state = state(999, CatchUp::Smooth);
+        let mut state = with_free_users(999, CatchUp::Smooth);
         assert_eq!(made(&mut state, 1_000), [0]);
         // A gap of 8 ms instead of 10.
         assert!(matches!(state.go_on(1_000 * MS), Next::SleepUntil(1_008_000_000)));
@@ -405,7 +463,7 @@ mod tests {
 
     #[test]
     fn what_is_late_is_dropped_and_counted() {
-        let mut state = state(99, CatchUp::Drop);
+        let mut state = with_free_users(99, CatchUp::Drop);
         // 10 ms late is within the grain of things.
         assert_eq!(made(&mut state, 50), [40, 50]);
         assert_eq!((state.counts.intended, state.counts.missed), (6, 4));
@@ -419,5 +477,35 @@ mod tests {
         assert_eq!((state.counts.intended, state.counts.missed), (2, 1));
         state.free.push(0);
         assert_eq!(made(&mut state, 20), [20]);
+    }
+
+    #[test]
+    fn after_a_hiccup_of_this_machine_the_users_there_are_make_up_for_it() {
+        let mut state = with_free_users(2, CatchUp::Burst);
+        state.given.resize(99, None);
+        // 30 ms late: two are free, and for the others nobody is started at once.
+        assert_eq!(made(&mut state, 50), [0, 10]);
+        assert!(matches!(state.go_on(50 * MS), Next::SleepUntil(51_000_000)));
+        // The lag is less a millisecond later, as one has come free and taken what was due at 20 ms.
+        state.free.push(0);
+        assert_eq!(made(&mut state, 51), [20]);
+        assert!(matches!(state.go_on(51 * MS), Next::SleepUntil(52_000_000)));
+    }
+
+    #[test]
+    fn a_lag_that_does_not_shrink_makes_users_start_faster_than_arrivals_come() {
+        let mut state = state(99, CatchUp::Burst);
+        assert!(matches!(state.go_on(0), Next::Start(0)));
+        assert!(matches!(state.go_on(50 * MS), Next::SleepUntil(51_000_000)));
+        // Nobody has come free: one more each millisecond, where 0.1 come.
+        assert!(matches!(state.go_on(51 * MS), Next::Start(1)));
+        assert!(matches!(state.go_on(51 * MS), Next::SleepUntil(52_000_000)));
+        for now_ms in 52..70 {
+            let _ = made(&mut state, now_ms);
+        }
+        // It is on time again.
+        assert!(matches!(state.go_on(70 * MS), Next::Start(_)));
+        assert!(matches!(state.go_on(70 * MS), Next::SleepUntil(80_000_000)));
+        assert_eq!((state.counts.intended, state.started), (8, 8));
     }
 }

@@ -24,6 +24,9 @@ pub const POINTS_MIN: usize = 4;
 /// How many times the largest N must be the smallest. What hardly varies has no shape.
 pub const SPAN_MIN: f64 = 4.0;
 
+/// The largest N there must be at least: the law is about how requests get in each other's way, which takes two of them.
+pub const BUSY_MIN: f64 = 2.0;
+
 /// The peak is told up to this many times the largest N measured (accuracy section 4).
 pub const BEYOND_MEASURED: f64 = 1.5;
 
@@ -176,6 +179,11 @@ fn why_not(points: &[(f64, f64)]) -> Option<String> {
     if most < least * SPAN_MIN {
         let span = most / least;
         return Some(format!("concurrency must span a factor of {SPAN_MIN:.0}, and spans {span:.1}"));
+    }
+    if most < BUSY_MIN {
+        return Some(format!(
+            "{BUSY_MIN:.0} requests at once are needed to see them in each other's way, and there were {most:.1}"
+        ));
     }
     None
 }
