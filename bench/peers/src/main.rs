@@ -14,6 +14,7 @@
 
 mod arrivals;
 mod bench;
+mod capacity;
 mod certificate;
 mod children;
 mod client;

@@ -23,6 +23,11 @@ const FILES_MAX: u64 = 19_000;
 const CONNECTIONS_MAX: u64 = 15_000;
 /// How long nginx may take to come up, to answer, to see its clients gone, or to end.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A path that is answered so many times a second at most, with bursts of a fiftieth of that, and else with 429.
+pub(crate) const LIMITED_PATH: &str = "/limited";
+/// That number.
+pub(crate) const LIMITED_PER_S: u32 = 2_000;
+
 /// Where it tells its counts.
 const STATUS_PATH: &str = "/__nginx_status";
 
@@ -228,6 +233,7 @@ fn configuration(addresses: &Addresses, counts_requests: bool) -> String {
     let connections = CONNECTIONS_MAX.min(files);
     let status = if counts_requests { format!("location = {STATUS_PATH} {{ stub_status; }}") } else { String::new() };
     let Addresses { plain, tls, full_handshakes, h2c } = addresses;
+    let burst = LIMITED_PER_S / 50;
     format!(
         r#"daemon off;
 worker_processes 1;
@@ -246,12 +252,23 @@ http {{
   ssl_certificate {CERTIFICATE};
   ssl_certificate_key {KEY};
   ssl_protocols TLSv1.3;
+  limit_req_zone $server_name zone=limited:1m rate={LIMITED_PER_S}r/s;
+  limit_req_status 429;
+  limit_req_log_level info;
   server {{
     listen {plain} backlog=8192;
     listen {h2c} http2 backlog=8192;
     listen {tls} ssl http2 backlog=8192;
     ssl_session_tickets on;
     {status}
+    # `return` answers before a limit is looked at, so the answer stands behind try_files.
+    location {LIMITED_PATH} {{
+      limit_req zone=limited burst={burst} nodelay;
+      try_files /none @limited;
+    }}
+    location @limited {{
+      return 200 'ok';
+    }}
     location /hello/ {{
       default_type application/json;
       return 200 '{{"code":0,"msg":"hello yangfan","data":null}}';

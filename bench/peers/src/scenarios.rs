@@ -2,7 +2,7 @@
 
 use crate::{
     bench::Bench,
-    closing, csv_load,
+    capacity, closing, csv_load,
     error::BenchError,
     first_request,
     flags::Flags,
@@ -60,6 +60,8 @@ enum Kind {
     OpenGaps,
     /// A server that stands still.
     Freeze,
+    /// Whether the search for a known capacity finds it.
+    Capacity,
     /// Percentiles against theory, at loads in percent.
     QueueTheory { loads: &'static [u32], seconds: u64 },
     /// Speed and memory over a long run.
@@ -82,7 +84,7 @@ const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
 /// The path of the plain GET.
 const HELLO: &str = "/hello/yangfan";
 
-static SCENARIOS: [Scenario; 27] = [
+static SCENARIOS: [Scenario; 28] = [
     Scenario {
         name: "hit-64",
         about: "GET of one URL, 64 keep-alive connections",
@@ -334,6 +336,12 @@ static SCENARIOS: [Scenario; 27] = [
         kind: Kind::QueueTheory { loads: &[80], seconds: 300 },
     },
     Scenario {
+        name: "capacity",
+        about: "the search for the capacity of services with a known limit, five times each (15 minutes)",
+        by_default: false,
+        kind: Kind::Capacity,
+    },
+    Scenario {
         name: "soak",
         about: "64 connections for 10 minutes: speed and memory at the end against the beginning",
         by_default: false,
@@ -418,6 +426,7 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
         Kind::OpenRate => open_rate::run(bench, flags.rounds),
         Kind::OpenGaps => open_gaps::run(bench),
         Kind::Freeze => freeze::run(bench),
+        Kind::Capacity => capacity::run(bench),
         Kind::QueueTheory { loads, seconds } => queue_theory::run(bench, loads, *seconds),
         Kind::Soak => soak::run(bench, flags.soak_seconds),
     }

@@ -56,3 +56,5 @@ pub use plan::{
 pub use ports::PortBudget;
 pub use pummel_ring::Address;
 pub use run::{resolve, run, Resolved};
+#[doc(hidden)]
+pub use schedule::walk_arrivals;

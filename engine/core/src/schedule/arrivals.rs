@@ -121,6 +121,24 @@ impl Arrivals {
     }
 }
 
+/// Goes through so many arrivals at a steady rate as an open run does, those to be made and those that were intended, and gives the
+/// time of the last, nanoseconds. For the benches: what the schedule of a run costs.
+pub fn walk_arrivals(per_second: f64, count: u64, spacing: Spacing) -> u64 {
+    let turn = Turn { core: 0, cores: 1 };
+    let mut arrivals = Arrivals::new(Course::steady(per_second), spacing, turn, None, u64::MAX);
+    let mut intended = arrivals.clone();
+    let mut last_ns = 0;
+    for _ in 0..count {
+        let Some(due_ns) = arrivals.next_ns() else { break };
+        while intended.next_ns().is_some_and(|intended_ns| intended_ns <= due_ns) {
+            intended.take();
+        }
+        arrivals.take();
+        last_ns = due_ns;
+    }
+    last_ns
+}
+
 fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }

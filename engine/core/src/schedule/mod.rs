@@ -11,6 +11,7 @@ mod course;
 mod levels;
 mod pacer;
 
+pub use arrivals::walk_arrivals;
 pub(crate) use arrivals::{Arrivals, Turn};
 pub(crate) use course::Course;
 pub(crate) use levels::{Change, Levels};
