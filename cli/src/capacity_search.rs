@@ -80,8 +80,9 @@ impl AtWork<'_> {
     /// How long a probe at a level measures.
     fn measures(&self, level: f64, longer: bool) -> Duration {
         let planned = self.planned;
-        // An iteration is one request at least; users make as many as they did last time.
-        let per_s = level * self.per_level.unwrap_or(1.0);
+        // An iteration is one request at least; users make as many as they did last time, and at first nobody knows.
+        let at_first = if planned.spec.by == By::Rate { 1.0 } else { f64::INFINITY };
+        let per_s = level * self.per_level.unwrap_or(at_first);
         let for_samples = planned.spec.samples_needed() as f64 / per_s;
         let seconds = planned.measure.as_secs_f64().max(for_samples) * if longer { LONGER } else { 1.0 };
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
