@@ -154,6 +154,8 @@ impl CoreCounts {
 pub(crate) struct UserTime {
     /// Integral of the number of active users over time, nanoseconds; without the time of their once-per-user steps.
     pub(crate) active_ns: u128,
+    /// What of it users rested between two iterations.
+    pub(crate) rested_ns: u128,
     /// Iterations that ended by themselves, with their durations in microseconds.
     pub(crate) iterations: Moments,
     /// Users that began.
@@ -161,8 +163,14 @@ pub(crate) struct UserTime {
 }
 
 impl UserTime {
+    /// The time iterations were to fill, nanoseconds.
+    pub(crate) fn at_work_ns(&self) -> u128 {
+        self.active_ns.saturating_sub(self.rested_ns)
+    }
+
     pub(crate) fn merge(&mut self, part: &UserTime) {
         self.active_ns += part.active_ns;
+        self.rested_ns += part.rested_ns;
         self.iterations.merge(&part.iterations);
         self.users += part.users;
     }
@@ -223,6 +231,8 @@ pub(crate) struct Interval {
     pub(crate) plugin_in_flight_max: u64,
     /// Most users of an open run that were busy at once.
     pub(crate) users_busy_max: u64,
+    /// An arrival waited for a user.
+    pub(crate) waited_for_users: bool,
     /// When the core's first user began, nanoseconds on the run clock.
     pub(crate) first_user_ns: Option<u64>,
     /// When the core's last user ended so far.
@@ -256,6 +266,7 @@ impl Interval {
         }
         self.plugin_in_flight_max = 0;
         self.users_busy_max = 0;
+        self.waited_for_users = false;
         self.first_user_ns = None;
         self.last_user_ns = 0;
         self.stopped_ns = None;

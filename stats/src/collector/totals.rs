@@ -112,6 +112,8 @@ pub(super) struct Totals {
     pub(super) user_time: UserTime,
     /// For each core the most users of an open run that were busy at once.
     users_busy_max: Vec<u64>,
+    /// On some core an arrival waited for a user.
+    pub(super) waited_for_users: bool,
     pub(super) endpoints: EndpointTotals,
     errors: Vec<ErrorCount>,
     errors_by_key: HashMap<ErrorId, usize>,
@@ -142,6 +144,7 @@ impl Totals {
             handshakes_in_window: 0,
             user_time: UserTime::default(),
             users_busy_max: vec![0; cores],
+            waited_for_users: false,
             endpoints: EndpointTotals::new(cores),
             errors: Vec::new(),
             errors_by_key: HashMap::new(),
@@ -159,6 +162,7 @@ impl Totals {
         self.user_time.merge(&interval.user_time);
         let busy_max = &mut self.users_busy_max[interval.core];
         *busy_max = (*busy_max).max(interval.users_busy_max);
+        self.waited_for_users |= interval.waited_for_users;
         self.lateness.merge(&interval.lateness.to_distribution());
         self.connections.merge(&interval.connections);
 

@@ -72,18 +72,18 @@ impl Arrivals {
 
     /// True when there is none any more, and not for want of time.
     pub(crate) fn used_up(&self) -> bool {
-        self.next_ns.is_none() && (self.number >= self.total || self.until_ns == u64::MAX)
+        self.next_ns.is_none() && (self.all_taken() || self.until_ns == u64::MAX)
+    }
+
+    /// True when each of a bounded number was taken.
+    pub(crate) fn all_taken(&self) -> bool {
+        self.number >= self.total
     }
 
     /// Takes the next one; the one after it is next.
     pub(crate) fn take(&mut self) {
         self.number = self.number.saturating_add(self.cores);
         self.go_on(self.cores);
-    }
-
-    /// The rate of the whole run at a time, per second.
-    pub(crate) fn rate(&self, at_ns: u64) -> f64 {
-        self.rate.value(seconds(at_ns))
     }
 
     /// The rate of the whole run over time.
@@ -121,10 +121,6 @@ impl Arrivals {
     }
 }
 
-fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -153,7 +149,7 @@ mod tests {
         assert_eq!(third, [0, 333_333_333, 666_666_667]);
         for rate in [1.0, 7.0, 333.3, 1_000.0, 99_999.0] {
             let seen = of(&Course::steady(rate), Spacing::Even, ALONE, 10);
-            assert_eq!(seen.len() as f64, (rate * 10.0).ceil(), "{rate}");
+            assert_eq!(seen.len(), (rate * 10.0).ceil() as usize, "{rate}");
         }
     }
 
