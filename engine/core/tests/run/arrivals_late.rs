@@ -34,7 +34,7 @@ fn assert_most_are_missed(summary: &Summary) -> u64 {
     assert_eq!((arrivals.intended, arrivals.users_peak, arrivals.users_max), (50, 1, 1));
     assert!(arrivals.made <= 11 && arrivals.missed >= 39, "{arrivals:?}");
     assert_eq!(summary.totals.requests, arrivals.made);
-    assert!(arrivals.users_short);
+    assert!(arrivals.waited_for_users);
     // Nobody was free, so it is not the client that missed them.
     assert!(summary.client.verdict != Verdict::Invalid || summary.client.limit == Limit::Client);
     arrivals.made
@@ -70,7 +70,7 @@ fn what_is_dropped_is_none_of_the_run() {
     let summary = summary_of(plan);
     let arrivals = arrivals_of(&summary);
     assert_eq!(arrivals.intended, 40);
-    assert!(arrivals.missed > 0 && arrivals.users_short, "{arrivals:?}");
+    assert!(arrivals.missed > 0 && arrivals.waited_for_users, "{arrivals:?}");
     assert_eq!(target.stop().requests, arrivals.made);
 }
 
