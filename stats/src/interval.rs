@@ -121,6 +121,11 @@ pub(crate) struct CoreCounts {
 }
 
 impl CoreCounts {
+    /// Arrivals that were due and are neither made nor missed.
+    pub(crate) fn arrivals_waiting(&self) -> u64 {
+        self.arrivals_intended.saturating_sub(self.arrivals_made + self.arrivals_missed)
+    }
+
     pub(crate) fn merge(&mut self, part: &CoreCounts) {
         self.started += part.started;
         self.succeeded += part.succeeded;

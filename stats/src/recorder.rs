@@ -183,7 +183,7 @@ impl Recorder {
         let mut all = self.sent;
         all.merge(&self.current.counts);
         // Nobody is left to make the arrivals that were due.
-        self.current.counts.arrivals_missed += all.arrivals_intended - all.arrivals_made - all.arrivals_missed;
+        self.current.counts.arrivals_missed += all.arrivals_waiting();
     }
 
     /// Requests begun and not ended.

@@ -332,6 +332,9 @@ impl StatsThread {
             failed_us: Latency::from(&self.totals.failed_us),
             transactions_passed: passed,
             transactions_failed: failed,
+            arrivals_made: counts.arrivals_made,
+            arrivals_missed: counts.arrivals_missed,
+            arrivals_waiting: counts.arrivals_waiting(),
         }
     }
 
