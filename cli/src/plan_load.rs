@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pummel_engine::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Spacing, Stage};
+use pummel_engine::{
+    fit_users, CatchUp, ClosedLoad, Http2, Load, LoadModel, OpenLoad, Plan, Spacing, Stage, MAX_USERS,
+};
 
 use crate::{
     failure::Failure,
@@ -54,11 +56,12 @@ pub(crate) fn load_of_cases(flags: &LoadFlags) -> Result<Load, Failure> {
     Ok(Load { users, model, run_time, ..common })
 }
 
-/// The load of `hit`, whose users are `connections` times the streams of each.
+/// The load of `hit`, which has a user for each stream of each connection, and `requests_each` in an iteration.
 ///
 /// # Errors
-/// Flags that contradict each other.
-pub(crate) fn load_of_hit(flags: &HitFlags, connections: u32) -> Result<Load, Failure> {
+/// Flags that contradict each other, and more users than a run may have.
+pub(crate) fn load_of_hit(flags: &HitFlags, http2: Http2, requests_each: u64) -> Result<Load, Failure> {
+    let users = hit_users(flags.connections, http2)?;
     let open = &flags.open;
     let run_time = match (flags.duration, flags.requests) {
         (None, None) if open.stages.is_none() => Some(HIT_DURATION),
@@ -66,10 +69,12 @@ pub(crate) fn load_of_hit(flags: &HitFlags, connections: u32) -> Result<Load, Fa
     };
     // More connections than requests would only be opened and closed.
     let most = flags.requests.map_or(u32::MAX, |requests| u32::try_from(requests).unwrap_or(u32::MAX));
-    let common = Load { total_requests: flags.requests, run_time, ..Load::closed(connections.min(most)) };
+    let common = Load { total_requests: flags.requests, run_time, ..Load::closed(users.min(most)) };
     if is_open(open) {
         refuse(&flags.given, HIT_CLOSED_ONLY, open)?;
-        return opened(common, open);
+        // No more arrive than there are requests for: what would come after the last is none of the run, and not missed.
+        let total_iterations = flags.requests.map(|requests| requests.div_ceil(requests_each.max(1)));
+        return opened(Load { total_iterations, ..common }, open);
     }
     refuse_open_only(open, &flags.given)?;
     let Some(stages) = &open.stages else { return Ok(common) };
@@ -79,14 +84,33 @@ pub(crate) fn load_of_hit(flags: &HitFlags, connections: u32) -> Result<Load, Fa
             "leave out one of them",
         ));
     }
-    let stages = user_stages(stages);
-    let users = stages.iter().map(|stage| stage.target as u32).max().unwrap_or(0);
-    if users == 0 {
+    let mut stages = user_stages(stages);
+    let connections = stages.iter().map(|stage| stage.target as u32).max().unwrap_or(0);
+    if connections == 0 {
         return Err(Failure::usage("--stages without a single connection", "give a stage some, such as 30s:10"));
     }
+    let users = hit_users(connections, http2)?;
+    stages.iter_mut().for_each(|stage| stage.target *= f64::from(http2.streams.max(1)));
     let run_time = bounded_by(run_time, &stages);
     let model = LoadModel::Closed(ClosedLoad { spawn_rate: f64::INFINITY, stages, pacing: None });
     Ok(Load { users, model, run_time, ..common })
+}
+
+/// How many users `hit` has: one for each stream of each connection (as `-c` and `-m` of h2load).
+fn hit_users(connections: u32, http2: Http2) -> Result<u32, Failure> {
+    if http2.streams > 1 && !http2.all {
+        return Err(Failure::usage(
+            "--streams without --http2: a connection of HTTP/1.1 carries one request at a time",
+            "add --http2, or ask for more connections with -c",
+        ));
+    }
+    connections.checked_mul(http2.streams).filter(|&users| users <= MAX_USERS).ok_or_else(|| {
+        let wanted = u64::from(connections) * u64::from(http2.streams);
+        Failure::usage(
+            format!("{connections} connections with {} streams are {wanted} users", http2.streams),
+            format!("stay within {MAX_USERS}"),
+        )
+    })
 }
 
 /// What only a closed run has, with what to do instead.
@@ -169,6 +193,16 @@ fn opened(common: Load, flags: &OpenFlags) -> Result<Load, Failure> {
         run_time,
         ..common
     })
+}
+
+/// An open run has no more users than descriptors allow where nobody said how many.
+pub(crate) fn with_fitting_users(mut plan: Plan, flags: &OpenFlags) -> Plan {
+    if plan.load.open().is_some() && flags.max_users.is_none() {
+        // The server of the demo lives in this process.
+        let per_connection = if plan.command == "demo" { 2 } else { 1 };
+        fit_users(&mut plan, per_connection);
+    }
+    plan
 }
 
 /// The run ends with its last stage, if nothing ends it before.
