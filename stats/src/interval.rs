@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::client::CpuTime;
 use crate::endpoint::{EndpointCounts, EndpointKey};
 use crate::latency::{Moments, Recorded};
 use crate::phases::{ConnectionCells, RequestCells};
@@ -244,6 +245,8 @@ pub(crate) struct Interval {
     pub(crate) last_user_ns: u64,
     /// When the core stopped its load; set from then on.
     pub(crate) stopped_ns: Option<u64>,
+    /// What the core's thread had had of its CPU when its load stopped, in the interval that ends there.
+    pub(crate) cpu_at_stop: Option<CpuTime>,
     /// When the core's work ended: this is its last interval.
     pub(crate) finished_ns: Option<u64>,
 }
@@ -275,6 +278,7 @@ impl Interval {
         self.first_user_ns = None;
         self.last_user_ns = 0;
         self.stopped_ns = None;
+        self.cpu_at_stop = None;
         self.finished_ns = None;
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
+use crate::client::CpuTime;
 use crate::clock::{last_second_of_load, NS_PER_S};
 use crate::endpoint::{EndpointCounts, EndpointId, EndpointKey, EndpointKind, MAX_ENDPOINTS, OTHER_ENDPOINTS};
 use crate::interval::{CoreCounts, ErrorKey, Interval, RowCells, SecondTally};
@@ -471,6 +472,7 @@ impl Recorder {
         self.close_user_time(at_ns);
         self.stopped_ns = Some(at_ns);
         self.current.stopped_ns = Some(at_ns);
+        self.current.cpu_at_stop = CpuTime::own();
         self.tally(last_second_of_load(at_ns), false);
         let spare = self.spares.try_recv().unwrap_or_default();
         self.travel(spare);
