@@ -71,7 +71,7 @@ fn load_line(plan: &Plan) -> String {
     match load.run_time {
         Some(time) => parts.push(format!("for {}", show_duration(time))),
         None if [load.loops_per_user, load.total_requests, load.total_iterations] == [None; 3] => {
-            parts.push("until Ctrl-C".into())
+            parts.push("until Ctrl-C".into());
         }
         None => {}
     }

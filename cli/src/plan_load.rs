@@ -32,7 +32,7 @@ pub(crate) fn load_of_cases(flags: &LoadFlags) -> Result<Load, Failure> {
         Load { loops_per_user, total_iterations: flags.iterations, run_time, ..Load::closed(flags.spawn_count) };
     if is_open(open) {
         refuse(given, CLOSED_ONLY, open)?;
-        return opened(common, open);
+        return opened(&common, open);
     }
     refuse_open_only(open, given)?;
     let Some(stages) = &open.stages else {
@@ -51,7 +51,7 @@ pub(crate) fn load_of_cases(flags: &LoadFlags) -> Result<Load, Failure> {
     if users == 0 {
         return Err(Failure::usage("--stages without a single user", "give a stage some, such as 30s:10"));
     }
-    let run_time = bounded_by(run_time, &stages);
+    let run_time = Some(bounded_by(run_time, &stages));
     let model = LoadModel::Closed(ClosedLoad { spawn_rate: flags.spawn_rate, stages, pacing: flags.pacing });
     Ok(Load { users, model, run_time, ..common })
 }
@@ -74,7 +74,7 @@ pub(crate) fn load_of_hit(flags: &HitFlags, http2: Http2, requests_each: u64) ->
         refuse(&flags.given, HIT_CLOSED_ONLY, open)?;
         // No more arrive than there are requests for: what would come after the last is none of the run, and not missed.
         let total_iterations = flags.requests.map(|requests| requests.div_ceil(requests_each.max(1)));
-        return opened(Load { total_iterations, ..common }, open);
+        return opened(&Load { total_iterations, ..common }, open);
     }
     refuse_open_only(open, &flags.given)?;
     let Some(stages) = &open.stages else { return Ok(common) };
@@ -90,8 +90,10 @@ pub(crate) fn load_of_hit(flags: &HitFlags, http2: Http2, requests_each: u64) ->
         return Err(Failure::usage("--stages without a single connection", "give a stage some, such as 30s:10"));
     }
     let users = hit_users(connections, http2)?;
-    stages.iter_mut().for_each(|stage| stage.target *= f64::from(http2.streams.max(1)));
-    let run_time = bounded_by(run_time, &stages);
+    for stage in &mut stages {
+        stage.target *= f64::from(http2.streams.max(1));
+    }
+    let run_time = Some(bounded_by(run_time, &stages));
     let model = LoadModel::Closed(ClosedLoad { spawn_rate: f64::INFINITY, stages, pacing: None });
     Ok(Load { users, model, run_time, ..common })
 }
@@ -156,7 +158,7 @@ fn refuse_open_only(flags: &OpenFlags, given: &GivenFlags) -> Result<(), Failure
     }
 }
 
-fn opened(common: Load, flags: &OpenFlags) -> Result<Load, Failure> {
+fn opened(common: &Load, flags: &OpenFlags) -> Result<Load, Failure> {
     let stages = match &flags.stages {
         None => Vec::new(),
         Some(stages) if stages.of_rate() => rate_stages(stages),
@@ -177,21 +179,22 @@ fn opened(common: Load, flags: &OpenFlags) -> Result<Load, Failure> {
     if rate <= 0.0 && stages.iter().all(|stage| stage.target <= 0.0) {
         return Err(Failure::usage("--stages without a single arrival", "give a stage a rate, such as 30s:10/s"));
     }
-    let spacing = match flags.poisson {
-        true => Spacing::Poisson { seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)) },
-        false => Spacing::Even,
+    let spacing = if flags.poisson {
+        Spacing::Poisson { seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)) }
+    } else {
+        Spacing::Even
     };
     let catch_up = match flags.catch_up {
         CatchUpBy::Burst => CatchUp::Burst,
         CatchUpBy::Smooth => CatchUp::Smooth,
         CatchUpBy::Drop => CatchUp::Drop,
     };
-    let run_time = if stages.is_empty() { common.run_time } else { bounded_by(common.run_time, &stages) };
+    let run_time = if stages.is_empty() { common.run_time } else { Some(bounded_by(common.run_time, &stages)) };
     Ok(Load {
         users: flags.max_users.unwrap_or(MAX_USERS_DEFAULT),
         model: LoadModel::Open(OpenLoad { rate, stages, spacing, catch_up }),
         run_time,
-        ..common
+        ..common.clone()
     })
 }
 
@@ -206,9 +209,9 @@ pub(crate) fn with_fitting_users(mut plan: Plan, flags: &OpenFlags) -> Plan {
 }
 
 /// The run ends with its last stage, if nothing ends it before.
-fn bounded_by(run_time: Option<Duration>, stages: &[Stage]) -> Option<Duration> {
+fn bounded_by(run_time: Option<Duration>, stages: &[Stage]) -> Duration {
     let all = stages.iter().map(|stage| stage.over).sum();
-    Some(run_time.map_or(all, |time| time.min(all)))
+    run_time.map_or(all, |time| time.min(all))
 }
 
 fn rate_stages(stages: &Stages) -> Vec<Stage> {
@@ -226,7 +229,7 @@ fn user_stages(stages: &Stages) -> Vec<Stage> {
         match way {
             Some(Ok(way)) if way < stage.over => {
                 all.push(Stage { over: way, target });
-                all.push(Stage { over: stage.over - way, target });
+                all.push(Stage { over: stage.over.saturating_sub(way), target });
                 before = target;
             }
             Some(_) => {

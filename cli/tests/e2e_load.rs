@@ -69,7 +69,8 @@ fn a_number_of_requests_is_one_of_arrivals() {
 fn boom_makes_sessions_that_arrive() {
     let (target, folder) = (target(), Folder::new());
     let case = case(&folder, &target);
-    let more = ["--rate", "6000/m", "--poisson", "--seed", "3", "--iterations", "40", "--catch-up", "smooth", "--quiet"];
+    let more =
+        ["--rate", "6000/m", "--poisson", "--seed", "3", "--iterations", "40", "--catch-up", "smooth", "--quiet"];
     let run = run(&[&["boom", case.as_str()], &more[..]].concat());
     assert_eq!((run.code, arrivals(&run)), (0, [40, 40, 0]), "{}\n{}", run.stdout, run.stderr);
     assert_eq!((run.number("/totals/requests"), target.stop().requests), (80, 80));
@@ -106,7 +107,11 @@ fn stages_of_users_and_of_a_rate() {
     let rate = run(&["demo", "--rate", "50/s", "--stages", "400ms:50/s,400ms:150/s,200ms:0/s", "--quiet"]);
     // 20 + 40 + 15.
     assert_eq!((rate.code, arrivals(&rate)[0]), (0, 75), "{}\n{}", rate.stdout, rate.stderr);
-    assert!(rate.stdout.contains("open run: from 50 iterations a second in 3 stages (400ms to 50/s, "), "{}", rate.stdout);
+    assert!(
+        rate.stdout.contains("open run: from 50 iterations a second in 3 stages (400ms to 50/s, "),
+        "{}",
+        rate.stdout
+    );
 }
 
 #[test]
@@ -195,7 +200,11 @@ fn flags_that_contradict_each_other_are_wrong_usage() {
         assert_refused(&[&[command], url, &rate[..], args].concat(), &parts);
     }
     for (command, args, parts) in [
-        ("demo", &["--stages", "3s:5/s", "--spawn-count", "3"][..], ["--spawn-count with --stages of a rate", "--max-users"]),
+        (
+            "demo",
+            &["--stages", "3s:5/s", "--spawn-count", "3"][..],
+            ["--spawn-count with --stages of a rate", "--max-users"],
+        ),
         ("demo", &["--stages", "3s:5", "--spawn-count", "3"], ["--spawn-count with --stages: the stages say", "@10"]),
         ("demo", &["--stages", "3s:0"], ["--stages without a single user", "30s:10"]),
         ("demo", &["--stages", "3s:0/s"], ["--stages without a single arrival", "30s:10/s"]),
