@@ -21,7 +21,7 @@ fn staged(plan: &mut Plan, users: u32, of: &[(f64, f64)]) {
 
 /// Up to four, down to none, up to three, down to none.
 const UP_AND_DOWN: &[(f64, f64)] =
-    &[(0.2, 4.0), (0.5, 4.0), (0.2, 0.0), (0.1, 0.0), (0.0, 3.0), (0.5, 3.0), (0.1, 0.0)];
+    &[(0.2, 4.0), (0.5, 4.0), (0.2, 0.0), (0.5, 0.0), (0.0, 3.0), (0.5, 3.0), (0.1, 0.0)];
 
 #[test]
 fn users_come_and_go_and_come_again() {
