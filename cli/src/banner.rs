@@ -36,7 +36,11 @@ fn load_line(plan: &Plan) -> String {
     };
     if let LoadModel::Closed(closed) = &load.model {
         if !closed.stages.is_empty() {
-            parts[0] = format!("up to {} in {}", parts[0], stages_line(&closed.stages, ""));
+            // What is shown are connections where they are what was asked for.
+            let each = if plan.network.http2.all && !plan.record_action { streams.max(1) } else { 1 };
+            let stage = |stage: &Stage| Stage { target: stage.target / f64::from(each), ..*stage };
+            let shown: Vec<Stage> = closed.stages.iter().map(stage).collect();
+            parts[0] = format!("up to {} in {}", parts[0], stages_line(&shown, ""));
         } else if closed.spawn_rate.is_finite() && load.users > 1 {
             parts.push(format!("{} started a second", closed.spawn_rate));
         }
@@ -47,7 +51,8 @@ fn load_line(plan: &Plan) -> String {
     if let Some(loops) = load.loops_per_user {
         parts.push(format!("{} each", counted(loops, "iteration")));
     }
-    if let Some(iterations) = load.total_iterations {
+    // Of an open hit both are given, and mean the same.
+    if let Some(iterations) = load.total_iterations.filter(|_| load.total_requests.is_none()) {
         parts.push(format!("{} in all", counted(iterations, "iteration")));
     }
     if let Some(requests) = load.total_requests {
@@ -66,7 +71,7 @@ fn load_line(plan: &Plan) -> String {
     match load.run_time {
         Some(time) => parts.push(format!("for {}", show_duration(time))),
         None if [load.loops_per_user, load.total_requests, load.total_iterations] == [None; 3] => {
-            parts.push("until Ctrl-C".into())
+            parts.push("until Ctrl-C".into());
         }
         None => {}
     }

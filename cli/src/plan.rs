@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use pummel_case::{Case, Credentials, LoadOptions, UrlStyle};
-use pummel_engine::{Connections, Cookies, FailureSampling, Http2, Load, Network, Pacing, PacingUnit, Plan, MAX_USERS};
+use pummel_engine::{Connections, Cookies, FailureSampling, Load, Network, Pacing, PacingUnit, Plan};
 use pummel_stats::Thresholds;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
-    plan_load::{fitted, load_of_cases, load_of_hit},
+    plan_load::{load_of_cases, load_of_hit, with_fitting_users},
     plan_network::{credentials, network, Certificates},
     plan_thresholds::with_thresholds,
     plan_warmup::with_warmup,
@@ -170,6 +170,7 @@ pub(crate) fn plan_demo(flags: &DemoFlags, cases: Vec<Case>, cpus: Vec<usize>) -
 /// Wrong usage, files that cannot be read included.
 pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
     let (name, requests) = hit_requests(flags)?;
+    let requests_each = requests.len() as u64;
     let mut case = Case::from_requests(&name, requests)
         .map_err(|error| Failure::usage(error.to_string(), "see pummel hit --help"))?;
     if let Some(credentials) = credentials(&flags.transport.reach.auth)? {
@@ -181,12 +182,11 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         request_phases: flags.output.http_stat,
         ..network(&flags.transport, Certificates::Verified)?
     };
-    let users = hit_users(flags.connections, network.http2)?;
     let plan = Plan {
         command: "hit",
         name,
         cases: vec![case],
-        load: load_of_hit(flags, users)?,
+        load: load_of_hit(flags, network.http2, requests_each)?,
         pacing: flags.max_rps.map(|per_second| Pacing { per_second, unit: PacingUnit::Request }),
         cpus: choose_cpus(&flags.machine, &allowed_cpus()?, cpu_quota(&SystemFiles::of_this_machine()))?,
         network,
@@ -198,7 +198,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         failure_samples: failure_samples(&flags.output),
         functional: None,
     };
-    let plan = with_warmup(fitted(plan, &flags.open), &flags.warmup)?;
+    let plan = with_warmup(with_fitting_users(plan, &flags.open), &flags.warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output) })
 }
 
@@ -211,23 +211,6 @@ fn bounded_connections(connections: Connections, http2: bool) -> Result<Connecti
         ));
     }
     Ok(connections)
-}
-
-/// How many users `hit` has: one for each stream of each connection (as `-c` and `-m` of h2load).
-fn hit_users(connections: u32, http2: Http2) -> Result<u32, Failure> {
-    if http2.streams > 1 && !http2.all {
-        return Err(Failure::usage(
-            "--streams without --http2: a connection of HTTP/1.1 carries one request at a time",
-            "add --http2, or ask for more connections with -c",
-        ));
-    }
-    connections.checked_mul(http2.streams).filter(|&users| users <= MAX_USERS).ok_or_else(|| {
-        let wanted = u64::from(connections) * u64::from(http2.streams);
-        Failure::usage(
-            format!("{connections} connections with {} streams are {wanted} users", http2.streams),
-            format!("stay within {MAX_USERS}"),
-        )
-    })
 }
 
 /// Flags of hrp whose feature comes later end the program; those of Go's profiler are ignored with a warning.
@@ -261,7 +244,7 @@ fn plan_cases(
     plan.pacing = load.max_rps.map(|per_second| Pacing { per_second, unit });
     plan.network.request_phases = output.http_stat;
     plan.failure_samples = failure_samples(output);
-    let plan = with_warmup(fitted(plan, &load.open), warmup)?;
+    let plan = with_warmup(with_fitting_users(plan, &load.open), warmup)?;
     Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
 }
 

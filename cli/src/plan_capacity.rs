@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pummel_case::Case;
-use pummel_engine::{CatchUp, Load, LoadModel, OpenLoad, Plan, Spacing};
+use pummel_engine::{fit_users, CatchUp, Load, LoadModel, OpenLoad, Plan, Spacing};
 use pummel_stats::SearchSpec;
 
 use crate::{
@@ -96,9 +96,13 @@ pub(crate) fn plan_capacity(flags: CapacityFlags, plugins: &CommandPlugins) -> R
         Plan { plugins: plugins.opened(), ..plan }
     };
     let thresholds = ThresholdFlags { thresholds: flags.thresholds, abort_on_threshold: None };
-    let plan = with_thresholds(plan, &thresholds)?;
+    let mut plan = with_thresholds(plan, &thresholds)?;
 
-    let users_max = flags.max_users.unwrap_or_else(|| MAX_USERS_DEFAULT.min(plan.users_that_fit()));
+    plan.load.users = flags.max_users.unwrap_or(MAX_USERS_DEFAULT);
+    if flags.max_users.is_none() {
+        fit_users(&mut plan, 1);
+    }
+    let users_max = plan.load.users;
     let mut spec = SearchSpec::new(flags.by.into(), plan.thresholds.conditions.clone());
     let most = match flags.by {
         ByWhat::Rate => f64::INFINITY,

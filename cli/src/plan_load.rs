@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pummel_engine::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Plan, Spacing, Stage};
+use pummel_engine::{
+    fit_users, CatchUp, ClosedLoad, Http2, Load, LoadModel, OpenLoad, Plan, Spacing, Stage, MAX_USERS,
+};
 
 use crate::{
     failure::Failure,
@@ -30,7 +32,7 @@ pub(crate) fn load_of_cases(flags: &LoadFlags) -> Result<Load, Failure> {
         Load { loops_per_user, total_iterations: flags.iterations, run_time, ..Load::closed(flags.spawn_count) };
     if is_open(open) {
         refuse(given, CLOSED_ONLY, open)?;
-        return opened(common, open);
+        return opened(&common, open);
     }
     refuse_open_only(open, given)?;
     let Some(stages) = &open.stages else {
@@ -49,16 +51,17 @@ pub(crate) fn load_of_cases(flags: &LoadFlags) -> Result<Load, Failure> {
     if users == 0 {
         return Err(Failure::usage("--stages without a single user", "give a stage some, such as 30s:10"));
     }
-    let run_time = bounded_by(run_time, &stages);
+    let run_time = Some(bounded_by(run_time, &stages));
     let model = LoadModel::Closed(ClosedLoad { spawn_rate: flags.spawn_rate, stages, pacing: flags.pacing });
     Ok(Load { users, model, run_time, ..common })
 }
 
-/// The load of `hit`, whose users are `connections` times the streams of each.
+/// The load of `hit`, which has a user for each stream of each connection, and `requests_each` in an iteration.
 ///
 /// # Errors
-/// Flags that contradict each other.
-pub(crate) fn load_of_hit(flags: &HitFlags, connections: u32) -> Result<Load, Failure> {
+/// Flags that contradict each other, and more users than a run may have.
+pub(crate) fn load_of_hit(flags: &HitFlags, http2: Http2, requests_each: u64) -> Result<Load, Failure> {
+    let users = hit_users(flags.connections, http2)?;
     let open = &flags.open;
     let run_time = match (flags.duration, flags.requests) {
         (None, None) if open.stages.is_none() => Some(HIT_DURATION),
@@ -66,10 +69,12 @@ pub(crate) fn load_of_hit(flags: &HitFlags, connections: u32) -> Result<Load, Fa
     };
     // More connections than requests would only be opened and closed.
     let most = flags.requests.map_or(u32::MAX, |requests| u32::try_from(requests).unwrap_or(u32::MAX));
-    let common = Load { total_requests: flags.requests, run_time, ..Load::closed(connections.min(most)) };
+    let common = Load { total_requests: flags.requests, run_time, ..Load::closed(users.min(most)) };
     if is_open(open) {
         refuse(&flags.given, HIT_CLOSED_ONLY, open)?;
-        return opened(common, open);
+        // No more arrive than there are requests for: what would come after the last is none of the run, and not missed.
+        let total_iterations = flags.requests.map(|requests| requests.div_ceil(requests_each.max(1)));
+        return opened(&Load { total_iterations, ..common }, open);
     }
     refuse_open_only(open, &flags.given)?;
     let Some(stages) = &open.stages else { return Ok(common) };
@@ -79,22 +84,35 @@ pub(crate) fn load_of_hit(flags: &HitFlags, connections: u32) -> Result<Load, Fa
             "leave out one of them",
         ));
     }
-    let stages = user_stages(stages);
-    let users = stages.iter().map(|stage| stage.target as u32).max().unwrap_or(0);
-    if users == 0 {
+    let mut stages = user_stages(stages);
+    let connections = stages.iter().map(|stage| stage.target as u32).max().unwrap_or(0);
+    if connections == 0 {
         return Err(Failure::usage("--stages without a single connection", "give a stage some, such as 30s:10"));
     }
-    let run_time = bounded_by(run_time, &stages);
+    let users = hit_users(connections, http2)?;
+    for stage in &mut stages {
+        stage.target *= f64::from(http2.streams.max(1));
+    }
+    let run_time = Some(bounded_by(run_time, &stages));
     let model = LoadModel::Closed(ClosedLoad { spawn_rate: f64::INFINITY, stages, pacing: None });
     Ok(Load { users, model, run_time, ..common })
 }
 
-/// The plan of an open run with no more users than descriptors allow, where nobody said how many.
-pub(crate) fn fitted(mut plan: Plan, flags: &OpenFlags) -> Plan {
-    if plan.load.open().is_some() && flags.max_users.is_none() {
-        plan.load.users = plan.load.users.min(plan.users_that_fit());
+/// How many users `hit` has: one for each stream of each connection (as `-c` and `-m` of h2load).
+fn hit_users(connections: u32, http2: Http2) -> Result<u32, Failure> {
+    if http2.streams > 1 && !http2.all {
+        return Err(Failure::usage(
+            "--streams without --http2: a connection of HTTP/1.1 carries one request at a time",
+            "add --http2, or ask for more connections with -c",
+        ));
     }
-    plan
+    connections.checked_mul(http2.streams).filter(|&users| users <= MAX_USERS).ok_or_else(|| {
+        let wanted = u64::from(connections) * u64::from(http2.streams);
+        Failure::usage(
+            format!("{connections} connections with {} streams are {wanted} users", http2.streams),
+            format!("stay within {MAX_USERS}"),
+        )
+    })
 }
 
 /// What only a closed run has, with what to do instead.
@@ -140,7 +158,7 @@ fn refuse_open_only(flags: &OpenFlags, given: &GivenFlags) -> Result<(), Failure
     }
 }
 
-fn opened(common: Load, flags: &OpenFlags) -> Result<Load, Failure> {
+fn opened(common: &Load, flags: &OpenFlags) -> Result<Load, Failure> {
     let stages = match &flags.stages {
         None => Vec::new(),
         Some(stages) if stages.of_rate() => rate_stages(stages),
@@ -161,28 +179,39 @@ fn opened(common: Load, flags: &OpenFlags) -> Result<Load, Failure> {
     if rate <= 0.0 && stages.iter().all(|stage| stage.target <= 0.0) {
         return Err(Failure::usage("--stages without a single arrival", "give a stage a rate, such as 30s:10/s"));
     }
-    let spacing = match flags.poisson {
-        true => Spacing::Poisson { seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)) },
-        false => Spacing::Even,
+    let spacing = if flags.poisson {
+        Spacing::Poisson { seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)) }
+    } else {
+        Spacing::Even
     };
     let catch_up = match flags.catch_up {
         CatchUpBy::Burst => CatchUp::Burst,
         CatchUpBy::Smooth => CatchUp::Smooth,
         CatchUpBy::Drop => CatchUp::Drop,
     };
-    let run_time = if stages.is_empty() { common.run_time } else { bounded_by(common.run_time, &stages) };
+    let run_time = if stages.is_empty() { common.run_time } else { Some(bounded_by(common.run_time, &stages)) };
     Ok(Load {
         users: flags.max_users.unwrap_or(MAX_USERS_DEFAULT),
         model: LoadModel::Open(OpenLoad { rate, stages, spacing, catch_up }),
         run_time,
-        ..common
+        ..common.clone()
     })
 }
 
+/// An open run has no more users than descriptors allow where nobody said how many.
+pub(crate) fn with_fitting_users(mut plan: Plan, flags: &OpenFlags) -> Plan {
+    if plan.load.open().is_some() && flags.max_users.is_none() {
+        // The server of the demo lives in this process.
+        let per_connection = if plan.command == "demo" { 2 } else { 1 };
+        fit_users(&mut plan, per_connection);
+    }
+    plan
+}
+
 /// The run ends with its last stage, if nothing ends it before.
-fn bounded_by(run_time: Option<Duration>, stages: &[Stage]) -> Option<Duration> {
+fn bounded_by(run_time: Option<Duration>, stages: &[Stage]) -> Duration {
     let all = stages.iter().map(|stage| stage.over).sum();
-    Some(run_time.map_or(all, |time| time.min(all)))
+    run_time.map_or(all, |time| time.min(all))
 }
 
 fn rate_stages(stages: &Stages) -> Vec<Stage> {
@@ -200,7 +229,7 @@ fn user_stages(stages: &Stages) -> Vec<Stage> {
         match way {
             Some(Ok(way)) if way < stage.over => {
                 all.push(Stage { over: way, target });
-                all.push(Stage { over: stage.over - way, target });
+                all.push(Stage { over: stage.over.saturating_sub(way), target });
                 before = target;
             }
             Some(_) => {

@@ -165,7 +165,7 @@ fn parse_delay(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
-fn parse_switch(text: &str) -> Result<bool, String> {
+pub(crate) fn parse_switch(text: &str) -> Result<bool, String> {
     BoolishValueParser::new()
         .parse_ref(&clap::Command::new(""), None, text.as_ref())
         .map_err(|_| "is not true or false".into())

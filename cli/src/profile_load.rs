@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use crate::{
     flags::{CatchUpBy, LoadFlags},
+    profile::parse_switch,
     values::{parse_positive_duration, parse_rate_per, parse_stages, parse_users, parse_whole_at_least_one},
 };
 
@@ -15,11 +16,7 @@ pub(crate) fn set_load_value(flags: &mut LoadFlags, key: &str, value: &str) -> O
         "pacing" => parse_positive_duration(value).map(|time| flags.pacing = Some(time)),
         "rate" => parse_rate_per(value).map(|rate| open.rate = Some(rate)),
         "stages" => parse_stages(value).map(|stages| open.stages = Some(stages)),
-        "poisson" => match value {
-            "true" => Ok(open.poisson = true),
-            "false" => Ok(open.poisson = false),
-            _ => Err("is not true or false".into()),
-        },
+        "poisson" => parse_switch(value).map(|on| open.poisson = on),
         "seed" => value.parse().map(|seed| open.seed = Some(seed)).map_err(|_| "is not a whole number".into()),
         "max-users" => parse_users(value).map(|users| open.max_users = Some(users)),
         "catch-up" => CatchUpBy::from_str(value, false)

@@ -35,7 +35,10 @@ fn a_limit_is_found_and_never_exceeded() {
     // In 0.7 s a bucket of 8 lets 288 pass, which are 411 a second; 1 % more may fail.
     assert!((100.0..=420.0).contains(&held), "{}", ran.stdout);
     let probes = result["probes"].as_array().unwrap();
-    assert!(probes.iter().all(|probe| probe["level"].as_f64().unwrap() <= held || probe["grade"] != "held"), "{probes:?}");
+    assert!(
+        probes.iter().all(|probe| probe["level"].as_f64().unwrap() <= held || probe["grade"] != "held"),
+        "{probes:?}"
+    );
     assert_eq!(probes.len() as u64, result["probe_count"].as_u64().unwrap());
     assert!(ran.stdout.contains("estimate at full speed: "), "{}", ran.stdout);
     assert!(ran.stdout.contains("probe 1: "), "{}", ran.stdout);

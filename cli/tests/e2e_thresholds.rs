@@ -30,7 +30,7 @@ fn what_holds_passes_and_is_in_the_plan() {
         *threshold(&run),
         json!({
             "expression": "errors<1%", "value": 0.0, "ok": true, "limit": 0.01, "unit": "ratio",
-            "by": null, "first_failed_s": null, "reason": null,
+            "by": null, "first_failed_s": null, "reason": null, "samples_missing": null,
         })
     );
     assert_eq!(run.summary["thresholds"][1]["value"], json!(2000.0));

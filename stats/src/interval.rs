@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::client::CpuTime;
 use crate::endpoint::{EndpointCounts, EndpointKey};
 use crate::failure::FailureSample;
 use crate::latency::{Moments, Recorded};
@@ -122,6 +123,11 @@ pub(crate) struct CoreCounts {
 }
 
 impl CoreCounts {
+    /// Arrivals that were due and are neither made nor missed.
+    pub(crate) fn arrivals_waiting(&self) -> u64 {
+        self.arrivals_intended.saturating_sub(self.arrivals_made + self.arrivals_missed)
+    }
+
     pub(crate) fn merge(&mut self, part: &CoreCounts) {
         self.started += part.started;
         self.succeeded += part.succeeded;
@@ -155,6 +161,8 @@ impl CoreCounts {
 pub(crate) struct UserTime {
     /// Integral of the number of active users over time, nanoseconds; without the time of their once-per-user steps.
     pub(crate) active_ns: u128,
+    /// What of it users rested between two iterations.
+    pub(crate) rested_ns: u128,
     /// Iterations that ended by themselves, with their durations in microseconds.
     pub(crate) iterations: Moments,
     /// Users that began.
@@ -162,8 +170,14 @@ pub(crate) struct UserTime {
 }
 
 impl UserTime {
+    /// The time iterations were to fill, nanoseconds.
+    pub(crate) fn at_work_ns(&self) -> u128 {
+        self.active_ns.saturating_sub(self.rested_ns)
+    }
+
     pub(crate) fn merge(&mut self, part: &UserTime) {
         self.active_ns += part.active_ns;
+        self.rested_ns += part.rested_ns;
         self.iterations.merge(&part.iterations);
         self.users += part.users;
     }
@@ -230,12 +244,16 @@ pub(crate) struct Interval {
     pub(crate) plugin_in_flight_max: u64,
     /// Most users of an open run that were busy at once.
     pub(crate) users_busy_max: u64,
+    /// An arrival waited for a user.
+    pub(crate) waited_for_users: bool,
     /// When the core's first user began, nanoseconds on the run clock.
     pub(crate) first_user_ns: Option<u64>,
     /// When the core's last user ended so far.
     pub(crate) last_user_ns: u64,
     /// When the core stopped its load; set from then on.
     pub(crate) stopped_ns: Option<u64>,
+    /// What the core's thread had had of its CPU when its load stopped, in the interval that ends there.
+    pub(crate) cpu_at_stop: Option<CpuTime>,
     /// When the core's work ended: this is its last interval.
     pub(crate) finished_ns: Option<u64>,
 }
@@ -266,9 +284,11 @@ impl Interval {
         }
         self.plugin_in_flight_max = 0;
         self.users_busy_max = 0;
+        self.waited_for_users = false;
         self.first_user_ns = None;
         self.last_user_ns = 0;
         self.stopped_ns = None;
+        self.cpu_at_stop = None;
         self.finished_ns = None;
     }
 

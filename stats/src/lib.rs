@@ -45,7 +45,7 @@ pub use failure::{FailureSample, SampleTiming, SampledMessage, SAMPLES_PER_SORT_
 pub use latency::{Distribution, Latency};
 pub use output::{Delivery, Output, OutputSpec};
 pub use phases::{Opening, RequestPhases};
-pub use recorder::{PluginCaller, Recorder};
+pub use recorder::{ArrivalsPart, PluginCaller, Recorder};
 pub use row::{Exchanges, RowId, RowKey, RowKind, Sample, TRANSACTION};
 pub use snapshot::{Correction, RowSecond, RowTotal, Snapshot};
 pub use summary::{Conservation, Host, LiveChange, PluginProcesses, Summary};

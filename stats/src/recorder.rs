@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
+use crate::client::CpuTime;
 use crate::clock::{last_second_of_load, NS_PER_S};
 use crate::endpoint::{EndpointCounts, EndpointId, EndpointKey, EndpointKind, MAX_ENDPOINTS, OTHER_ENDPOINTS};
 use crate::failure::{FailureSample, Held};
@@ -74,6 +75,21 @@ pub struct Recorder {
     warmup_until_ns: Option<u64>,
     stopped_ns: Option<u64>,
     finished: bool,
+}
+
+/// What became of a core's arrivals in a part of an open run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ArrivalsPart {
+    /// Those the schedule had.
+    pub intended: u64,
+    /// Those a user began.
+    pub made: u64,
+    /// Those that never will be.
+    pub missed: u64,
+    /// Most users that were busy at once.
+    pub busy_max: u64,
+    /// An arrival waited for a user: all of the core were busy, or its own was not done with its once-per-user steps.
+    pub waited_for_users: bool,
 }
 
 /// On whose behalf a function of a plugin was called.
@@ -184,6 +200,10 @@ impl Recorder {
         let lost = self.in_flight();
         self.current.counts.abandoned += lost;
         self.current.counts.lost += lost;
+        let mut all = self.sent;
+        all.merge(&self.current.counts);
+        // Nobody is left to make the arrivals that were due.
+        self.current.counts.arrivals_missed += all.arrivals_waiting();
     }
 
     /// Requests begun and not ended.
@@ -371,28 +391,24 @@ impl Recorder {
         self.preparing_users = self.preparing_users.saturating_sub(1);
     }
 
-    /// An active user waits for something between two iterations, such as its turn or the end of a pause: time that iterations do not
-    /// fill, as that of [once-per-user steps](Self::setup_began).
+    /// An active user had nothing to do between two iterations, as it waited for its turn or the end of a pause: from the end of the
+    /// one before to the time the next was due. That is no time iterations fill, so Little's law leaves it out; how late the next
+    /// one then began is part of it.
     #[inline]
-    pub fn rest_began(&mut self, at_ns: u64) {
-        self.setup_began(at_ns);
+    pub fn rested(&mut self, from_ns: u64, until_ns: u64) {
+        let until_ns = until_ns.min(self.stopped_ns.unwrap_or(u64::MAX));
+        self.current.user_time.rested_ns += u128::from(until_ns.saturating_sub(from_ns));
     }
 
-    /// It waits no longer.
-    #[inline]
-    pub fn rest_ended(&mut self, at_ns: u64) {
-        self.setup_ended(at_ns);
-    }
-
-    /// What became of the arrivals of an open run since the last call: how many the schedule had, how many a user began, how many
-    /// never will be, and the most users that were busy at once. Call it before each hand-over.
-    pub fn arrivals(&mut self, intended: u64, made: u64, missed: u64, busy_max: u64) {
+    /// What became of the arrivals of an open run since the last call. Call it before each hand-over.
+    pub fn arrivals(&mut self, part: ArrivalsPart) {
         let counts = &mut self.current.counts;
-        counts.arrivals_intended += intended;
-        counts.arrivals_made += made;
-        counts.arrivals_missed += missed;
+        counts.arrivals_intended += part.intended;
+        counts.arrivals_made += part.made;
+        counts.arrivals_missed += part.missed;
         let max = &mut self.current.users_busy_max;
-        *max = (*max).max(busy_max);
+        *max = (*max).max(part.busy_max);
+        self.current.waited_for_users |= part.waited_for_users;
     }
 
     /// The entry of an address, made on first use. Beyond [`MAX_ENDPOINTS`] of a kind all share one,
@@ -542,6 +558,7 @@ impl Recorder {
         self.close_user_time(at_ns);
         self.stopped_ns = Some(at_ns);
         self.current.stopped_ns = Some(at_ns);
+        self.current.cpu_at_stop = CpuTime::own();
         self.tally(last_second_of_load(at_ns), false);
         let spare = self.spares.try_recv().unwrap_or_default();
         self.travel(spare);

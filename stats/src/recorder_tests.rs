@@ -120,6 +120,9 @@ fn user_time_is_users_times_seconds_until_the_stop() {
     bench.recorder.load_stopped(10 * s);
     // 1 user for 1 s, 2 for 2 s, 1 for 6 s.
     bench.recorder.iteration(1);
+    // At rest from 9 s on, of which one second lies before the stop; and after it.
+    bench.recorder.rested(9 * s, 15 * s);
+    bench.recorder.rested(13 * s, 15 * s);
     bench.recorder.user_finished(20 * s);
     bench.recorder.finish(20 * s);
     let intervals: Vec<_> = bench.intervals.try_iter().collect();
@@ -127,7 +130,7 @@ fn user_time_is_users_times_seconds_until_the_stop() {
     assert_eq!((time.active_ns, time.users), (11 * u128::from(s), 2));
     assert_eq!((time.iterations.count(), time.iterations.sum()), (1, 3_000_000));
     assert_eq!(intervals[0].first_user_ns, Some(s));
-    assert_eq!(intervals[1].user_time.active_ns, 0);
+    assert_eq!((intervals[1].user_time.active_ns, intervals[1].user_time.rested_ns), (0, u128::from(s)));
     assert_eq!(intervals[1].user_time.iterations.count(), 0);
     assert_eq!(intervals[1].last_user_ns, 20 * s);
 }
@@ -413,4 +416,17 @@ fn samples_are_bounded_in_number_and_in_text() {
         bench.recorder.sample(row, "reset", sample_of(1));
     }
     assert_eq!((bench.recorder.current.samples.len(), bench.recorder.current.samples_left_out), (SAMPLES_MAX, 5));
+}
+
+#[test]
+fn arrivals_a_broken_core_did_not_make_are_missed() {
+    let mut bench = bench();
+    bench.recorder.arrivals(ArrivalsPart { intended: 9, made: 4, missed: 1, ..ArrivalsPart::default() });
+    bench.recorder.hand_over(1);
+    bench.recorder.arrivals(ArrivalsPart { intended: 2, made: 1, ..ArrivalsPart::default() });
+    bench.recorder.abandon_unfinished();
+    bench.recorder.finish(1_500_000_000);
+    let missed: Vec<_> = bench.intervals.try_iter().map(|interval| interval.counts.arrivals_missed).collect();
+    // 11 in all, of which 5 were made.
+    assert_eq!(missed, [1, 5]);
 }

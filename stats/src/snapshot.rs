@@ -54,6 +54,12 @@ pub struct Overall {
     pub transactions_passed: u64,
     /// Transactions failed.
     pub transactions_failed: u64,
+    /// Arrivals of an open run that a user began.
+    pub arrivals_made: u64,
+    /// Arrivals of an open run that were given up.
+    pub arrivals_missed: u64,
+    /// Arrivals of an open run that were due and still wait for a user.
+    pub arrivals_waiting: u64,
 }
 
 /// One row in one second.

@@ -187,6 +187,8 @@ pub struct Arrivals {
     pub users_peak: u64,
     /// Users there may be.
     pub users_max: u64,
+    /// An arrival waited for a user: all of its core were busy, or its own was not done with its once-per-user steps.
+    pub waited_for_users: bool,
 }
 
 /// One network step.

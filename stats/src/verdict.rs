@@ -209,7 +209,7 @@ fn judge_exhaustion(facts: &Facts<'_>, judgement: &mut Judgement) {
 
 fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     let Some(open) = facts.open else { return };
-    if open.intended == 0 || open.made as f64 >= open.intended as f64 * ACHIEVED_SHARE {
+    if !missed_the_rate(open) {
         return;
     }
     let figures = format!(
@@ -218,10 +218,12 @@ fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
         open.intended,
         percent(open.made as f64 / open.intended as f64)
     );
-    let users_to_spare = open.users_peak < open.users_max;
+    let waited = open.waited_for_users || open.users_peak >= open.users_max;
     if load.saturated {
         judgement.at_least(Verdict::Invalid, format!("{figures} and a core of the client was saturated"));
-    } else if load.late() && users_to_spare {
+    } else if !waited {
+        // Somebody was free to make them, so it was not the server that held them up. Those that were dropped have no lateness.
+        judgement.limit = Limit::Client;
         judgement.at_least(
             Verdict::Invalid,
             format!(
@@ -229,10 +231,23 @@ fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
                 load.lateness_p99_us, load.bound_us, open.users_peak, open.users_max
             ),
         );
-    } else {
+    } else if load.all_known {
         judgement.limit = Limit::Server;
-        judgement.reasons.push(format!("{figures}; the client had time to spare, so the server did not keep up"));
+        judgement.reasons.push(format!(
+            "{figures}: the others waited for users, of which {} of {} were busy, while the client had time to spare; the server \
+             did not keep up, or --max-users is too low for the time it takes",
+            open.users_peak, open.users_max
+        ));
+    } else {
+        judgement.reasons.push(format!(
+            "{figures}: the others waited for users, of which {} of {} were busy",
+            open.users_peak, open.users_max
+        ));
     }
+}
+
+fn missed_the_rate(open: &Arrivals) -> bool {
+    open.intended > 0 && (open.made as f64) < open.intended as f64 * ACHIEVED_SHARE
 }
 
 fn judge_latency(load: &Load, judgement: &mut Judgement) {
@@ -296,7 +311,9 @@ fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
         judgement.notes.push(why_unknown(facts.load_s));
         return;
     };
-    if facts.model == Model::Open {
+    if facts.open.is_some_and(missed_the_rate) {
+        // What kept it from it has been said.
+    } else if facts.model == Model::Open {
         judgement.reasons.push("the intended rate was reached, so neither side was at its limit".to_owned());
     } else if facts.paced {
         judgement.reasons.push("the plan held the load back (rate limit, think time or rendezvous)".to_owned());

@@ -211,8 +211,37 @@ fn an_open_run_is_invalid_only_when_the_client_missed_the_rate() {
     assert_eq!(Run::open(1000, 989, 50).busy(0.9).outcome(), (Verdict::Invalid, Limit::Client));
     // Less, late, with users to spare; with none to spare the users were the limit, not the client's clock.
     let late = |users_peak| Run { lateness: p99(2_000), ..Run::open(1000, 989, users_peak) };
-    assert_eq!(late(99).outcome().0, Verdict::Invalid);
+    assert_eq!(late(99).outcome(), (Verdict::Invalid, Limit::Client));
     assert_eq!(late(100).outcome(), (Verdict::Valid, Limit::Server));
+    // Arrivals that are dropped for being late leave no lateness behind: users that were free say it was the client all the same.
+    let dropped = Run::open(1000, 500, 99).judge();
+    assert_eq!((dropped.verdict, dropped.limit), (Verdict::Invalid, Limit::Client));
+    assert_eq!(
+        dropped.reasons,
+        ["500 of 1000 intended arrivals were made (50.0 %), and lateness p99 was 20 us (bound 1000 us) with 99 of 100 users busy"]
+    );
+}
+
+#[test]
+fn arrivals_that_waited_for_a_user_are_not_the_clients_fault() {
+    // One core was out of users though the other was not.
+    let mut short = Run::open(1000, 500, 80);
+    short.open.as_mut().unwrap().waited_for_users = true;
+    let judgement = short.judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Valid, Limit::Server));
+    assert_eq!(
+        judgement.reasons,
+        ["500 of 1000 intended arrivals were made (50.0 %): the others waited for users, of which 80 of 100 were busy, while the \
+          client had time to spare; the server did not keep up, or --max-users is too low for the time it takes"]
+    );
+    // What the client did is not known: nothing is claimed.
+    short.occupied[0] = None;
+    let judgement = short.judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Valid, Limit::Unclear));
+    assert_eq!(
+        judgement.reasons,
+        ["500 of 1000 intended arrivals were made (50.0 %): the others waited for users, of which 80 of 100 were busy"]
+    );
 }
 
 #[test]

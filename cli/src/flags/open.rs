@@ -18,8 +18,8 @@ pub(crate) struct OpenFlags {
     /// How the load goes from stage to stage, TIME:TARGET,...: of users ('30s:100,2m:500,30s:0') or of a rate ('30s:100/s,1m:500/s')
     ///
     /// Each stage goes evenly from what was before it to its target; a stage of 0s is a jump, and 30s:100@10 starts (or ends) 10
-    /// users a second and then stays. Users begin at 0, a rate at --rate or 0. The run ends with the last stage. Users that are to
-    /// end finish their iteration.
+    /// users a second and then stays. Users (of hit, connections) begin at 0, a rate at --rate or 0. The run ends with the last
+    /// stage. Users that are to end finish their iteration.
     #[arg(long, value_name = "STAGES", value_parser = parse_stages)]
     pub(crate) stages: Option<Stages>,
 

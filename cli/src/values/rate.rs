@@ -169,7 +169,7 @@ mod tests {
                     target: StageTarget::Users { users: 100, spawn_rate: None }
                 },
                 StageText {
-                    over: Duration::from_secs(120),
+                    over: Duration::from_mins(2),
                     target: StageTarget::Users { users: 500, spawn_rate: Some(10.0) }
                 },
                 StageText { over: Duration::from_secs(30), target: StageTarget::Users { users: 0, spawn_rate: None } },
@@ -177,7 +177,7 @@ mod tests {
         );
         let rates = parse_stages("0s:10/s,1m:600/m,5:0/s").unwrap();
         assert!(rates.of_rate());
-        assert_eq!(rates.0[1], StageText { over: Duration::from_secs(60), target: StageTarget::Rate(10.0) });
+        assert_eq!(rates.0[1], StageText { over: Duration::from_mins(1), target: StageTarget::Rate(10.0) });
     }
 
     #[test]

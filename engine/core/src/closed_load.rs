@@ -26,6 +26,10 @@ pub(crate) struct ClosedUsers {
     version: Cell<u64>,
     /// No further change is to come as things are.
     settled: Cell<bool>,
+    /// Somebody set the users to none: the run goes on until there are some, or it is stopped.
+    asked_for_none: Cell<bool>,
+    /// A user found nothing left to do.
+    used_up: Cell<bool>,
     /// The least time between the beginnings of two iterations of a user; 0 for none.
     pub(crate) pacing_ns: u64,
     /// Iterations this core may still begin, where the run has a bound.
@@ -45,14 +49,22 @@ impl ClosedUsers {
             alive: RefCell::new(vec![false; users]),
             version: Cell::new(0),
             settled: Cell::new(false),
+            asked_for_none: Cell::new(false),
+            used_up: Cell::new(false),
             pacing_ns: closed.pacing.map_or(0, nanos),
             iterations_left: Cell::new(plan.load.total_iterations.map(|total| share(total, core, cores))),
         }
     }
 
-    /// True when no user is active and none will be, unless somebody asks for some.
+    /// True when no user will start, or none would have anything to do.
     pub(crate) fn settled(&self) -> bool {
-        self.settled.get()
+        let used_up = self.used_up.get() || self.iterations_left.get() == Some(0);
+        used_up || (self.settled.get() && !self.asked_for_none.get())
+    }
+
+    /// There is nothing left for a user to do.
+    pub(crate) fn end(&self) {
+        self.used_up.set(true);
     }
 
     /// Takes one iteration out of the run's bound; false when it is used up.
@@ -68,6 +80,11 @@ impl ClosedUsers {
         }
     }
 
+    /// Gives back one that was taken and not begun.
+    pub(crate) fn give_iteration_back(&self) {
+        self.iterations_left.set(self.iterations_left.get().map(|left| left + 1));
+    }
+
     /// True while this user is to be active.
     #[inline]
     pub(crate) fn wants(&self, number: usize) -> bool {
@@ -77,13 +94,15 @@ impl ClosedUsers {
     /// From a time of the run clock on the run goes to so many users.
     pub(crate) fn turn(&self, at_s: f64, users: u32) {
         self.levels.borrow_mut().turn(at_s, f64::from(users), self.spawn_rate.get());
+        self.asked_for_none.set(users == 0);
         self.changed();
     }
 
     /// From a time on users start and end at another rate, those included that are on their way.
     pub(crate) fn spawn_at(&self, at_s: f64, per_second: f64) {
         self.spawn_rate.set(per_second);
-        if let Some(target) = self.levels.borrow().on_the_way_to(at_s) {
+        let target = self.levels.borrow().on_the_way_to(at_s);
+        if let Some(target) = target {
             self.levels.borrow_mut().turn(at_s, target, per_second);
             self.changed();
         }
@@ -111,7 +130,7 @@ pub(crate) async fn run(shard: Rc<Shard>) {
     while !shard.stopping() {
         let (version, wanted) = (closed.version.get(), closed.wanted.get());
         let over = |shard: &Shard| shard.stopping() || closed.version.get() != version;
-        let position = |number| shard.position(number);
+        let position = |number| shard.position(number) as f64;
         let next = closed.levels.borrow_mut().next(wanted, shard.users, position);
         let Some((at_s, change)) = next else {
             closed.settled.set(true);

@@ -30,11 +30,11 @@ struct Inner {
 pub enum Command {
     /// So many users, started and ended at the spawn rate. What stages were to come is forgotten.
     Users(u32),
-    /// Users started, or ended, per second from now on.
+    /// Users started, or ended, per second from now on. Where they are on their way, what stages were to come after that is forgotten.
     SpawnRate(f64),
     /// Iterations per second of an open run; of a closed one, the ceiling on its rate. What stages were to come is forgotten.
     Rate(f64),
-    /// No iteration begins.
+    /// No iteration begins, and no request that waits for a ceiling on the rate.
     Pause,
     /// Iterations begin again, as the plan has it for this time.
     Resume,
@@ -57,7 +57,7 @@ pub enum ControlError {
     #[error("an open run has as many users as its arrivals need; change its rate")]
     Open,
     /// Sockets and memory were sized for fewer.
-    #[error("{asked} users are more than the {max} this run was sized for; start it with --max-users {asked}")]
+    #[error("{asked} users are more than the {max} this run was sized for; start it with that many, or with a stage of them")]
     TooManyUsers {
         /// How many were asked for.
         asked: u32,
@@ -115,7 +115,8 @@ impl Control {
     /// # Errors
     /// There is no run, or it cannot do that; nothing has changed then.
     pub fn ask(&self, command: Command) -> Result<(), ControlError> {
-        let scope = (*self.scope()).ok_or(ControlError::NotRunning)?;
+        let at_hand = self.scope();
+        let scope = (*at_hand).ok_or(ControlError::NotRunning)?;
         match command {
             Command::Users(_) | Command::SpawnRate(_) if scope.open => return Err(ControlError::Open),
             Command::Users(asked) if asked > scope.users_max => {
@@ -127,7 +128,7 @@ impl Control {
             Command::Rate(rate) if !(0.0..=RATE_MAX).contains(&rate) => return Err(ControlError::NoRate(rate)),
             _ => {}
         }
-        // The receiver lives as long as this handle.
+        // The receiver lives as long as this handle. Within the lock: what is asked of one run is nothing to the next.
         let _ = self.0.sender.send(command);
         Ok(())
     }
@@ -137,9 +138,11 @@ impl Control {
         *self.scope() = Some(Scope { open: plan.load.open().is_some(), users_max: plan.load.users });
     }
 
-    /// It is over.
+    /// It is over, with what was asked of it and came too late.
     pub(crate) fn end(&self) {
-        *self.scope() = None;
+        let mut at_hand = self.scope();
+        *at_hand = None;
+        self.0.receiver.try_iter().for_each(drop);
     }
 
     /// What was asked for and is not yet carried out.
@@ -180,5 +183,8 @@ mod tests {
         assert_eq!(control.ask(Command::Users(5)), Err(ControlError::Open));
         assert_eq!(control.ask(Command::Rate(0.0)), Ok(()));
         assert_eq!(control.commands().try_iter().collect::<Vec<_>>(), [Command::Users(5), Command::Rate(0.0)]);
+        assert_eq!(control.ask(Command::Pause), Ok(()));
+        control.end();
+        assert!(control.commands().is_empty(), "the next run is not to begin with a pause");
     }
 }

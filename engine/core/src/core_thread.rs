@@ -63,6 +63,8 @@ pub(crate) struct Go {
 pub(crate) enum News {
     /// It stands ready: the kernel's id of its thread, and its mailbox; or why it does not.
     Ready { core: usize, ready: Result<(u32, MailboxSender<Message>), EngineError> },
+    /// It has nothing left to do, as things are after so many changes from outside.
+    Settled { core: usize, changes: u64 },
     /// Its load stopped, in nanoseconds on the run clock.
     Stopped { at_ns: u64 },
     /// It is done, what it ran short of, and whether it accepted servers whose certificates nobody looked at.

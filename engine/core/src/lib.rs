@@ -47,6 +47,7 @@ mod websocket_step;
 pub use control::{Command, Control, ControlError};
 pub use error::EngineError;
 pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};
+pub use limits::fit_users;
 pub use network::tls::TlsFileError;
 pub use plan::{
     Addresses, CatchUp, ClientCertificate, Close, ClosedLoad, Connections, Cookies, FailureSampling, Http2, IpFamily,

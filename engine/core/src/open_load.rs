@@ -3,9 +3,12 @@
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
+    ops::Range,
     rc::Rc,
     task::Poll,
 };
+
+use pummel_stats::ArrivalsPart;
 
 use crate::{
     plan::{nanos, CatchUp, OpenLoad},
@@ -52,10 +55,13 @@ struct State {
     intended: Arrivals,
     /// The rate as planned, for the end of a pause.
     planned: Option<Course>,
+    /// From when to when nothing is made, whatever is due: the last pause.
+    pause_ns: Range<u64>,
+    /// Somebody set the rate to nothing: the run goes on until it is raised, or the run stopped.
+    asked_for_none: bool,
     catch_up: CatchUp,
     /// Arrivals that were held up are not made before.
     gate_ns: u64,
-    cores: f64,
     /// Users that wait for an arrival, by their number; the one that became free last is taken first, as its connections are the
     /// freshest.
     free: Vec<usize>,
@@ -69,6 +75,8 @@ struct State {
     /// What of it the recorder has.
     noted: ArrivalCounts,
     busy_max: u64,
+    /// An arrival waited for a user.
+    waited_for_users: bool,
 }
 
 /// When users may be started for arrivals that find none free.
@@ -142,9 +150,10 @@ impl OpenUsers {
             intended: arrivals.clone(),
             arrivals,
             planned: None,
+            pause_ns: 0..0,
+            asked_for_none: false,
             catch_up: open.catch_up,
             gate_ns: 0,
-            cores: plan.cpus.len() as f64,
             free: Vec::new(),
             given: vec![None; users],
             started: 0,
@@ -153,31 +162,39 @@ impl OpenUsers {
             counts: ArrivalCounts::default(),
             noted: ArrivalCounts::default(),
             busy_max: 0,
+            waited_for_users: false,
         };
         Self { state: RefCell::new(state), version: Cell::new(0), wanted: Cell::new(false) }
     }
 
     /// True when no arrival is left and no user is busy. One that is bounded by its time lasts that long, whenever its last arrival
-    /// was due.
+    /// was due; one that was paused, or whose rate was set to nothing, until somebody has it go on.
     pub(crate) fn settled(&self) -> bool {
         let state = self.state.borrow();
-        state.arrivals.used_up() && state.busy() == 0
+        let held = state.planned.is_some() || state.asked_for_none;
+        state.arrivals.used_up() && (!held || state.arrivals.all_taken()) && state.busy() == 0
     }
 
-    /// A user has found that there is nothing left to do, and ends; no further arrival is made.
-    pub(crate) fn end(&self, now_ns: u64) {
+    /// There is nothing left for a user to do; no further arrival is made, nor was it one of the run.
+    pub(crate) fn end(&self) {
         let mut state = self.state.borrow_mut();
-        state.count_intended(now_ns);
-        state.ended += 1;
-        state.arrivals.end();
-        state.intended.end();
-        drop(state);
-        self.changed();
+        if !state.arrivals.all_taken() {
+            state.arrivals.end();
+            state.intended.end();
+            drop(state);
+            self.changed();
+        }
+    }
+
+    /// A user has come to its end before the run has.
+    pub(crate) fn user_ended(&self) {
+        self.state.borrow_mut().ended += 1;
     }
 
     /// From a time of the run clock on arrivals come at another rate.
     pub(crate) fn turn(&self, at_s: f64, per_second: f64) {
         let mut state = self.state.borrow_mut();
+        state.asked_for_none = per_second <= 0.0;
         if let Some(planned) = &mut state.planned {
             // It holds from the end of the pause on.
             planned.turn(at_s, per_second, 0.0);
@@ -188,11 +205,12 @@ impl OpenUsers {
         self.changed();
     }
 
-    /// No arrival is due from a time on.
+    /// No arrival is due from a time on, and none that was held up is made.
     pub(crate) fn pause(&self, at_s: f64) {
         let mut state = self.state.borrow_mut();
         if state.planned.is_none() {
             state.planned = Some(state.arrivals.course().clone());
+            state.pause_ns = (at_s * 1e9) as u64..u64::MAX;
             state.follow(|rate| rate.halt(at_s));
         }
         drop(state);
@@ -203,6 +221,7 @@ impl OpenUsers {
     pub(crate) fn resume(&self, at_s: f64) {
         let mut state = self.state.borrow_mut();
         if let Some(planned) = state.planned.take() {
+            state.pause_ns.end = (at_s * 1e9) as u64;
             state.follow(|rate| rate.take_up(at_s, &planned));
         }
         drop(state);
@@ -231,6 +250,10 @@ impl State {
     /// When the next arrival may be made.
     fn when(&mut self, now_ns: u64) -> When {
         self.count_intended(now_ns);
+        if self.pause_ns.contains(&now_ns) {
+            let end_ns = self.pause_ns.end;
+            return if end_ns == u64::MAX { When::Never } else { When::At(end_ns) };
+        }
         loop {
             let Some(due_ns) = self.arrivals.next_ns() else { return When::Never };
             if due_ns > now_ns {
@@ -245,12 +268,14 @@ impl State {
         }
     }
 
-    /// Takes the next arrival for a user.
-    fn take(&mut self, now_ns: u64) {
+    /// Takes the next arrival, due at `due_ns`, for a user.
+    fn take(&mut self, due_ns: u64, now_ns: u64) {
         self.arrivals.take();
         if self.catch_up == CatchUp::Smooth {
-            let per_second = self.arrivals.rate(now_ns) / self.cores * SMOOTH_SPEED;
-            self.gate_ns = now_ns.saturating_add((1e9 / per_second) as u64);
+            // The schedule's own gaps, shortened: a rate may be nothing at either end of a stage, a gap is not endless.
+            let next_ns = self.arrivals.next_ns().unwrap_or(0);
+            let gap_ns = next_ns.saturating_sub(due_ns) as f64 / SMOOTH_SPEED;
+            self.gate_ns = if next_ns > now_ns { 0 } else { now_ns + gap_ns as u64 };
         }
     }
 
@@ -269,20 +294,21 @@ impl State {
                 When::Now { due_ns } => due_ns,
             };
             if let Some(number) = self.free.pop() {
-                self.take(now_ns);
+                self.take(due_ns, now_ns);
                 self.given[number] = Some(due_ns);
                 return Next::Given(number);
             }
             if self.started < self.given.len() {
-                let per_second = self.arrivals.rate(now_ns) / self.cores;
+                let per_second = self.arrivals.per_second(now_ns);
                 if let Err(ask_again_ns) = self.starts.take(now_ns, due_ns, per_second) {
                     return Next::SleepUntil(ask_again_ns);
                 }
-                self.take(now_ns);
+                self.take(due_ns, now_ns);
                 self.started += 1;
                 self.given[self.started - 1] = Some(due_ns);
                 return Next::Start(self.started - 1);
             }
+            self.waited_for_users = true;
             if self.catch_up != CatchUp::Drop {
                 return Next::WaitForUser;
             }
@@ -304,6 +330,9 @@ pub(crate) async fn run(shard: Rc<Shard>) {
     let Some(open) = &shard.open else { return };
     shard.wake_starter_at_stop().await;
     while !shard.stopping() {
+        if shard.used_up() {
+            open.end();
+        }
         let version = open.version.get();
         let over = |shard: &Shard| shard.stopping() || open.version.get() != version;
         let next = open.state.borrow_mut().go_on(shard.clock_ns());
@@ -327,6 +356,10 @@ pub(crate) async fn run(shard: Rc<Shard>) {
 impl Shard {
     /// The next arrival for a user that has nothing to do: when it is due, in nanoseconds of the ring's clock. None at the stop.
     pub(crate) async fn arrival(&self, open: &OpenUsers, number: usize) -> Option<u64> {
+        if self.used_up() {
+            open.end();
+            self.wake_starter();
+        }
         let mut waits = false;
         poll_fn(|_| {
             if self.stopping() {
@@ -338,7 +371,7 @@ impl Shard {
             if due_ns.is_none() && !waits {
                 // What was held up is taken here rather than by way of the one who hands out.
                 if let When::Now { due_ns: held_up_ns } = state.when(now_ns) {
-                    state.take(now_ns);
+                    state.take(held_up_ns, now_ns);
                     due_ns = Some(held_up_ns);
                 }
             }
@@ -369,26 +402,31 @@ impl Shard {
         let mut state = open.state.borrow_mut();
         state.count_intended(at_ns);
         if end {
+            // Who was given one and has not begun it is not ready for it.
+            state.waited_for_users |= state.given.iter().any(Option::is_some);
             let gone = state.counts.made + state.counts.missed;
             state.counts.missed += state.counts.intended.saturating_sub(gone);
         }
         let (counts, noted) = (state.counts, state.noted);
         state.noted = counts;
-        let busy_max = std::mem::take(&mut state.busy_max);
+        // Those that have not come as far as their arrival are busy, too.
         state.note_busy();
-        self.recorder.borrow_mut().arrivals(
-            counts.intended - noted.intended,
-            counts.made - noted.made,
-            counts.missed - noted.missed,
-            busy_max,
-        );
+        self.recorder.borrow_mut().arrivals(ArrivalsPart {
+            intended: counts.intended - noted.intended,
+            made: counts.made - noted.made,
+            missed: counts.missed - noted.missed,
+            busy_max: std::mem::take(&mut state.busy_max),
+            waited_for_users: std::mem::take(&mut state.waited_for_users),
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::plan::Spacing;
+    use crate::plan::{Spacing, Stage};
 
     const MS: u64 = 1_000_000;
 
@@ -400,9 +438,10 @@ mod tests {
             intended: arrivals.clone(),
             arrivals,
             planned: None,
+            pause_ns: 0..0,
+            asked_for_none: false,
             catch_up,
             gate_ns: 0,
-            cores: 1.0,
             free: Vec::new(),
             given: vec![None; users],
             started: 0,
@@ -411,6 +450,7 @@ mod tests {
             counts: ArrivalCounts::default(),
             noted: ArrivalCounts::default(),
             busy_max: 0,
+            waited_for_users: false,
         }
     }
 
@@ -463,6 +503,33 @@ mod tests {
         }
         assert_eq!(count, 500);
         assert!(matches!(state.go_on(now_ms * MS), Next::SleepUntil(5_000_000_000)));
+    }
+
+    #[test]
+    fn smooth_goes_by_the_gaps_of_the_schedule_where_the_rate_begins_at_nothing() {
+        let ramp = Course::new(0.0, &[Stage { over: Duration::from_secs(10), target: 100.0 }]);
+        let arrivals = Arrivals::new(ramp, Spacing::Even, Turn { core: 0, cores: 1 }, None, u64::MAX);
+        let mut state = State { intended: arrivals.clone(), arrivals, ..state(9, CatchUp::Smooth) };
+        // 5 t^2 = n: due at 0, 447, 632 and 775 ms. The second follows the first after 447 / 1.25 ms.
+        assert_eq!(made(&mut state, 700), [0]);
+        assert!(matches!(state.go_on(1_057 * MS), Next::SleepUntil(_)));
+        assert_eq!(made(&mut state, 1_058), [447]);
+    }
+
+    #[test]
+    fn nothing_that_was_held_up_is_made_in_a_pause() {
+        let mut state = state(1, CatchUp::Burst);
+        assert_eq!(made(&mut state, 50), [0]);
+        state.pause_ns = 60 * MS..u64::MAX;
+        state.follow(|rate| rate.halt(0.06));
+        state.free.push(0);
+        assert_eq!(made(&mut state, 59), [10]);
+        state.free.push(0);
+        assert!(matches!(state.go_on(500 * MS), Next::Exhausted));
+        state.pause_ns.end = 600 * MS;
+        assert!(matches!(state.go_on(590 * MS), Next::SleepUntil(600_000_000)));
+        assert_eq!(made(&mut state, 600), [20], "with the time that was intended");
+        assert_eq!(state.counts.intended, 6);
     }
 
     #[test]

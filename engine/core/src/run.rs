@@ -18,7 +18,7 @@ use pummel_stats::{
 use serde_json::Value;
 
 use crate::{
-    control::Control,
+    control::{Command, Control},
     core_thread::{self, CoreSpec, Go, News},
     limits,
     network::{dns, origins::Found, tls::RunTls},
@@ -153,7 +153,7 @@ impl Resolved {
         cores.threads.into_iter().for_each(|thread| drop(thread.join()));
         Ok(collector.finish(FinalFacts {
             aborted: control.raised() > 0,
-            paced: plan.paced(),
+            paced: plan.paced() || end.held_back,
             exhausted: end.shortages.exhausted(),
             broken_cores: end.broken_cores,
             unverified: end.unverified,
@@ -267,6 +267,8 @@ struct End {
     unverified: bool,
     broken_cores: Vec<usize>,
     changes: Vec<LiveChange>,
+    /// Some of them held the load back.
+    held_back: bool,
 }
 
 impl Cores {
@@ -292,6 +294,8 @@ impl Cores {
         let mut end = End::default();
         let (mut done, mut stopped, mut stopped_ns, mut passed_on) = (0, 0, 0, 0);
         let cores = self.threads.len();
+        // After how many changes each had nothing left to do.
+        let mut settled = vec![None; cores];
         while done < cores {
             let raised = control.raised();
             if raised > passed_on {
@@ -304,6 +308,7 @@ impl Cores {
                     if let Ok(command) = command {
                         let at_ns = now_ns().saturating_sub(start_ns) + CHANGE_LEAD_NS;
                         self.tell(|| Message::Change { at_ns, command });
+                        end.held_back |= matches!(command, Command::Rate(_) | Command::Pause);
                         end.changes.push(LiveChange { t_s: at_ns as f64 / 1e9, change: command.to_string() });
                     }
                     Ok(None)
@@ -311,6 +316,10 @@ impl Cores {
                 default(SIGNAL_POLL) => Ok(None),
             };
             match news {
+                Ok(Some(News::Settled { core, changes })) => {
+                    settled[core] = Some(changes);
+                    self.end_if_settled(&settled, &end);
+                }
                 Ok(Some(News::Stopped { at_ns })) => {
                     stopped += 1;
                     stopped_ns = stopped_ns.max(at_ns);
@@ -327,6 +336,7 @@ impl Cores {
                     done += 1;
                     end.broken_cores.push(core);
                     stopped_ns = stopped_ns.max(at_ns);
+                    self.end_if_settled(&settled, &end);
                 }
                 Ok(Some(News::Ready { .. }) | None) => {}
                 Err(_) => break,
@@ -336,6 +346,15 @@ impl Cores {
             collector.load_stopped(stopped_ns);
         }
         end
+    }
+
+    /// Stops the load when no core has anything left to do, and none has been asked for more since it said so.
+    fn end_if_settled(&self, settled: &[Option<u64>], end: &End) {
+        let changes = end.changes.len() as u64;
+        let is_settled = |core: usize| settled[core] == Some(changes) || end.broken_cores.contains(&core);
+        if (0..settled.len()).all(is_settled) {
+            self.tell(|| Message::Stop);
+        }
     }
 
     fn tell(&self, message: impl Fn() -> Message) {
@@ -390,7 +409,7 @@ mod tests {
     use pummel_case::{Case, PlainRequest};
 
     use super::{run, Control};
-    use crate::{user::PANICS_AT_USER_3, Load, Network, Plan};
+    use crate::{user::PANICS_AT_USER_3, CatchUp, Load, LoadModel, Network, OpenLoad, Plan, Spacing};
 
     /// Answers every request; returns its URL.
     fn server() -> String {
@@ -409,16 +428,16 @@ mod tests {
         format!("http://{address}/")
     }
 
-    #[test]
-    fn a_core_that_panics_ends_alone_and_its_requests_count_as_abandoned() {
+    /// A plan whose user 3 panics, on two cores.
+    fn panicking(load: Load) -> Plan {
         let cpu = (0..64).find(|&cpu| rustix::thread::sched_getaffinity(None).unwrap().is_set(cpu)).unwrap();
         let request =
             PlainRequest { name: "one".into(), method: "GET".into(), url: server(), headers: Vec::new(), body: None };
-        let plan = Plan {
+        Plan {
             command: "test",
             name: PANICS_AT_USER_3.into(),
             cases: vec![Case::from_requests("a case", vec![request]).unwrap()],
-            load: Load { loops_per_user: Some(5), ..Load::closed(4) },
+            load,
             pacing: None,
             cpus: vec![cpu, cpu],
             network: Network { request_timeout: Duration::from_secs(30), ..Network::default() },
@@ -429,12 +448,36 @@ mod tests {
             warmup: None,
             failure_samples: crate::FailureSampling::default(),
             functional: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_core_that_panics_ends_alone_and_its_requests_count_as_abandoned() {
+        let plan = panicking(Load { loops_per_user: Some(5), ..Load::closed(4) });
         let finished = run(plan, &Control::default(), Vec::new()).unwrap();
         assert_eq!(finished.broken_cores, [1]);
         let counts = &finished.summary.conservation;
         // Users 0 and 2 do their loops on core 0; user 1 was connecting when user 3 panicked beside it.
         assert_eq!((counts.started, counts.succeeded, counts.abandoned), (11, 10, 1));
         assert!(counts.ok, "{:?}", counts.broken);
+    }
+
+    #[test]
+    fn the_arrivals_of_a_core_that_panicked_count_as_missed() {
+        // The second user of a core starts where the first is busy: all of these are due at once.
+        let open = OpenLoad { rate: 1e9, stages: Vec::new(), spacing: Spacing::Even, catch_up: CatchUp::Burst };
+        let model = LoadModel::Open(open);
+        let finished = run(
+            panicking(Load { model, total_iterations: Some(20), ..Load::closed(4) }),
+            &Control::default(),
+            Vec::new(),
+        );
+        let finished = finished.unwrap();
+        assert_eq!(finished.broken_cores, [1]);
+        let (counts, arrivals) = (&finished.summary.conservation, finished.summary.arrivals.as_ref().unwrap());
+        assert!(counts.ok, "{:?}", counts.broken);
+        // Core 0 makes its half.
+        assert!(arrivals.made >= 10, "{arrivals:?}");
+        assert_eq!(arrivals.intended, arrivals.made + arrivals.missed);
     }
 }

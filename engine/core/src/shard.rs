@@ -22,6 +22,7 @@ use crate::{
     closed_load::{self, ClosedUsers},
     control::Command,
     core_thread::News,
+    cursor::Cursor,
     error::Kind,
     network::connection::Wire,
     network::dns,
@@ -107,6 +108,10 @@ pub(crate) struct Shard {
     over: Cell<u8>,
     /// Users this core may have.
     pub(crate) users: usize,
+    /// The same of every core, where they may differ by more than one.
+    users_of_cores: Vec<usize>,
+    /// Changes from outside so far.
+    changes: Cell<u64>,
     /// Wakers of the tasks that the stop wakes: the users' by their number on this core, the starter's, the clock's.
     wakers: RefCell<Vec<Option<Waker>>>,
     pub(crate) live: Cell<usize>,
@@ -213,6 +218,11 @@ impl Shard {
             shared,
             gates: RefCell::new(gates),
             users: users as usize,
+            users_of_cores: match plan.network.http2.streams {
+                0 | 1 => Vec::new(),
+                _ => (0..plan.cpus.len()).map(|core| users_of(&plan, core) as usize).collect(),
+            },
+            changes: Cell::new(0),
             wakers: RefCell::new(vec![None; users as usize + 2]),
             live: Cell::new(0),
             main: RefCell::new(None),
@@ -292,14 +302,21 @@ impl Shard {
     /// Waits for the next slot of the schedule; gives the time at which a user that was ready at `ready_ns` is due. None when
     /// stopped.
     pub(crate) async fn pace(&self, ready_ns: u64) -> Option<u64> {
-        while !self.stopping() {
+        self.pace_unless(ready_ns, Self::stopping).await
+    }
+
+    /// The same, and none too when something else is over; who calls is woken then.
+    pub(crate) async fn pace_unless(&self, ready_ns: u64, over: impl Fn(&Self) -> bool) -> Option<u64> {
+        while !over(self) {
             let version = self.pacer_version.get();
-            let slot_ns = self.pacer.borrow_mut().as_mut()?.take(now_ns(), ready_ns);
+            // In a pause there are none.
+            let slot_ns =
+                if self.paused.get() { None } else { self.pacer.borrow_mut().as_mut()?.take(now_ns(), ready_ns) };
             let changed = |shard: &Self| shard.pacer_version.get() != version;
-            self.sleep_unless(slot_ns.unwrap_or(u64::MAX), |shard| shard.stopping() || changed(shard)).await;
+            self.sleep_unless(slot_ns.unwrap_or(u64::MAX), |shard| over(shard) || changed(shard)).await;
             // Another rate has other slots; one whose time has come is taken all the same.
             if let Some(due_ns) = slot_ns.filter(|&due_ns| !changed(self) || due_ns <= now_ns()) {
-                return (!self.stopping()).then_some(due_ns);
+                return (!over(self)).then_some(due_ns);
             }
         }
         None
@@ -414,11 +431,21 @@ impl Shard {
             (Command::Rate(per_second), _, None) => self.pace_at(at_s, per_second),
             (Command::Pause, _, Some(open)) => open.pause(at_s),
             (Command::Resume, _, Some(open)) => open.resume(at_s),
-            (Command::Pause, _, None) => self.paused.set(true),
-            (Command::Resume, _, None) => self.paused.set(false),
+            (Command::Pause, _, None) => self.pause(true),
+            (Command::Resume, _, None) => self.pause(false),
             (Command::Users(_) | Command::SpawnRate(_), None, _) => {}
         }
+        self.changes.set(self.changes.get() + 1);
         self.wake_all();
+    }
+
+    /// Begins or ends a pause of a closed run. Slots that users wait for are not theirs any more.
+    fn pause(&self, paused: bool) {
+        self.paused.set(paused);
+        if let Some(pacer) = &mut *self.pacer.borrow_mut() {
+            pacer.take_back(self.clock_ns() as f64 / 1e9);
+        }
+        self.pacer_version.set(self.pacer_version.get() + 1);
     }
 
     /// From a time of the run clock on the ceiling on the rate is another.
@@ -432,20 +459,43 @@ impl Shard {
         self.pacer_version.set(self.pacer_version.get() + 1);
     }
 
-    /// True when everything the load consists of has been done.
+    /// True when everything this core's load consists of has been done, unless somebody asks for more.
     fn settled(&self) -> bool {
-        let closed = self.closed.as_ref().is_none_or(|closed| closed.settled() && self.live.get() == 0);
-        closed && self.open.as_ref().is_none_or(OpenUsers::settled)
+        let used_up = self.requests_left.get() == Some(0);
+        let closed = |closed: &ClosedUsers| self.live.get() == 0 && (used_up || closed.settled());
+        self.closed.as_ref().is_none_or(closed) && self.open.as_ref().is_none_or(OpenUsers::settled)
+    }
+
+    /// True once no iteration can begin: the requests of the run are used up, or the rows of every case.
+    pub(crate) fn used_up(&self) -> bool {
+        let has_rows = |(case, program): (usize, &Program)| {
+            self.choice.may_pick(case) && !program.cursor.as_ref().is_some_and(Cursor::exhausted)
+        };
+        self.requests_left.get() == Some(0) || !self.programs.iter().enumerate().any(has_rows)
+    }
+
+    /// A user has found nothing to do, or not all of it, and ends.
+    pub(crate) fn nothing_left(&self) {
+        if self.stopping() {
+            return;
+        }
+        if let Some(closed) = &self.closed {
+            closed.end();
+        }
+        if let Some(open) = &self.open {
+            open.user_ended();
+            open.end();
+            self.wake_starter();
+        }
     }
 
     /// The number in the run of this core's users, the cores taking turns. Where some cores have more users than others, those that
     /// have fewer leave out turns.
-    pub(crate) fn position(&self, number: usize) -> f64 {
-        let (cores, all) = (self.plan.cpus.len(), self.plan.load.users as usize);
-        if self.plan.network.http2.streams > 1 {
-            return (number * all / self.users) as f64;
+    pub(crate) fn position(&self, number: usize) -> usize {
+        if self.users_of_cores.is_empty() {
+            return number * self.plan.cpus.len() + self.core;
         }
-        (number * cores + self.core) as f64
+        rank(&self.users_of_cores, self.core, number)
     }
 
     fn wake_all(&self) {
@@ -552,6 +602,19 @@ pub(crate) fn share(total: u64, core: usize, cores: usize) -> u64 {
     total / cores as u64 + u64::from((core as u64) < total % cores as u64)
 }
 
+/// Which user of the run a core's user is, where core `c` has `users[c]` of them: user `k` of `n` stands at `(k + 1/2) / n` of the way,
+/// the first core first where two stand at the same place.
+fn rank(users: &[usize], core: usize, number: usize) -> usize {
+    let before = |(other, &count): (usize, &usize)| {
+        // Of the other core those `k` with (2 k + 1) / count below (2 number + 1) / users, or as much.
+        let place = (2 * number + 1) * count;
+        let most = if other < core { place / users[core] } else { (place - 1) / users[core] };
+        most.div_ceil(2).min(count)
+    };
+    let others = users.iter().enumerate().filter(|(other, count)| *other != core && **count > 0);
+    number + others.map(before).sum::<usize>()
+}
+
 /// The whole life of a core's load: users start, run and end; the interval is handed over each second.
 pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
     let ring = shard.ring.clone();
@@ -563,7 +626,7 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
         LoadModel::Closed(_) => ring.spawn(closed_load::run(Rc::clone(&shard))),
         LoadModel::Open(_) => ring.spawn(open_load::run(Rc::clone(&shard))),
     };
-    shard.until(|| shard.stopped() || shard.settled()).await;
+    wait_for_the_end(&shard).await;
     shard.stop();
     starter.await;
     shard.until(|| shard.live.get() == 0).await;
@@ -579,6 +642,22 @@ pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
         calls.closed().await;
     }
     shard.lingering.borrow_mut().clear();
+}
+
+/// Waits until the load is stopped. A core that has nothing left to do says so, and the load ends when all have: until then somebody
+/// may ask for more users, and each core is to have its part of them.
+async fn wait_for_the_end(shard: &Shard) {
+    let mut told = None;
+    loop {
+        let has_news = || shard.settled() && told != Some(shard.changes.get());
+        shard.until(|| shard.stopped() || has_news()).await;
+        if shard.stopped() {
+            return;
+        }
+        let changes = shard.changes.get();
+        told = Some(changes);
+        let _ = shard.news.send(News::Settled { core: shard.core, changes });
+    }
 }
 
 /// Hands the interval over at each second of the run clock.
@@ -629,12 +708,25 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{share, share_in_blocks};
+    use super::{rank, share, share_in_blocks};
 
     #[test]
     fn shares_add_up_and_differ_by_one_at_most() {
         assert_eq!([share(7, 0, 3), share(7, 1, 3), share(7, 2, 3)], [3, 2, 2]);
         assert_eq!([share(1, 0, 2), share(1, 1, 2)], [1, 0]);
+    }
+
+    #[test]
+    fn each_user_has_a_number_of_its_own() {
+        let ranks = |users: &[usize], core: usize| -> Vec<usize> {
+            (0..users[core]).map(|number| rank(users, core, number)).collect()
+        };
+        assert_eq!([ranks(&[4, 2], 0), ranks(&[4, 2], 1)], [vec![0, 2, 3, 5], vec![1, 4]]);
+        assert_eq!([ranks(&[2, 2], 0), ranks(&[2, 2], 1)], [[0, 2], [1, 3]]);
+        let users = [20, 10, 7, 0, 20];
+        let mut all: Vec<usize> = (0..users.len()).flat_map(|core| ranks(&users, core)).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..57).collect::<Vec<_>>());
     }
 
     #[test]

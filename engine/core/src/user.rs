@@ -72,7 +72,7 @@ async fn live(shard: Rc<Shard>, number: usize) {
 /// Runs one user to its end.
 async fn run(shard: &Shard, number: usize) {
     #[cfg(test)]
-    assert!(shard.plan.name != PANICS_AT_USER_3 || shard.position(number) != 3.0, "what the test asked for");
+    assert!(shard.plan.name != PANICS_AT_USER_3 || shard.position(number) != 3, "what the test asked for");
     let mut user = User::new(shard, number);
     // A user does this once: a box keeps what it takes out of the rest of its life.
     if cases_to_set_up(shard).next().is_none() || Box::pin(user.set_up()).await {
@@ -80,7 +80,7 @@ async fn run(shard: &Shard, number: usize) {
         while loops_left > 0 && user.next().await {
             loops_left -= 1;
             if user.iterate().await == Ended::Cut {
-                user.leave_arrivals();
+                shard.nothing_left();
                 break;
             }
         }
@@ -123,8 +123,8 @@ impl<'a> User<'a> {
     async fn next(&mut self) -> bool {
         if let Some(open) = &self.shard.open {
             let Some(due_ns) = self.shard.arrival(open, self.number).await else { return false };
-            // An arrival that made its user start is due when the user is ready for it.
-            self.now_ns = due_ns.max(self.rest_ns);
+            // The arrival that made its user start is due when the user is ready for it; the others are due when they are.
+            self.now_ns = due_ns.max(std::mem::take(&mut self.rest_ns));
             return true;
         }
         let Some(closed) = &self.shard.closed else { return false };
@@ -133,43 +133,45 @@ impl<'a> User<'a> {
             return Box::pin(self.rest(closed)).await;
         }
         self.rest_ns = self.now_ns.saturating_add(closed.pacing_ns);
-        self.may_go_on(closed)
-    }
-
-    fn may_go_on(&self, closed: &ClosedUsers) -> bool {
         !self.shard.stopping() && closed.wants(self.number) && closed.take_iteration()
     }
 
     /// Waits between two iterations: for its pace, for the end of a pause, for a slot of the schedule.
     async fn rest(&mut self, closed: &ClosedUsers) -> bool {
-        let shard = self.shard;
-        shard.recorder.borrow_mut().rest_began(shard.clock_ns());
-        if self.rest_ns > self.now_ns {
-            shard.sleep_unless(self.rest_ns, |shard| shard.stopping() || !closed.wants(self.number)).await;
-            self.now_ns = self.rest_ns;
-        }
-        if shard.paused.get() {
-            let over = || shard.stopping() || !shard.paused.get() || !closed.wants(self.number);
-            poll_fn(|_| if over() { Poll::Ready(()) } else { Poll::Pending }).await;
-            self.now_ns = now_ns();
-        }
-        let mut goes_on = self.may_go_on(closed);
-        if goes_on && shard.paces(PacingUnit::Iteration) {
-            let slot_ns = shard.pace(self.now_ns).await;
-            goes_on = slot_ns.is_some();
-            self.now_ns = slot_ns.unwrap_or(self.now_ns);
-        }
-        shard.recorder.borrow_mut().rest_ended(shard.clock_ns());
+        let (shard, from_ns) = (self.shard, self.now_ns);
+        let goes_on = self.rested(closed).await;
+        let until_ns = if goes_on { self.now_ns } else { now_ns() };
+        let on_the_clock = |ns: u64| ns.saturating_sub(shard.start_ns);
+        shard.recorder.borrow_mut().rested(on_the_clock(from_ns), on_the_clock(until_ns));
         self.rest_ns = self.now_ns.saturating_add(closed.pacing_ns);
         goes_on
     }
 
-    /// The user of an open run has found that the rows or the requests of the run are used up, and with them the reason for arrivals.
-    fn leave_arrivals(&self) {
-        if let Some(open) = self.shard.open.as_ref().filter(|_| !self.shard.stopping()) {
-            open.end(self.shard.clock_ns());
-            self.shard.wake_starter();
+    async fn rested(&mut self, closed: &ClosedUsers) -> bool {
+        let (shard, number) = (self.shard, self.number);
+        let leaves = |shard: &Shard| shard.stopping() || !closed.wants(number);
+        if self.rest_ns > self.now_ns {
+            shard.sleep_unless(self.rest_ns, leaves).await;
+            self.now_ns = self.rest_ns;
         }
+        if shard.paused.get() {
+            let over = || leaves(shard) || !shard.paused.get();
+            poll_fn(|_| if over() { Poll::Ready(()) } else { Poll::Pending }).await;
+            self.now_ns = now_ns();
+        }
+        // The bound first: who has no iteration left must not wait for a slot that may be far away.
+        if leaves(shard) || !closed.take_iteration() {
+            return false;
+        }
+        if !shard.paces(PacingUnit::Iteration) {
+            return true;
+        }
+        let slot_ns = shard.pace_unless(self.now_ns, leaves).await;
+        match slot_ns {
+            Some(slot_ns) => self.now_ns = slot_ns,
+            None => closed.give_iteration_back(),
+        }
+        slot_ns.is_some()
     }
 
     /// The user's variables in a case.
@@ -206,7 +208,7 @@ impl<'a> User<'a> {
     }
 
     /// Does the once-per-user steps of each case it may be given, again and again until they pass: a user never iterates
-    /// without them. False when the run stopped first.
+    /// without them. False when the run stopped first, or the user was to end.
     async fn set_up(&mut self) -> bool {
         let shard = self.shard;
         shard.recorder.borrow_mut().setup_began(shard.clock_ns());
@@ -235,8 +237,11 @@ impl<'a> User<'a> {
                 return ended;
             }
             self.now_ns = now_ns().saturating_add(SETUP_RETRY_NS);
-            self.shard.sleep_until(self.now_ns).await;
-            if self.shard.stopping() {
+            let number = self.number;
+            let unwanted = |shard: &Shard| shard.closed.as_ref().is_some_and(|closed| !closed.wants(number));
+            let leaves = |shard: &Shard| shard.stopping() || unwanted(shard);
+            self.shard.sleep_unless(self.now_ns, leaves).await;
+            if leaves(self.shard) {
                 return Ended::Cut;
             }
         }

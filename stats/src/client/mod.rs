@@ -8,4 +8,4 @@ pub mod host;
 mod kernel_text;
 mod sampler;
 
-pub(crate) use sampler::{Sampler, SHORTEST_SPAN};
+pub(crate) use sampler::{CpuTime, Sampler, SHORTEST_SPAN};

@@ -1,7 +1,7 @@
 //! The readings of a run.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::{getrlimit, Resource};
@@ -16,6 +16,25 @@ pub(crate) const SHORTEST_SPAN: Duration = Duration::from_millis(200);
 /// time after a long ramp, say) is full.
 const REACHED_BY: f64 = 0.25;
 
+/// What a thread had of its CPU.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CpuTime {
+    ran_ns: u64,
+    waited_ns: u64,
+}
+
+impl CpuTime {
+    /// That of the thread that asks; `None` where the kernel does not tell.
+    pub(crate) fn own() -> Option<Self> {
+        cpu_time(Path::new("/proc/thread-self/schedstat"))
+    }
+}
+
+fn cpu_time(path: &Path) -> Option<CpuTime> {
+    let (ran_ns, waited_ns) = kernel_text::schedstat(&fs::read_to_string(path).ok()?)?;
+    Some(CpuTime { ran_ns, waited_ns })
+}
+
 /// One core's thread.
 #[derive(Default)]
 struct CoreThread {
@@ -25,7 +44,9 @@ struct CoreThread {
     /// Spans of the warm-up; what is said of the core leaves them out.
     warmup_spans: usize,
     /// When it was last read, and what it said.
-    last: Option<(Instant, u64, u64)>,
+    last: Option<(Instant, CpuTime)>,
+    /// Its load has stopped: what it does from there on is no part of it.
+    stopped: bool,
     /// Running, one share for each span.
     running: Vec<f32>,
     /// Waiting for the CPU.
@@ -34,31 +55,36 @@ struct CoreThread {
 
 impl CoreThread {
     fn sample(&mut self, now: Instant) {
-        let Some((ran_ns, waited_ns)) = self.read() else { return };
-        if let Some((then, ran_before, waited_before)) = self.last {
+        if let Some(read) = self.read().filter(|_| !self.stopped) {
+            self.enter(now, read);
+        }
+    }
+
+    fn enter(&mut self, now: Instant, read: CpuTime) {
+        if let Some((then, before)) = self.last {
             let span = now.saturating_duration_since(then);
             if span < SHORTEST_SPAN {
                 return;
             }
             let share = |now: u64, before: u64| (now.saturating_sub(before) as f64 / span.as_nanos() as f64).min(1.0);
-            self.running.push(share(ran_ns, ran_before) as f32);
-            self.waiting.push(share(waited_ns, waited_before) as f32);
+            self.running.push(share(read.ran_ns, before.ran_ns) as f32);
+            self.waiting.push(share(read.waited_ns, before.waited_ns) as f32);
         }
-        self.last = Some((now, ran_ns, waited_ns));
+        self.last = Some((now, read));
     }
 
     /// What was seen so far is the warm-up's, and a new span begins here.
     fn begin_anew(&mut self, now: Instant) {
         self.warmup_spans = self.running.len();
-        self.last = self.read().map(|(ran_ns, waited_ns)| (now, ran_ns, waited_ns));
+        self.last = self.read().map(|read| (now, read));
     }
 
     fn measured(&self) -> (&[f32], &[f32]) {
         (&self.running[self.warmup_spans..], &self.waiting[self.warmup_spans..])
     }
 
-    fn read(&self) -> Option<(u64, u64)> {
-        kernel_text::schedstat(&fs::read_to_string(self.schedstat.as_ref()?).ok()?)
+    fn read(&self) -> Option<CpuTime> {
+        cpu_time(self.schedstat.as_ref()?)
     }
 
     fn summary(&self) -> CpuCore {
@@ -172,6 +198,15 @@ impl Sampler {
         self.cores.iter_mut().for_each(|core| core.begin_anew(now));
         self.last = self.counters();
         (self.first.steal, self.first.throttled_us) = (self.last.steal, self.last.throttled_us);
+    }
+
+    /// A core's load stopped, and so much its thread had had by then. It tells itself, as it may be gone before anybody looks.
+    pub(crate) fn core_stopped(&mut self, core: usize, at: Instant, read: CpuTime) {
+        let Some(thread) = self.cores.get_mut(core) else { return };
+        if !thread.stopped && !self.load_stopped {
+            thread.enter(at, read);
+        }
+        thread.stopped = true;
     }
 
     /// The load stops: one more reading, and the cores' shares are complete.
@@ -341,6 +376,21 @@ mod tests {
             (Some(0.375), Some(0.5), Some(0.25))
         );
         assert_eq!(core.occupied(), Some(0.75));
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_has_told_what_it_did() {
+        let mut sampler = Sampler::new(1);
+        let begun = Instant::now();
+        let tid = rustix::thread::gettid().as_raw_pid() as u32;
+        sampler.watch(0, Some(1), tid);
+        let Some(before) = sampler.cores[0].last.map(|(_, read)| read) else { return };
+        let (stopped, half_ns) = (begun + Duration::from_secs(10), 5_000_000_000);
+        let read = CpuTime { ran_ns: before.ran_ns + half_ns, waited_ns: before.waited_ns + half_ns / 2 };
+        sampler.core_stopped(0, stopped, read);
+        sampler.load_stopped(0);
+        let (cores, occupied) = sampler.cores();
+        assert_eq!((cores[0].share_mean, cores[0].run_queue_share, occupied[0]), (Some(0.5), Some(0.25), Some(0.75)));
     }
 
     #[test]

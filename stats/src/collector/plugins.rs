@@ -74,7 +74,7 @@ impl PluginTotals {
     /// is in the users' time. Where the plan paces, the users' time holds the waits between iterations, too, and only the
     /// iterations that ended are known; the few calls of others then weigh a little too much.
     fn share_of_iterations(&self, time: &UserTime, paced: bool) -> Option<f64> {
-        let all_us = if paced { u128::from(time.iterations.sum()) } else { time.active_ns / 1000 };
+        let all_us = if paced { u128::from(time.iterations.sum()) } else { time.at_work_ns() / 1000 };
         (all_us > 0).then(|| (self.in_iterations_us as f64 / all_us as f64).min(1.0))
     }
 }
@@ -106,7 +106,7 @@ mod tests {
         let mut iterations = Moments::default();
         (0..4).for_each(|_| iterations.record(100_000));
         // Two users for 0.5 s each; four iterations of 100 ms ended.
-        let time = UserTime { active_ns: 1_000_000_000, iterations, users: 2 };
+        let time = UserTime { active_ns: 1_000_000_000, iterations, users: 2, ..UserTime::default() };
         assert_eq!(plugins.share_of_iterations(&time, false), Some(0.3));
         assert_eq!(plugins.share_of_iterations(&time, true), Some(0.75));
         plugins.in_iterations_us = 500_000;

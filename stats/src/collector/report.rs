@@ -128,6 +128,7 @@ fn arrivals(stats: &StatsThread, facts: &FinalFacts, load_s: f64) -> Option<Arri
         per_s: per_second(counts.arrivals_made, load_s),
         users_peak: stats.totals.users_peak(),
         users_max,
+        waited_for_users: stats.totals.waited_for_users,
     })
 }
 
@@ -263,7 +264,7 @@ fn little(model: Model, time: &UserTime, window: &Window) -> Result<Little, Stri
         return Err("an open run has no fixed number of users".to_owned());
     }
     let (load_s, iterations) = (window.load_s(), time.iterations.count());
-    let Some(mean_us) = time.iterations.mean().filter(|_| load_s > 0.0 && time.active_ns > 0) else {
+    let Some(mean_us) = time.iterations.mean().filter(|_| load_s > 0.0 && time.at_work_ns() > 0) else {
         return Err("no iteration ran to its end".to_owned());
     };
     if iterations < time.users * ITERATIONS_PER_USER {
@@ -272,7 +273,7 @@ fn little(model: Model, time: &UserTime, window: &Window) -> Result<Little, Stri
             if time.users == 1 { "1 user".to_owned() } else { format!("{} users", time.users) },
         ));
     }
-    let users = time.active_ns as f64 / 1e9 / load_s;
+    let users = time.at_work_ns() as f64 / 1e9 / load_s;
     let iterations_per_s = iterations as f64 / load_s;
     let ratio = iterations_per_s * mean_us / 1e6 / users;
     Ok(Little { users, iterations_per_s, iteration_mean_us: mean_us, ratio })
@@ -364,7 +365,7 @@ mod tests {
     fn user_time(users: u64, active_s: u64, iterations: u64, each_us: u64) -> UserTime {
         let mut moments = Moments::default();
         (0..iterations).for_each(|_| moments.record(each_us));
-        UserTime { active_ns: u128::from(active_s) * 1_000_000_000, iterations: moments, users }
+        UserTime { active_ns: u128::from(active_s) * 1_000_000_000, iterations: moments, users, ..UserTime::default() }
     }
 
     fn ten_seconds() -> Window {
@@ -379,6 +380,14 @@ mod tests {
         assert!((little.iterations_per_s - 10.0).abs() < 1e-9);
         assert!((little.iteration_mean_us - 200_000.0).abs() < 1e-9);
         assert!((little.ratio - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_time_between_two_iterations_is_none_of_littles() {
+        // 2 users for 10 s, of which they rest 8 s each: 20 iterations of 200 ms make 4 s, and so do 2 users for 2 s.
+        let rested = UserTime { rested_ns: 16_000_000_000, ..user_time(1, 20, 20, 200_000) };
+        let little = little(Model::Closed, &rested, &ten_seconds()).unwrap();
+        assert!((little.users - 0.4).abs() < 1e-9 && (little.ratio - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -172,6 +172,9 @@ impl StatsThread {
         core.finished_ns = interval.finished_ns;
         core.held_bytes = interval.held_bytes();
 
+        if let (Some(read), Some(at_ns)) = (interval.cpu_at_stop, interval.stopped_ns) {
+            self.sampler.core_stopped(interval.core, self.start + Duration::from_nanos(at_ns), read);
+        }
         let window = &mut self.window;
         window.first_user_ns = window.first_user_ns.into_iter().chain(interval.first_user_ns).min();
         window.last_user_ns = window.last_user_ns.max(interval.last_user_ns);
@@ -325,6 +328,9 @@ impl StatsThread {
             failed_us: Latency::from(&totals.failed_us),
             transactions_passed: passed,
             transactions_failed: failed,
+            arrivals_made: counts.arrivals_made,
+            arrivals_missed: counts.arrivals_missed,
+            arrivals_waiting: counts.arrivals_waiting(),
         }
     }
 

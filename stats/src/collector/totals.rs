@@ -114,6 +114,8 @@ pub(super) struct Totals {
     pub(super) user_time: UserTime,
     /// For each core the most users of an open run that were busy at once.
     users_busy_max: Vec<u64>,
+    /// On some core an arrival waited for a user.
+    pub(super) waited_for_users: bool,
     /// Of the whole run.
     pub(super) samples: Samples,
     errors: Vec<ErrorSum>,
@@ -170,6 +172,7 @@ impl Totals {
             handshakes_in_window: 0,
             user_time: UserTime::default(),
             users_busy_max: vec![0; cores],
+            waited_for_users: false,
             samples: Samples::default(),
             errors: Vec::new(),
             errors_by_key: HashMap::new(),
@@ -215,6 +218,7 @@ impl Totals {
         self.user_time.merge(&interval.user_time);
         let busy_max = &mut self.users_busy_max[interval.core];
         *busy_max = (*busy_max).max(interval.users_busy_max);
+        self.waited_for_users |= interval.waited_for_users;
         self.lateness.merge(&interval.lateness.to_distribution());
         let in_window = interval.in_window();
         self.plugins.merge(interval, in_window);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::table::arrivals_behind;
 use super::units::{clock, percent, whole_us};
 use crate::snapshot::Snapshot;
 
@@ -44,7 +45,7 @@ impl Progress {
     }
 }
 
-/// Users, rate and p99 of the second, failures so far, time left. Without a run time it says how long it has been going.
+/// Users, rate and p99 of the second, arrivals not made and failures so far, time left. Without a run time it says how long it has been going.
 fn progress_line(snapshot: &Snapshot, run_time: Option<Duration>) -> String {
     let (point, overall) = (&snapshot.point, &snapshot.overall);
     let elapsed_s = point.t_s + 1;
@@ -56,8 +57,9 @@ fn progress_line(snapshot: &Snapshot, run_time: Option<Duration>) -> String {
     };
     let time = if point.warmup { format!("warm-up, {time}") } else { time };
     let users = if point.users == 1 { "user" } else { "users" };
+    let behind = arrivals_behind(overall).map_or_else(String::new, |behind| format!(" | {behind}"));
     format!(
-        "{} {users} | {} req/s | {} failed ({}) | p99 {} | {time}",
+        "{} {users} | {} req/s{behind} | {} failed ({}) | p99 {} | {time}",
         point.users,
         point.requests,
         overall.failures,
@@ -78,6 +80,14 @@ mod tests {
         assert_eq!(line(1), "100 users | 2000 req/s | 8 failed (0.2%) | p99 2.75 ms | 13s left");
         assert_eq!(line(13), "200 users | 2000 req/s | 56 failed (0.2%) | p99 2.75 ms | 1s left");
         assert_eq!(line(14), "200 users | 2000 req/s | 60 failed (0.2%) | p99 2.75 ms | stopping");
+    }
+
+    #[test]
+    fn arrivals_that_were_not_made_are_shown() {
+        let mut behind = sample::snapshot(1);
+        (behind.overall.arrivals_missed, behind.overall.arrivals_waiting) = (12, 488);
+        let line = progress_line(&behind, None);
+        assert!(line.starts_with("100 users | 2000 req/s | 12 MISSED, 488 waiting for a user | 8 failed"), "{line}");
     }
 
     #[test]

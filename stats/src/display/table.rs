@@ -13,7 +13,7 @@ use super::text::{one_line, LEFT, NAME_CHARS_MAX, RIGHT};
 use super::units::{bytes, latency_or_dash, per_second, percent, whole_us};
 use crate::clock::rfc3339_utc;
 use crate::row::{RowKey, RowKind};
-use crate::snapshot::{RowSecond, Snapshot};
+use crate::snapshot::{Overall, RowSecond, Snapshot};
 
 /// Seconds between two tables, hrp's (spec 15.1).
 pub const TABLE_EVERY_S: u64 = 3;
@@ -180,9 +180,13 @@ fn header_lines(latest: &Snapshot, state: State, now: SystemTime) -> String {
         State::Stopped => ("stopped", 0),
     };
     let rps = per_second(overall.requests, overall.load_s);
+    let arrivals = match arrivals_behind(overall) {
+        Some(behind) => format!("Arrivals: {} made, {behind}\n", overall.arrivals_made),
+        None => String::new(),
+    };
     format!(
         "Current time: {}, Users: {users}, State: {state}, Total RPS: {:.1}, Total Average Response Time: {}, \
-         Total Fail Ratio: {}\nAccumulated Transactions: {} Passed, {} Failed\n",
+         Total Fail Ratio: {}\nAccumulated Transactions: {} Passed, {} Failed\n{arrivals}",
         date_and_time(now),
         if rps.is_finite() { rps } else { 0.0 },
         latency_or_dash(overall.latency.mean),
@@ -190,6 +194,14 @@ fn header_lines(latest: &Snapshot, state: State, now: SystemTime) -> String {
         overall.transactions_passed,
         overall.transactions_failed,
     )
+}
+
+/// What was not made of the arrivals of an open run that were due so far: `12 MISSED, 488 waiting for a user`. None where all were.
+pub(super) fn arrivals_behind(overall: &Overall) -> Option<String> {
+    let missed = (overall.arrivals_missed > 0).then(|| format!("{} MISSED", overall.arrivals_missed));
+    let waiting = (overall.arrivals_waiting > 0).then(|| format!("{} waiting for a user", overall.arrivals_waiting));
+    let behind: Vec<String> = missed.into_iter().chain(waiting).collect();
+    (!behind.is_empty()).then(|| behind.join(", "))
 }
 
 /// hrp's form of a time, in UTC and saying so: `2026/11/22 01:52:20 UTC`.
@@ -257,7 +269,7 @@ mod tests {
     fn nothing_happened() {
         let mut idle = sample::snapshot(0);
         idle.rows.clear();
-        idle.overall = crate::snapshot::Overall { load_s: 1.0, ..Default::default() };
+        idle.overall = Overall { load_s: 1.0, ..Default::default() };
         let mut interval = Interval::default();
         interval.add(&idle);
         assert!(!interval.is_empty());
@@ -269,6 +281,30 @@ mod tests {
         +------+------+------------+---------+--------+---------+-----+-----+--------------+------------+-------------+
         +------+------+------------+---------+--------+---------+-----+-----+--------------+------------+-------------+
         ");
+    }
+
+    #[test]
+    fn arrivals_that_were_not_made_have_a_line() {
+        let mut behind = sample::snapshot(2);
+        behind.rows.truncate(1);
+        (behind.overall.arrivals_made, behind.overall.arrivals_missed) = (3_000, 12);
+        behind.overall.arrivals_waiting = 488;
+        let mut interval = Interval::default();
+        interval.add(&behind);
+        insta::assert_snapshot!(lines(&interval, &behind, State::Running), @r"
+        Current time: 2026/11/22 01:52:20 UTC, Users: 150, State: running, Total RPS: 2000.0, Total Average Response Time: 1.60 ms, Total Fail Ratio: 0.2%
+        Accumulated Transactions: 2988 Passed, 12 Failed
+        Arrivals: 3000 made, 12 MISSED, 488 waiting for a user
+        +-------------+-------+------------+---------+---------+---------+--------+---------+--------------+------------+-------------+
+        | TYPE        | NAME  | # REQUESTS | # FAILS |  MEDIAN | AVERAGE |    MIN |     MAX | CONTENT SIZE | # REQS/SEC | # FAILS/SEC |
+        +-------------+-------+------------+---------+---------+---------+--------+---------+--------------+------------+-------------+
+        | request-GET | hello |       1000 |       0 | 1.40 ms | 1.40 ms | 400 us | 2.40 ms |        200 B |    1000.00 |        0.00 |
+        +-------------+-------+------------+---------+---------+---------+--------+---------+--------------+------------+-------------+
+        ");
+        behind.overall.arrivals_waiting = 0;
+        assert!(lines(&interval, &behind, State::Running).contains("\nArrivals: 3000 made, 12 MISSED\n"));
+        behind.overall.arrivals_missed = 0;
+        assert!(!lines(&interval, &behind, State::Running).contains("Arrivals"), "it keeps up");
     }
 
     #[test]

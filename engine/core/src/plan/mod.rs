@@ -10,7 +10,7 @@ use pummel_plugin::PluginHost;
 use pummel_stats::Thresholds;
 use serde_json::{json, Value};
 
-use crate::{limits, network::origins::Manner, program::ACTION, shard::users_of, ways::Ways, Functional};
+use crate::{network::origins::Manner, program::ACTION, shard::users_of, Functional};
 
 pub use load::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Spacing, Stage, MAX_USERS};
 pub use network::{
@@ -81,11 +81,6 @@ impl Plan {
         }
         names.extend(self.record_action.then_some(ACTION));
         Some(names)
-    }
-
-    /// How many users the descriptors this process may have allow, where each has a connection to every host.
-    pub fn users_that_fit(&self) -> u32 {
-        limits::users_that_fit(self, Ways::of(self).count())
     }
 
     /// How many of the CPUs are used: none without a user of its own, nor without a connection where those are bounded.

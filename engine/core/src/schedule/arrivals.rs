@@ -72,7 +72,12 @@ impl Arrivals {
 
     /// True when there is none any more, and not for want of time.
     pub(crate) fn used_up(&self) -> bool {
-        self.next_ns.is_none() && (self.number >= self.total || self.until_ns == u64::MAX)
+        self.next_ns.is_none() && (self.all_taken() || self.until_ns == u64::MAX)
+    }
+
+    /// True when each of a bounded number was taken.
+    pub(crate) fn all_taken(&self) -> bool {
+        self.number >= self.total
     }
 
     /// Takes the next one; the one after it is next.
@@ -81,9 +86,9 @@ impl Arrivals {
         self.go_on(self.cores);
     }
 
-    /// The rate of the whole run at a time, per second.
-    pub(crate) fn rate(&self, at_ns: u64) -> f64 {
-        self.rate.value(seconds(at_ns))
+    /// This core's part of the rate at a time.
+    pub(crate) fn per_second(&self, at_ns: u64) -> f64 {
+        self.rate.value(at_ns as f64 / 1e9) / self.cores as f64
     }
 
     /// The rate of the whole run over time.
@@ -139,10 +144,6 @@ pub fn walk_arrivals(per_second: f64, count: u64, spacing: Spacing) -> u64 {
     last_ns
 }
 
-fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -171,7 +172,7 @@ mod tests {
         assert_eq!(third, [0, 333_333_333, 666_666_667]);
         for rate in [1.0, 7.0, 333.3, 1_000.0, 99_999.0] {
             let seen = of(&Course::steady(rate), Spacing::Even, ALONE, 10);
-            assert_eq!(seen.len() as f64, (rate * 10.0).ceil(), "{rate}");
+            assert_eq!(seen.len(), (rate * 10.0).ceil() as usize, "{rate}");
         }
     }
 

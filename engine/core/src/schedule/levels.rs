@@ -36,7 +36,7 @@ impl Levels {
         loop {
             let pieces = self.course.pieces();
             let piece = pieces[self.piece];
-            let share = |way: f64| if piece.from == piece.to { 0.0 } else { way / (piece.to - piece.from).abs() };
+            let share = |way: f64| if piece.stays() { 0.0 } else { way / (piece.to - piece.from).abs() };
             let end_s = pieces.get(self.piece + 1).map_or(f64::INFINITY, |next| next.at_s);
             let mut change = None;
             if wanted < most && position(wanted) < piece.to {
@@ -59,8 +59,9 @@ impl Levels {
 
     /// Where the number of users is going to at a time; none while it stays.
     pub(crate) fn on_the_way_to(&self, at_s: f64) -> Option<f64> {
-        let piece = self.course.pieces()[self.piece];
-        (at_s < piece.at_s + piece.over_s).then_some(piece.to)
+        // Not the piece that is being gone through: where no change was left in those before it, that one is still to come.
+        let piece = self.course.piece(at_s);
+        (at_s < piece.at_s + piece.over_s && !piece.stays()).then_some(piece.to)
     }
 
     /// From a time on the run goes to so many users, `per_second` more or fewer each second.
@@ -134,5 +135,12 @@ mod tests {
         assert_eq!(levels.next(2, 99, |slot| slot as f64), Some((4.0, Change::End)));
         assert_eq!(levels.next(1, 99, |slot| slot as f64), None);
         assert_eq!((levels.on_the_way_to(3.9), levels.on_the_way_to(4.0)), (Some(1.0), None));
+    }
+
+    #[test]
+    fn a_stage_to_come_is_not_the_one_under_way() {
+        let mut stages = levels(&[(1.0, 2.0), (60.0, 2.0), (10.0, 9.0)]);
+        assert_eq!(stages.next(2, 99, |slot| slot as f64), Some((61.0, Change::Start)));
+        assert_eq!((stages.on_the_way_to(0.5), stages.on_the_way_to(30.0)), (Some(2.0), None));
     }
 }

@@ -48,7 +48,11 @@ impl Pacer {
     /// From a time of the run clock on the rate is another.
     pub(crate) fn turn(&mut self, at_s: f64, per_second: f64) {
         self.rate.turn(at_s, per_second, 0.0);
-        // Slots that were given out and not yet reached are nobody's any more.
+        self.take_back(at_s);
+    }
+
+    /// Slots from a time on that were given out are nobody's any more.
+    pub(crate) fn take_back(&mut self, at_s: f64) {
         self.next = ((self.rate.sum(at_s) - self.before) * self.part).ceil().max(0.0) as u64;
     }
 }
@@ -122,5 +126,15 @@ mod tests {
         assert_eq!(pacer.take(2_000_000_000, 0).map(|ns| ns / 1_000_000), Some(2_099));
         pacer.turn(3.0, 0.0);
         assert_eq!(pacer.take(3_000_000_000, 0), None);
+    }
+
+    #[test]
+    fn slots_that_were_taken_back_are_given_out_again() {
+        let mut pacer = steady(0, 10.0);
+        let slots =
+            |pacer: &mut Pacer| (0..3).filter_map(|_| pacer.take(0, 0)).map(|ns| ns / 1_000_000).collect::<Vec<_>>();
+        assert_eq!(slots(&mut pacer), [0, 100, 200]);
+        pacer.take_back(0.05);
+        assert_eq!(slots(&mut pacer), [100, 200, 300]);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     server::{recording, Targets, OK},
 };
 
-fn with_rows(address: SocketAddr, rows: &str, setting: &str) -> Case {
+pub(crate) fn with_rows(address: SocketAddr, rows: &str, setting: &str) -> Case {
     yaml(&format!(
         "config:\n  name: c\n  base_url: \"http://{address}\"\n  parameters: {{id: [{rows}]}}\n\
          \x20 parameters_setting: {{{setting}}}\n\
@@ -20,7 +20,7 @@ fn with_rows(address: SocketAddr, rows: &str, setting: &str) -> Case {
     ))
 }
 
-const UNIQUE: &str = "pick_order: unique, unique_rows: true";
+pub(crate) const UNIQUE: &str = "pick_order: unique, unique_rows: true";
 
 /// How often each target was asked for.
 fn counted(targets: &Targets) -> BTreeMap<String, u64> {

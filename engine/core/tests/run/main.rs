@@ -1,5 +1,7 @@
 //! The engine's promises on real sockets: every request is accounted for however it ends, and a run ends when it is told to.
 
+mod arrivals;
+mod arrivals_late;
 mod connections;
 mod cookies;
 mod counts;
@@ -17,6 +19,8 @@ mod rendezvous;
 mod samples;
 mod server;
 mod setup;
+mod stages;
+mod steering;
 mod stop;
 mod trace;
 mod waits;

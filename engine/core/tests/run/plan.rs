@@ -9,7 +9,9 @@ use std::{
 };
 
 use pummel_case::{load_text, Case, LoadOptions, PlainRequest};
-use pummel_engine::{run, ClosedLoad, Control, EngineError, Load, LoadModel, Network, Plan};
+use pummel_engine::{
+    run, CatchUp, ClosedLoad, Control, EngineError, Load, LoadModel, Network, OpenLoad, Plan, Spacing, Stage,
+};
 use pummel_stats::Summary;
 
 /// No test needs more than a fraction of this, however busy the machine; a run that does never ends.
@@ -58,6 +60,25 @@ pub(crate) fn plan(case: Case) -> Plan {
 /// Starts so many users a second.
 pub(crate) fn spawn_at(plan: &mut Plan, spawn_rate: f64) {
     plan.load.model = LoadModel::Closed(ClosedLoad { spawn_rate, stages: Vec::new(), pacing: None });
+}
+
+/// Iterations that arrive at a rate, evenly, for up to so many users; without a bound of its own.
+pub(crate) fn arrive_at(plan: &mut Plan, rate: f64, users: u32) {
+    let open = OpenLoad { rate, stages: Vec::new(), spacing: Spacing::Even, catch_up: CatchUp::Burst };
+    plan.load = Load { model: LoadModel::Open(open), ..Load::closed(users) };
+}
+
+/// Changes what [`arrive_at`] has made.
+pub(crate) fn arrivals(plan: &mut Plan) -> &mut OpenLoad {
+    match &mut plan.load.model {
+        LoadModel::Open(open) => open,
+        LoadModel::Closed(_) => panic!("the load is open"),
+    }
+}
+
+/// Stages, each with its seconds and its target.
+pub(crate) fn stages(stages: &[(f64, f64)]) -> Vec<Stage> {
+    stages.iter().map(|&(seconds, target)| Stage { over: Duration::from_secs_f64(seconds), target }).collect()
 }
 
 /// So many CPUs of those this process may use, from the first again where they are too few.

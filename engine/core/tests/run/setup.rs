@@ -16,7 +16,7 @@ use crate::{
 const UNAVAILABLE: &[u8] = b"HTTP/1.1 503 Not yet\r\nContent-Length: 0\r\n\r\n";
 
 /// `/login` once per user, then `/work`.
-fn case(address: std::net::SocketAddr) -> Case {
+pub(crate) fn case(address: std::net::SocketAddr) -> Case {
     let steps = |url| {
         yaml(&format!(
             "config: {{name: c, base_url: \"http://{address}\"}}\n\

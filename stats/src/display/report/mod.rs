@@ -1,9 +1,10 @@
 //! The report at the end of a run: everything a person needs of the summary, as text.
 //!
-//! `page` puts the sections in order, `figures` writes the tables of latencies, `sections` everything around them,
-//! `samples` the failures that were kept.
+//! `page` puts the sections in order, `load` says what made the load, `figures` writes the tables of latencies, `sections` everything
+//! around them, `samples` the failures that were kept.
 
 mod figures;
+mod load;
 mod page;
 mod samples;
 mod sections;

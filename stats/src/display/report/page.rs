@@ -1,6 +1,6 @@
 //! The page as a whole: which sections it has, in which order.
 
-use super::{figures, samples, sections};
+use super::{figures, load, samples, sections};
 use crate::display::text::{one_line, wrapped, Paint};
 use crate::summary::Summary;
 
@@ -21,6 +21,8 @@ pub struct ReportOptions {
 pub fn report(summary: &Summary, options: ReportOptions) -> String {
     let mut text = Text::new(options);
     sections::title(&mut text, summary);
+    load::arrivals(&mut text, summary);
+    load::changes(&mut text, summary);
     figures::figures(&mut text, summary);
     sections::warmup(&mut text, summary);
     sections::errors(&mut text, summary);

@@ -5,7 +5,9 @@ use crate::collector::Model;
 use crate::failure::{FailureSample, SampleTiming, SampledMessage};
 use crate::latency::Latency;
 use crate::sample;
-use crate::summary::{Conservation, CpuCore, ErrorCount, Plugin, PluginProcesses, Summary, Threshold, Tls, Warmup};
+use crate::summary::{
+    Arrivals, Conservation, CpuCore, ErrorCount, LiveChange, Plugin, PluginProcesses, Summary, Threshold, Tls, Warmup,
+};
 use crate::threshold::Unit;
 use crate::verdict::{Limit, Verdict};
 
@@ -116,6 +118,58 @@ fn a_good_run() {
     Counts
       started 30000 = succeeded 30000 + failed 0 + abandoned 0; rows, seconds and exchanges add up: ok
     ");
+}
+
+/// The run of `good`, open.
+fn open(missed: u64) -> Summary {
+    let mut summary = good();
+    summary.run.model = Model::Open;
+    summary.arrivals = Some(Arrivals {
+        intended: 15_000 + missed,
+        made: 15_000,
+        missed,
+        per_s: 1_000.0,
+        users_peak: 87,
+        users_max: 100,
+        waited_for_users: missed > 0,
+    });
+    summary
+}
+
+#[test]
+fn arrivals_of_an_open_run() {
+    let text = report(&open(0), PLAIN);
+    insta::assert_snapshot!(section(&text, "Arrivals"), @r"
+    Arrivals (open model: due when the schedule says, whatever the server does)
+      arrivals     intended 15000, made 15000 (1000.0/s), missed 0
+      users        at most 87 of 100 busy at once
+      iterations   ended 15000 (1000.0/s), 16.2 ms on average from when they were due
+    ");
+    let text = report(&open(1_000), PLAIN);
+    insta::assert_snapshot!(section(&text, "Arrivals"), @r"
+    Arrivals (open model: due when the schedule says, whatever the server does)
+      arrivals     intended 16000, made 15000 (1000.0/s), MISSED 1000 (6.2%)
+      users        at most 87 of 100 busy at once
+      iterations   ended 15000 (1000.0/s), 16.2 ms on average from when they were due
+    ");
+    assert!(report(&open(1_000), ReportOptions { colour: true }).contains("\u{1b}[31mMISSED 1000 (6.2%)\u{1b}[0m"));
+    assert!(!report(&good(), PLAIN).contains("Arrivals"));
+}
+
+#[test]
+fn changes_are_listed_by_time() {
+    let mut summary = good();
+    let change = |t_s, change: &str| LiveChange { t_s, change: change.into() };
+    summary.run.changes = vec![change(0.821, "users 20"), change(12.5, "rate 0.5/s"), change(12.5, "pause")];
+    insta::assert_snapshot!(section(&report(&summary, PLAIN), "Changed"), @r"
+    Changed while it went on
+      at 821 ms    users 20
+      at 12.5 s    rate 0.5/s
+      at 12.5 s    pause
+    ");
+    summary.run.changes = (0..30).map(|second| change(second as f64, "pause")).collect();
+    assert!(section(&report(&summary, PLAIN), "Changed").ends_with("\n  and 10 more; --json has them all"));
+    assert!(!report(&good(), PLAIN).contains("Changed"));
 }
 
 #[test]
