@@ -109,9 +109,10 @@ pub(crate) fn plan_capacity(flags: CapacityFlags, plugins: &CommandPlugins) -> R
         ByWhat::Users => f64::from(users_max),
     };
     spec.max = flags.at_most.unwrap_or(most).min(most);
-    let spacing = match flags.poisson {
-        true => Spacing::Poisson { seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)) },
-        false => Spacing::Even,
+    let spacing = if flags.poisson {
+        Spacing::Poisson { seed: flags.seed.unwrap_or_else(|| fastrand::u64(..)) }
+    } else {
+        Spacing::Even
     };
     Ok(PlannedSearch {
         plan,

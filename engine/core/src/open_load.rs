@@ -509,7 +509,7 @@ mod tests {
     fn smooth_goes_by_the_gaps_of_the_schedule_where_the_rate_begins_at_nothing() {
         let ramp = Course::new(0.0, &[Stage { over: Duration::from_secs(10), target: 100.0 }]);
         let arrivals = Arrivals::new(ramp, Spacing::Even, Turn { core: 0, cores: 1 }, None, u64::MAX);
-        let mut state = State { intended: arrivals.clone(), arrivals, ..state(9, CatchUp::Smooth) };
+        let mut state = State { intended: arrivals.clone(), arrivals, ..with_free_users(9, CatchUp::Smooth) };
         // 5 t^2 = n: due at 0, 447, 632 and 775 ms. The second follows the first after 447 / 1.25 ms.
         assert_eq!(made(&mut state, 700), [0]);
         assert!(matches!(state.go_on(1_057 * MS), Next::SleepUntil(_)));
@@ -518,7 +518,7 @@ mod tests {
 
     #[test]
     fn nothing_that_was_held_up_is_made_in_a_pause() {
-        let mut state = state(1, CatchUp::Burst);
+        let mut state = with_free_users(1, CatchUp::Burst);
         assert_eq!(made(&mut state, 50), [0]);
         state.pause_ns = 60 * MS..u64::MAX;
         state.follow(|rate| rate.halt(0.06));
