@@ -12,7 +12,7 @@ make_websockets() {
 
 start=$SECONDS
 need_build_tools
-need nginx:nginx-light ip:iproute2 curl:curl python3:python3 ps:procps setpriv:util-linux chromium:chromium
+need nginx:nginx-light ip:iproute2 curl:curl python3:python3 ps:procps setpriv:util-linux chromium:chromium jq:jq
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
 need openssl:openssl nghttpd:nghttp2-server tinyproxy:tinyproxy
 cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||

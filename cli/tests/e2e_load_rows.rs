@@ -144,6 +144,26 @@ fn everyone_waits_for_the_last() {
 }
 
 #[test]
+fn in_an_open_run_everyone_passes_and_nobody_is_early_for_it() {
+    let (folder, target) = (Folder::new(), target());
+    let case = folder.write(
+        "case.yml",
+        &format!(
+            "config: {{name: c, base_url: \"http://{}\"}}\nteststeps:\n\
+             - {{name: meet, rendezvous: {{name: meet, number: 9, timeout: {NEVER_MS}}}}}\n\
+             - {{name: slow, request: {{method: GET, url: /delay/50}}}}\n",
+            target.local_addr()
+        ),
+    );
+    // Two users for 400 arrivals in 2 s can make 80 of them; what is made at the end was due in the first half second.
+    let run = run(&["boom", &case, "--rate", "200/s", "--max-users", "2", "--run-time", "2"]);
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    assert!(!run.stderr.contains("waits for all"), "{}", run.stderr);
+    assert!(run.number("/totals/requests") > 2, "nobody waited for a third user: {}", run.stdout);
+    assert!(run.number("/totals/response_us/max") >= 1_000_000, "{}", run.stdout);
+}
+
+#[test]
 fn a_share_of_nobody_holds_nobody_up() {
     let folder = Folder::new();
     let case = folder.write("case.yml", &meeting(&format!("percent: 0.1, timeout: {NEVER_MS}"), ""));

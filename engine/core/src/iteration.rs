@@ -174,8 +174,12 @@ impl<'a> User<'a> {
         self.unless_stopped()
     }
 
-    /// Waits for other users, if that is what a rendezvous asks for.
+    /// Waits for other users, if that is what a rendezvous asks for. In an open run nobody does, and who came late is as late
+    /// afterwards.
     async fn meet(&mut self, case: usize, step: &RendezvousStep) -> Ended {
+        if self.shard.open.is_some() {
+            return self.unless_stopped();
+        }
         let left_ns = self.shard.meet(case, step).await.max(self.now_ns);
         // Who is let through at once has not waited, and nothing yields.
         self.waited |= left_ns - self.now_ns >= IDLE_ITERATION_NS;

@@ -74,8 +74,9 @@ enum Arrival {
 impl Rendezvous {
     pub(crate) fn new(plan: &Plan) -> Self {
         let (mut gates, mut cases) = (Vec::new(), Vec::new());
-        // In a functional run everyone passes (hrp spec 12.5).
-        let cases_of_load = if plan.functional.is_some() { &[] } else { &plan.cases[..] };
+        // In a functional run everyone passes (hrp spec 12.5), and in an open one, which has no number of users to wait for.
+        let everyone_passes = plan.functional.is_some() || plan.load.open().is_some();
+        let cases_of_load = if everyone_passes { &[] } else { &plan.cases[..] };
         for case in cases_of_load {
             let first = gates.len();
             gates.extend(gates_of(case, u64::from(plan.load.users)));
