@@ -36,6 +36,9 @@ const COOL_DOWN_ARRIVALS_MIN: f64 = 2.0;
 /// Requests in flight at the end of a run may go on for so long at most, and less where the plan says so.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
+/// They take so long in most cases, or twice as long as an iteration.
+const DRAIN_USUAL: Duration = Duration::from_secs(1);
+
 /// What the search found, and the last run's summary, which says why where nothing succeeded.
 pub(crate) struct Found {
     /// The result.
@@ -51,8 +54,8 @@ pub(crate) struct Found {
 /// # Errors
 /// A run that could not start.
 pub(crate) fn search(planned: &PlannedSearch, control: &Control) -> Result<Found, Failure> {
-    let drain = planned.plan.stop_timeout.min(DRAIN_MAX);
-    let mut at_work = AtWork { planned, control, drain, sizing: planned.sizing.clone() };
+    let drain_max = planned.plan.stop_timeout.min(DRAIN_MAX);
+    let mut at_work = AtWork { planned, control, sizing: planned.sizing.clone() };
     let deadline = Instant::now() + planned.max_duration;
     let mut search = Search::new(planned.spec.clone());
     let (mut last, mut estimated_for) = (None, Duration::ZERO);
@@ -62,7 +65,7 @@ pub(crate) fn search(planned: &PlannedSearch, control: &Control) -> Result<Found
             break;
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let length = match at_work.length_of(&step, left) {
+        let length = match length_of(&step, &at_work.sizing, drain_max, left) {
             Ok(length) => length,
             Err(needed) => {
                 out_of_time(&mut search, &step, needed, left);
@@ -117,38 +120,32 @@ impl Length {
 struct AtWork<'a> {
     planned: &'a PlannedSearch,
     control: &'a Control,
-    /// The longest drain.
-    drain: Duration,
     sizing: Sizing,
 }
 
-impl AtWork<'_> {
-    /// How long what comes next is, with so much time left; where that is too little, how much it needs.
-    fn length_of(&self, step: &Step, left: Duration) -> Result<Length, Duration> {
-        match *step {
-            Step::Estimate { times } => {
-                let measure = (ESTIMATE * times).min(left);
-                self.unsettled(measure.max(ESTIMATE_MIN), left)
-            }
-            Step::Probe { level, purpose, times } => {
-                let fixed = self.sizing.measure(level, times).saturating_add(self.drain);
-                let wanted = self.sizing.settle(purpose);
-                let needed = fixed.saturating_add(self.sizing.least_settle());
-                // The longer settling of slow iterations is cut to what there is.
-                let settle = left.checked_sub(fixed).filter(|_| needed <= left).ok_or(needed)?.min(wanted);
-                Ok(Length { settle, measure: fixed - self.drain, drain: self.drain })
-            }
-            Step::CoolDown { level } => self.unsettled(cool_down(level), left),
-            Step::Done => Err(Duration::ZERO),
+/// How long what comes next is, with so much time left; where that is too little, how much it needs. Requests in flight at its end
+/// may take `drain_max`, and are cut off where there is less.
+fn length_of(step: &Step, sizing: &Sizing, drain_max: Duration, left: Duration) -> Result<Length, Duration> {
+    let (least_settle, wanted_settle, measure, drained) = match *step {
+        Step::Estimate { times } => {
+            (Duration::ZERO, Duration::ZERO, (ESTIMATE * times).min(left).max(ESTIMATE_MIN), Duration::ZERO)
         }
-    }
+        Step::Probe { level, purpose, times } => {
+            let drained = drain_max.min(sizing.iteration(purpose).saturating_mul(2).max(DRAIN_USUAL));
+            (sizing.least_settle(), sizing.settle(purpose), sizing.measure(level, times), drained)
+        }
+        Step::CoolDown { level } => (Duration::ZERO, Duration::ZERO, cool_down(level), Duration::ZERO),
+        Step::Done => return Err(Duration::ZERO),
+    };
+    let fixed = measure.saturating_add(drained);
+    let needed = fixed.saturating_add(least_settle);
+    let for_settling = left.checked_sub(fixed).filter(|_| needed <= left).ok_or(needed)?;
+    // The longer settling of slow iterations is cut to what there is.
+    let settle = wanted_settle.min(for_settling);
+    Ok(Length { settle, measure, drain: drain_max.min(left - settle - measure) })
+}
 
-    /// A run that measures from the beginning, and whose drain is cut to what there is.
-    fn unsettled(&self, measure: Duration, left: Duration) -> Result<Length, Duration> {
-        let drain = left.checked_sub(measure).ok_or(measure)?.min(self.drain);
-        Ok(Length { settle: Duration::ZERO, measure, drain })
-    }
-
+impl AtWork<'_> {
     fn run(&self, step: &Step, length: Length) -> Result<Arc<Summary>, Failure> {
         let planned = self.planned;
         let load = match *step {
@@ -224,5 +221,57 @@ impl Found {
     pub(crate) fn limited_by_client(&self) -> bool {
         let doubtful = |probe: &pummel_stats::capacity::Probe| probe.outcome.verdict == Verdict::Invalid;
         self.result.limit.side == pummel_stats::Limit::Client || self.result.probes.last().is_some_and(doubtful)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pummel_stats::{capacity::Purpose, SearchSpec};
+
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn sizing(iteration_s: f64) -> Sizing {
+        let mut sizing = Sizing::new(&SearchSpec::new(By::Rate, Vec::new()), 2 * S, 5 * S, false);
+        let mut summary = Summary::default();
+        summary.iterations.mean_us = Some(iteration_s * 1e6);
+        sizing.saw_estimate(&summary);
+        sizing
+    }
+
+    /// Settling, measuring and draining, in seconds, where as much as 5 s of the last is allowed.
+    fn length(step: Step, iteration_s: f64, left_s: u32) -> Result<[u64; 3], u64> {
+        let length = length_of(&step, &sizing(iteration_s), 5 * S, left_s * S).map_err(|needed| needed.as_secs())?;
+        assert!(length.load() + length.drain <= left_s * S);
+        Ok([length.settle, length.measure, length.drain].map(|time| time.as_secs()))
+    }
+
+    #[test]
+    fn an_estimate_is_as_long_as_the_time_allows() {
+        let estimate = |times, left_s| length(Step::Estimate { times }, 0.0, left_s);
+        assert_eq!(
+            [estimate(1, 600), estimate(4, 600), estimate(16, 50)],
+            [Ok([0, 3, 5]), Ok([0, 12, 5]), Ok([0, 48, 2])]
+        );
+        assert_eq!([estimate(4, 7), estimate(1, 1), estimate(4, 0)], [Ok([0, 7, 0]), Ok([0, 1, 0]), Err(1)]);
+    }
+
+    #[test]
+    fn a_probe_settles_longer_for_slow_iterations_as_far_as_there_is_time() {
+        let probe = |iteration_s, left_s| {
+            length(Step::Probe { level: 10.0, purpose: Purpose::Growth, times: 1 }, iteration_s, left_s)
+        };
+        assert_eq!([probe(0.1, 600), probe(4.0, 600)], [Ok([2, 5, 5]), Ok([8, 5, 5])]);
+        // 5 s to measure and 5 s to drain leave 4 s of 14 to settle, and less than 2 s are not enough.
+        assert_eq!([probe(4.0, 14), probe(4.0, 12), probe(4.0, 11)], [Ok([4, 5, 5]), Ok([2, 5, 5]), Err(12)]);
+        // Quick ones are done a second after the stop.
+        assert_eq!([probe(0.1, 8), probe(0.1, 7)], [Ok([2, 5, 1]), Err(8)]);
+    }
+
+    #[test]
+    fn a_cool_down_waits_for_arrivals() {
+        assert_eq!([1_000.0, 10.0, 1.0, 0.1].map(|level| cool_down(level).as_secs()), [1, 2, 5, 20]);
+        assert_eq!(length(Step::CoolDown { level: 1.0 }, 0.0, 4), Err(5));
     }
 }

@@ -157,7 +157,8 @@ impl ProbeOutcome {
                 core_occupied_share: client.cpu_cores.iter().filter_map(occupied).max_by(f64::total_cmp),
                 users_peak: arrivals.map(|arrivals| arrivals.users_peak),
                 users_max: arrivals.map(|arrivals| arrivals.users_max),
-                waited_for_users: arrivals.is_some_and(|arrivals| arrivals.waited_for_users),
+                // Those that wait from the warm-up on to the end are missed.
+                waited_for_users: arrivals.is_some_and(|arrivals| arrivals.waited_for_users || arrivals.missed > 0),
                 exhausted: client.exhausted.clone(),
             },
         }
@@ -407,6 +408,16 @@ mod tests {
         assert!(probe.users_ran_out());
         assert_eq!(probe.resource(), Some(ClientResource::Descriptors));
         assert_eq!(probe.latency_us, summary.totals.response_us);
+    }
+
+    #[test]
+    fn arrivals_that_waited_to_the_end_waited_for_users() {
+        let mut summary = open(30_000, 29_000, 8_100.0);
+        let arrivals = summary.arrivals.as_mut().unwrap();
+        (arrivals.users_peak, arrivals.missed) = (1_000, 1_000);
+        assert!(ProbeOutcome::of(&summary, true).users_ran_out());
+        summary.arrivals.as_mut().unwrap().missed = 0;
+        assert!(!ProbeOutcome::of(&summary, true).users_ran_out());
     }
 
     #[test]

@@ -159,6 +159,8 @@ impl Search {
         });
         match grade {
             Grade::Held => self.held(&trial),
+            // Before it nobody knew how many samples a user makes; it is repeated for as long as they take.
+            Grade::Inconclusive if self.spec.by == By::Users && self.probes.len() == 1 => self.go_on_with(trial, None),
             Grade::Inconclusive if trial.lengthened < LENGTHENED_MAX => {
                 trial.lengthened += 1;
                 self.note_too_few_samples("was repeated for longer");

@@ -233,6 +233,16 @@ fn each_probe_with_too_few_samples_is_followed_by_one_of_twice_its_length() {
 }
 
 #[test]
+fn the_first_users_are_repeated_for_as_long_as_their_samples_take() {
+    let mut search = Search::new(spec(By::Users));
+    search.probed(graded(Grade::Inconclusive));
+    assert_eq!(search.next(), Step::Probe { level: 1.0, purpose: Purpose::Repeat, times: 1 });
+    search.probed(graded(Grade::Inconclusive));
+    assert_eq!(search.next(), Step::Probe { level: 1.0, purpose: Purpose::Repeat, times: 2 });
+    assert_eq!(search.finish().notes.len(), 1);
+}
+
+#[test]
 fn a_confirmation_without_samples_is_lengthened_too_and_fails_nothing() {
     let mut search = Search::new(SearchSpec { max: 1_000.0, ..spec(By::Rate) });
     search.estimated(4_000.0);
