@@ -105,7 +105,7 @@ pub struct ClientHints {
     pub users_peak: Option<u64>,
     /// Users there may be, in an open probe.
     pub users_max: Option<u64>,
-    /// An arrival waited for a user.
+    /// An arrival waited for a user, or was missed.
     pub waited_for_users: bool,
     /// What ran out.
     pub exhausted: Vec<ClientResource>,
