@@ -142,7 +142,7 @@ fn length_of(step: &Step, sizing: &Sizing, drain_max: Duration, left: Duration) 
     let for_settling = left.checked_sub(fixed).filter(|_| needed <= left).ok_or(needed)?;
     // The longer settling of slow iterations is cut to what there is.
     let settle = wanted_settle.min(for_settling);
-    Ok(Length { settle, measure, drain: drain_max.min(left - settle - measure) })
+    Ok(Length { settle, measure, drain: drain_max.min(left.saturating_sub(settle.saturating_add(measure))) })
 }
 
 impl AtWork<'_> {
