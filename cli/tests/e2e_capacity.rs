@@ -62,6 +62,44 @@ fn a_service_that_refuses_everything_is_no_better() {
 }
 
 #[test]
+fn a_service_that_is_slow_is_not_down() {
+    let target = target();
+    let slow = url(&target, "/delay/30000");
+    let (ran, result) = capacity(&[&slow, "--threshold", "errors<1%", "--max-duration", "5s"]);
+    assert_eq!((ran.code, &result["ended_by"]), (1, &"nothing_ended".into()), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("estimate at full speed: no iteration ended in 3 s"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("and none failed: the service is slow, or does not answer"), "{}", ran.stderr);
+}
+
+#[test]
+fn without_an_answer_the_exit_code_is_1() {
+    let target = target();
+    // p99.999 needs a million samples, which take longer than there is time.
+    let hello = url(&target, "/limit/400/hello/a");
+    let (ran, result) = capacity(&[&hello, "--threshold", "p99.999<1s", "--max-duration", "15s"]);
+    assert_eq!((ran.code, &result["ended_by"]), (1, &"time".into()), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("Capacity: unknown; the time was used up before a probe was done"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("the time was used up before a level held"), "{}", ran.stderr);
+}
+
+#[test]
+fn users_that_pause_are_no_limit_of_the_server() {
+    let target = target();
+    let folder = Folder::new();
+    let case = folder.write(
+        "pause.yml",
+        &format!(
+            "config: {{name: pause, base_url: \"{}\"}}\nteststeps:\n- name: a\n  request: {{method: GET, url: /hello/a}}\n- name: think\n  \
+             think_time: {{time: 0.6}}\n",
+            url(&target, "")
+        ),
+    );
+    // An iteration lasts three times as long as a probe is told to settle.
+    let (ran, result) = capacity(&with_quick(&[&case, "--threshold", "errors<1%", "--at-most", "60"]));
+    assert_eq!((ran.code, result["held"].as_f64()), (0, Some(60.0)), "{}\n{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn what_no_level_holds_exits_with_99() {
     let target = target();
     let slow = url(&target, "/delay/20/hello/a");
@@ -128,6 +166,9 @@ fn wrong_usage_is_refused() {
         (&["http://h/"][..], "--threshold"),
         (&["http://h/", "http://i/", "--threshold", "p99<1s"], "capacity takes one URL, or test cases"),
         (&["http://h/", "--threshold", "p99<1s", "--seed", "3"], "--poisson"),
+        (&["http://h/", "--threshold", "rps>5"], "--at-least"),
+        (&["localhost:8080/x", "--threshold", "p99<1s"], "http://localhost:8080/x"),
+        (&["case.yml", "http://h/", "--threshold", "p99<1s"], "capacity takes one URL, or test cases"),
         (&["http://h/", "--threshold", "p99<1s", "--at-least", "many"], "is no rate"),
         (&["no-such-case.yml", "--threshold", "p99<1s"], "no-such-case.yml"),
     ] {

@@ -270,6 +270,7 @@ fn client() -> Client {
         limit: Limit::Server,
         reasons: vec!["no core of the client was above 62.0 %: the users waited for answers".into()],
         notes: vec!["CPU throttling is unknown: this process has no cgroup cpu.stat".into()],
+        exhausted: Vec::new(),
         cpu_cores: vec![CpuCore {
             cpu: Some(0),
             share_mean: Some(0.551),

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capacity::ClientResource;
 use crate::collector::Model;
 use crate::endpoint::Endpoint;
 use crate::failure::FailureSample;
@@ -347,6 +348,8 @@ pub struct Client {
     pub reasons: Vec<String>,
     /// What could not be read or judged, in sentences.
     pub notes: Vec<String>,
+    /// What ran out, which makes a run invalid: `ports`, `descriptors`, `memory`.
+    pub exhausted: Vec<ClientResource>,
     /// One entry for each core of the load.
     pub cpu_cores: Vec<CpuCore>,
     /// Sockets.

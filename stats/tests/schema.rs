@@ -91,7 +91,7 @@ const PROMISED: [(&str, &[&str]); 16] = [
             "drain",
         ],
     ),
-    ("/client", &["verdict", "limit", "reasons", "cpu_cores", "connections", "lateness_us"]),
+    ("/client", &["verdict", "limit", "reasons", "cpu_cores", "connections", "lateness_us", "exhausted"]),
     ("/client/connections", &["opened", "peak", "reused", "stale", "errors"]),
     ("/conservation", &["started", "succeeded", "failed", "abandoned", "exchanges", "ok"]),
     ("/client/lateness_us", &["count", "max"]),

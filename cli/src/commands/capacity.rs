@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use pummel_engine::Control;
 use pummel_stats::{
-    capacity::EndedBy,
+    capacity::{By, CapacityResult, EndedBy},
     display::{capacity_json, capacity_report, ReportOptions},
+    Limit,
 };
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     exit,
     failure::{colour_wanted, warn, Failure},
     flags::CapacityFlags,
-    plan_capacity::{plan_capacity, PlannedSearch},
+    plan_capacity::plan_capacity,
     plugins::CommandPlugins,
     signals::raise_on_signal,
 };
@@ -41,24 +42,24 @@ pub(crate) fn capacity(flags: CapacityFlags, venv: Option<OsString>) -> Result<u
             capacity_json(&found.result).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
         json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))?;
     }
-    if found.result.ended_by == EndedBy::NothingSucceeded {
-        return Err(nothing_succeeded(&planned, &found));
+    if planned.fail_on_client_saturation && found.limited_by_client() {
+        return Ok(exit::CLIENT_INVALID);
     }
-    Ok(exit_code(&planned, &found))
+    if let Some(failure) = without_answer(&planned.plan.name, &found) {
+        return Err(failure);
+    }
+    Ok(exit_code(&found.result, planned.at_least))
 }
 
-fn exit_code(planned: &PlannedSearch, found: &Found) -> u8 {
-    let held = found.result.held;
-    if planned.fail_on_client_saturation && found.limited_by_client() {
-        return exit::CLIENT_INVALID;
-    }
-    let missed = match (held, planned.at_least) {
-        (None, _) => found.result.ended_by == EndedBy::NothingHeld || planned.at_least.is_some(),
+/// The code of a search that has an answer, was interrupted, or in which every level failed.
+fn exit_code(result: &CapacityResult, at_least: Option<f64>) -> u8 {
+    let missed = match (result.held, at_least) {
+        (None, _) => result.ended_by == EndedBy::NothingHeld || at_least.is_some(),
         (Some(held), Some(least)) => held < least,
         (Some(_), None) => false,
     };
-    if let (true, Some(least), Some(held)) = (missed, planned.at_least, held) {
-        let by = planned.spec.by;
+    if let (true, Some(least), Some(held)) = (missed, at_least, result.held) {
+        let by = result.by;
         warn(format!("{} were asked for (--at-least), and {} were found", by.text(least), by.text(held)), None);
     }
     if missed {
@@ -68,13 +69,97 @@ fn exit_code(planned: &PlannedSearch, found: &Found) -> u8 {
     }
 }
 
-/// A service that is not there, or refuses everything.
-fn nothing_succeeded(planned: &PlannedSearch, found: &Found) -> Failure {
-    let why = found.last.as_ref().and_then(|summary| summary.errors.first());
-    let why = why.map_or_else(String::new, |error| format!(": {} ({} times)", error.message, error.count));
-    Failure::with_code(
-        exit::FAILED,
-        format!("{}: not one iteration succeeded at full speed{why}", planned.plan.name),
-        "see that the service runs and answers, with pummel hit URL -n 1 or pummel run CASE",
-    )
+/// Why nothing is known, though nobody interrupted the search; `None` where an answer is, if only that no level held.
+fn without_answer(name: &str, found: &Found) -> Option<Failure> {
+    let result = &found.result;
+    if result.held.is_some() {
+        return None;
+    }
+    let (why, help) = match result.ended_by {
+        EndedBy::Interrupted => return None,
+        EndedBy::NothingHeld if result.limit.side == Limit::Server => return None,
+        EndedBy::NothingHeld => (
+            "no level held, and it was not clearly the server's doing".to_owned(),
+            "the report above says what was in the way",
+        ),
+        EndedBy::NothingSucceeded => {
+            let why = found.last.as_ref().and_then(|summary| summary.errors.first());
+            let why = why.map_or_else(String::new, |error| format!(": {} ({} times)", error.message, error.count));
+            let load = if result.by == By::Users { "with one user" } else { "at full speed" };
+            (
+                format!("not one iteration succeeded {load}{why}"),
+                "see that the service runs and answers, with pummel hit URL -n 1 or pummel run CASE",
+            )
+        }
+        EndedBy::NothingEnded => (
+            format!(
+                "not one iteration ended within {:.0} s, and none failed: the service is slow, or does not answer",
+                found.estimated_for.as_secs_f64()
+            ),
+            "see how long one takes, with pummel hit URL -n 1 or pummel run CASE, and give the search more time with \
+             --max-duration",
+        ),
+        EndedBy::Time => (
+            "the time was used up before a level held".to_owned(),
+            "give it more with --max-duration, or ask for a percentile that needs fewer samples, such as p95",
+        ),
+        EndedBy::TooFewSamples => (
+            "no level could be judged for want of samples".to_owned(),
+            "ask for a percentile that needs fewer, such as p95, or of all requests rather than of one step",
+        ),
+        EndedBy::ProbesUsedUp | EndedBy::Converged | EndedBy::HighestReached => {
+            ("no level held before the last probe the search may make".to_owned(), "see pummel capacity --help")
+        }
+    };
+    Some(Failure::with_code(exit::FAILED, format!("{name}: {why}"), help))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use pummel_stats::{summary::ErrorCount, Summary};
+
+    use super::*;
+
+    fn found(ended_by: EndedBy, held: Option<f64>, side: Limit) -> Found {
+        let mut result = CapacityResult { ended_by, held, ..CapacityResult::default() };
+        result.limit.side = side;
+        Found { result, last: None, estimated_for: Duration::from_secs(48) }
+    }
+
+    /// The code the process ends with.
+    fn code(found: &Found, at_least: Option<f64>) -> u8 {
+        without_answer("h", found).map_or_else(|| exit_code(&found.result, at_least), |failure| failure.exit_code())
+    }
+
+    #[test]
+    fn codes_follow_the_contract() {
+        use EndedBy::{
+            Converged, HighestReached, Interrupted, NothingEnded, NothingHeld, NothingSucceeded, ProbesUsedUp, Time,
+            TooFewSamples,
+        };
+        for ended_by in [Converged, HighestReached, Time, ProbesUsedUp, TooFewSamples, Interrupted] {
+            let found = found(ended_by, Some(500.0), Limit::Server);
+            assert_eq!([None, Some(500.0), Some(501.0)].map(|least| code(&found, least)), [0, 0, 99], "{ended_by:?}");
+        }
+        for ended_by in [Time, ProbesUsedUp, TooFewSamples, NothingSucceeded, NothingEnded] {
+            assert_eq!(code(&found(ended_by, None, Limit::Unclear), None), 1, "{ended_by:?}");
+        }
+        assert_eq!(code(&found(NothingHeld, None, Limit::Server), None), 99);
+        assert_eq!(code(&found(NothingHeld, None, Limit::Client), None), 1);
+        assert_eq!(code(&found(Interrupted, None, Limit::Unclear), None), 0);
+    }
+
+    #[test]
+    fn a_service_that_is_slow_is_told_from_one_that_is_down() {
+        let slow = without_answer("h", &found(EndedBy::NothingEnded, None, Limit::Unclear)).unwrap();
+        let text = "h: not one iteration ended within 48 s, and none failed: the service is slow, or does not answer";
+        assert_eq!(slow.message(), text);
+        let mut down = found(EndedBy::NothingSucceeded, None, Limit::Unclear);
+        let errors = vec![ErrorCount { message: "connection refused".into(), count: 9, ..ErrorCount::default() }];
+        down.last = Some(Arc::new(Summary { errors, ..Summary::default() }));
+        let text = "h: not one iteration succeeded at full speed: connection refused (9 times)";
+        assert_eq!(without_answer("h", &down).unwrap().message(), text);
+    }
 }

@@ -6,17 +6,20 @@ use clap::{Args, ValueEnum};
 use pummel_stats::{capacity::By, Condition};
 
 use super::{CaseFileFlags, MachineFlags, NetworkFlags, PluginFlags, RequestFlags};
-use crate::values::{parse_level, parse_positive_duration, parse_threshold, parse_users};
+use crate::values::{parse_level, parse_positive_duration, parse_threshold, parse_users, Level};
 
 /// Search for the highest rate, or number of users, at which the thresholds hold
 ///
-/// A rough estimate first (3 s at full speed), then probes: from a quarter of the estimate on, each at twice the rate before, until
+/// A rough estimate first (3 s at full speed, longer where an iteration takes longer), then probes: from a quarter of the estimate on, each at twice the rate before, until
 /// one fails; then between the highest that held and the lowest that failed, until they are 2 % apart. Each probe is a run of its
 /// own that settles, then measures. One that fails is repeated once before it counts, after the service has recovered. At the end
 /// 95 % of the rate that was found is held for longer. A probe in which this machine was the limit never raises the answer.
 ///
 /// Sessions arrive open: iterations come at their times whatever the service does, and the steps of each follow one another, as
 /// visitors do. A URL counts as failed where its status is 400 or more.
+///
+/// Exits with 0 where there is an answer, with 99 where no level held or less was found than --at-least, and with 1 where nothing
+/// is known: nothing succeeded, or the time was used up before a level held.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct CapacityFlags {
@@ -27,7 +30,7 @@ pub(crate) struct CapacityFlags {
     /// What the service must hold, such as 'p99<50ms', 'errors<0.1%' or 'login:p95<100ms'; may be repeated
     ///
     /// As --threshold of boom. A latency is that of response (from when it was due) in a search by rate, and that of service in
-    /// one by users.
+    /// one by users. rps and requests are what the search varies: --at-least and --at-most say how much of them there is to be.
     #[arg(long = "threshold", value_name = "EXPR", required = true, value_parser = parse_threshold)]
     pub(crate) thresholds: Vec<Condition>,
 
@@ -37,17 +40,17 @@ pub(crate) struct CapacityFlags {
 
     /// Exit with 99 if less than this is found: a rate such as 4000/s, or with --by users a number of them
     #[arg(long, value_name = "LEVEL", value_parser = parse_level, help_heading = "Search")]
-    pub(crate) at_least: Option<f64>,
+    pub(crate) at_least: Option<Level>,
 
     /// Highest level to try: a rate such as 20000/s, or with --by users a number of them
     #[arg(long, value_name = "LEVEL", value_parser = parse_level, help_heading = "Search")]
-    pub(crate) at_most: Option<f64>,
+    pub(crate) at_most: Option<Level>,
 
     /// Longest time of the whole search; what is known by then is the answer
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_positive_duration, help_heading = "Search")]
     pub(crate) max_duration: Duration,
 
-    /// How long each probe settles before it measures
+    /// How long each probe settles before it measures; longer where an iteration takes longer than half of it
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_positive_duration, help_heading = "Search")]
     pub(crate) settle: Duration,
 
@@ -55,7 +58,7 @@ pub(crate) struct CapacityFlags {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_positive_duration, help_heading = "Search")]
     pub(crate) measure: Duration,
 
-    /// Arrivals as of many independent visitors (a Poisson process) rather than evenly spaced
+    /// Arrivals as of many independent visitors (a Poisson process) rather than evenly spaced; not with --by users
     #[arg(long, help_heading = "Search")]
     pub(crate) poisson: bool,
 

@@ -92,14 +92,15 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0     done, a run stopped by Ctrl-C included
-  1     the program failed, a step of `run` failed, or doctor found what makes a run impossible
+  1     the program failed, a step of `run` failed, doctor found what makes a run impossible, or
+        `capacity` ended without an answer
   2     wrong usage
   9-39  a test case, profile or .env file could not be loaded (as in hrp),
         9 no Python or no funppy, 18 a debugtalk.py that is no Python, 31 one that does not start;
         or what `run` met: 21 a variable without a value, 23 a function that failed, 24 variables
         that cannot be evaluated, 38 an interruption, 39 the time limit of a case
   98    the client verdict is invalid and --fail-on-client-saturation was given
-  99    a threshold failed, or `capacity` found less than --at-least";
+  99    a threshold failed, or `capacity` found that no level holds, or less than --at-least";
 
 /// Flags every command takes.
 #[derive(Debug, Args)]

@@ -24,5 +24,5 @@ pub(crate) use credentials::parse_credentials;
 pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};
 pub(crate) use number::{parse_rate, parse_rate_limit, parse_users, parse_whole_at_least_one};
-pub(crate) use rate::{parse_level, parse_rate_per, parse_stages, StageTarget, Stages};
+pub(crate) use rate::{parse_level, parse_rate_per, parse_stages, Level, StageTarget, Stages};
 pub(crate) use threshold::parse_threshold;

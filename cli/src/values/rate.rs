@@ -44,12 +44,21 @@ pub(crate) fn parse_rate_per(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A level of a search as typed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Level {
+    /// The number, or the rate per second.
+    pub(crate) value: f64,
+    /// It was written as a rate, `5/s`.
+    pub(crate) with_unit: bool,
+}
+
 /// Parses a level of a search: a rate as [`parse_rate_per`] takes it, or a number of users.
 ///
 /// # Errors
 /// A sentence for anything else.
-pub(crate) fn parse_level(text: &str) -> Result<f64, String> {
-    parse_rate_per(text)
+pub(crate) fn parse_level(text: &str) -> Result<Level, String> {
+    Ok(Level { value: parse_rate_per(text)?, with_unit: text.contains('/') })
 }
 
 fn rate_of(text: &str) -> Result<f64, String> {

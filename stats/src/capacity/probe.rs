@@ -4,8 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::collector::Model;
 use crate::latency::Latency;
-use crate::summary::{CpuCore, Summary, Threshold};
-use crate::verdict::{Exhausted, Limit, Resource, Verdict, ACHIEVED_SHARE, SATURATED_SHARE};
+use crate::row::TRANSACTION;
+use crate::summary::{Arrivals, CpuCore, Summary, Threshold};
+use crate::threshold::{Condition, Metric, Part};
+use crate::verdict::{Limit, Resource, Verdict, ACHIEVED_SHARE, SATURATED_SHARE};
+
+/// The transaction as which each iteration of a case is recorded (hrp spec 14.8).
+const ACTION: &str = "Action";
+
+/// A probe in which fewer fail says how long an iteration takes, and how many samples it makes.
+pub(super) const FEW_FAILED: f64 = 0.1;
 
 /// Why a probe was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +59,7 @@ pub enum ClientResource {
     Descriptors,
     /// Memory ran out.
     Memory,
-    /// All users that there may be were busy, so arrivals were missed.
+    /// All users that there may be were busy, so arrivals waited.
     Users,
 }
 
@@ -97,36 +105,10 @@ pub struct ClientHints {
     pub users_peak: Option<u64>,
     /// Users there may be, in an open probe.
     pub users_max: Option<u64>,
+    /// An arrival waited for a user, or was missed.
+    pub waited_for_users: bool,
     /// What ran out.
     pub exhausted: Vec<ClientResource>,
-}
-
-/// What the summary of a probe does not hold.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ProbeFacts<'a> {
-    /// Of an open probe its arrivals.
-    pub arrivals: Option<ProbeArrivals>,
-    /// Iterations that succeeded, per second of the load window. `None` takes Little's figure of a closed run, and otherwise the
-    /// rate of requests that succeeded, which is the same where an iteration is one request.
-    pub iterations_per_s: Option<f64>,
-    /// What ran out in the client.
-    pub exhausted: &'a [Exhausted],
-}
-
-/// The arrivals of an open probe within its load window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProbeArrivals {
-    /// Arrivals the schedule asked for.
-    pub intended: u64,
-    /// Arrivals that were made.
-    pub made: u64,
-    /// Iterations that ended, whatever their end. Only where the load had settled before the window began: then as many end in it
-    /// as begin, and fewer say that work piles up, which a short probe does not show in any other way. `None` looks at arrivals alone.
-    pub finished: Option<u64>,
-    /// Most users busy at once.
-    pub users_peak: u64,
-    /// Users there may be.
-    pub users_max: u64,
 }
 
 /// One probe of a search.
@@ -149,22 +131,20 @@ pub struct Probe {
 }
 
 impl ProbeOutcome {
-    /// What the run with this summary found.
-    pub fn of(summary: &Summary, facts: ProbeFacts<'_>) -> Self {
+    /// What the run with this summary found. `settled` where the load had settled before its window began: then as many iterations
+    /// end in it as begin, and fewer say that work piles up, which a short probe does not show in any other way.
+    pub fn of(summary: &Summary, settled: bool) -> Self {
         let (totals, client) = (&summary.totals, &summary.client);
+        let arrivals = summary.arrivals.as_ref();
         let in_flight_mean = in_flight(summary);
-        let iterations_per_s = facts.iterations_per_s.or_else(|| {
-            let little = client.little.as_ref().filter(|_| summary.run.model == Model::Closed);
-            little.map(|little| little.iterations_per_s)
-        });
         Self {
             duration_s: summary.run.load_s,
             verdict: client.verdict,
             limit: client.limit,
             reasons: client.reasons.clone(),
             thresholds: summary.thresholds.clone(),
-            achieved_share: facts.arrivals.and_then(|arrivals| arrivals.achieved_share(in_flight_mean.unwrap_or(0.0))),
-            iterations_per_s: iterations_per_s.unwrap_or(totals.rps * (1.0 - totals.failure_ratio)),
+            achieved_share: arrivals.and_then(|arrivals| achieved_share(summary, arrivals, settled)),
+            iterations_per_s: succeeded_per_s(summary),
             requests_per_s: totals.rps,
             requests: totals.requests,
             failures: totals.failures,
@@ -175,28 +155,47 @@ impl ProbeOutcome {
             in_flight_mean,
             client: ClientHints {
                 core_occupied_share: client.cpu_cores.iter().filter_map(occupied).max_by(f64::total_cmp),
-                users_peak: facts.arrivals.map(|arrivals| arrivals.users_peak),
-                users_max: facts.arrivals.map(|arrivals| arrivals.users_max),
-                exhausted: facts.exhausted.iter().map(|exhausted| exhausted.resource.into()).collect(),
+                users_peak: arrivals.map(|arrivals| arrivals.users_peak),
+                users_max: arrivals.map(|arrivals| arrivals.users_max),
+                // Those that wait from the warm-up on to the end are missed.
+                waited_for_users: arrivals.is_some_and(|arrivals| arrivals.waited_for_users || arrivals.missed > 0),
+                exhausted: client.exhausted.clone(),
             },
         }
     }
 
-    /// What it says of its level: where the client distorted the figures, nothing, whatever the thresholds say.
+    /// What it says of its level: where the client distorted the figures, nothing, whatever the thresholds say. Where users ran out,
+    /// response times and the rate are the client's doing; errors and service times are the server's all the same.
     pub fn grade(&self) -> Grade {
         if self.verdict != Verdict::Valid {
             return Grade::ClientLimited;
         }
-        if self.thresholds.iter().any(|threshold| !threshold.ok && threshold.samples_missing.is_none()) {
+        let mut broken =
+            self.thresholds.iter().filter(|threshold| !threshold.ok && threshold.samples_missing.is_none());
+        if !self.users_ran_out() {
+            if broken.next().is_some() || !self.achieved() {
+                return Grade::Failed;
+            }
+        } else if broken.clone().any(|threshold| !counts_the_wait(threshold)) {
             return Grade::Failed;
-        }
-        if !self.achieved() {
-            return if self.users_ran_out() { Grade::ClientLimited } else { Grade::Failed };
+        } else if broken.next().is_some() || !self.achieved() {
+            return Grade::ClientLimited;
         }
         if self.thresholds.iter().any(|threshold| !threshold.ok) {
             return Grade::Inconclusive;
         }
         Grade::Held
+    }
+
+    /// Whether nothing that was asked succeeded.
+    pub(super) fn nothing_succeeded(&self) -> bool {
+        self.requests > 0 && self.failures == self.requests
+    }
+
+    /// Whether it says how long an iteration takes and how many samples it makes: it held, or at least hardly failed and kept up.
+    pub(super) fn is_typical(&self) -> bool {
+        let few_failed = (self.failures as f64) < self.requests as f64 * FEW_FAILED;
+        self.grade() == Grade::Held || few_failed && self.achieved()
     }
 
     /// The client's resource that was in the way, if it can be told.
@@ -215,26 +214,49 @@ impl ProbeOutcome {
         self.achieved_share.is_none_or(|share| share >= ACHIEVED_SHARE)
     }
 
-    /// All users were busy, and arrivals were missed for it.
-    fn users_ran_out(&self) -> bool {
-        let all_busy = self.client.users_max.is_some_and(|max| self.client.users_peak.is_some_and(|peak| peak >= max));
-        all_busy && !self.achieved()
+    /// All users were busy, and arrivals waited for one.
+    pub(super) fn users_ran_out(&self) -> bool {
+        let client = &self.client;
+        client.waited_for_users && client.users_max.is_some_and(|max| client.users_peak.is_some_and(|peak| peak >= max))
     }
 }
 
-impl ProbeArrivals {
-    /// The lesser of arrivals made and iterations finished, as a share of those intended; `None` where none was intended.
-    fn achieved_share(&self, in_flight_mean: f64) -> Option<f64> {
-        if self.intended == 0 {
-            return None;
-        }
-        let share = |count: f64| (count / self.intended as f64).min(1.0);
-        // How many are in flight differs between the two ends of the window by chance: in a queue without memory by the root of
-        // twice their mean, of which three are not exceeded.
-        let by_chance = 1.0 + 3.0 * (2.0 * in_flight_mean).sqrt();
-        let finished = self.finished.map_or(1.0, |finished| share(finished as f64 + by_chance));
-        Some(share(self.made as f64).min(finished))
+/// Whether a threshold looks at a time that begins when the schedule intended it, the wait for a user included. That of a row
+/// which turns out to be a transaction does not, and is taken for one that does.
+fn counts_the_wait(threshold: &Threshold) -> bool {
+    let metric = threshold.expression.parse::<Condition>().map(|condition| condition.metric);
+    matches!(metric, Ok(Metric::Latency(None | Some(Part::Response), _)))
+}
+
+/// The lesser of arrivals made and, in a load that had settled, iterations finished, as a share of those intended; `None` where none
+/// was intended.
+fn achieved_share(summary: &Summary, arrivals: &Arrivals, settled: bool) -> Option<f64> {
+    if arrivals.intended == 0 {
+        return None;
     }
+    let share = |count: f64| (count / arrivals.intended as f64).min(1.0);
+    let made = share(arrivals.made as f64);
+    if !settled {
+        return Some(made);
+    }
+    // How many are under way differs between the two ends of the window by chance: in a queue without memory by the root of
+    // twice their mean, of which three are not exceeded. Their mean is Little's: those that pause between two steps count too.
+    let per_s = arrivals.intended as f64 / summary.run.load_s.max(f64::MIN_POSITIVE);
+    let iterations = per_s * summary.iterations.mean_us.unwrap_or(0.0) / 1e6;
+    let under_way = iterations.max(in_flight(summary).unwrap_or(0.0));
+    let by_chance = 1.0 + 3.0 * (2.0 * under_way).sqrt();
+    Some(made.min(share(summary.iterations.count as f64 + by_chance)))
+}
+
+/// Iterations that succeeded, per second of the load window: of cases as they are recorded, of a URL those of its requests.
+pub fn succeeded_per_s(summary: &Summary) -> f64 {
+    if summary.totals.requests == 0 {
+        return 0.0;
+    }
+    let whole = summary.transactions.iter().filter(|row| row.label == TRANSACTION && row.name == ACTION);
+    let (passed, all) = whole.fold((0, 0), |(passed, all), row| (passed + row.passed, all + row.passed + row.failed));
+    let share = if all > 0 { passed as f64 / all as f64 } else { 1.0 - summary.totals.failure_ratio };
+    summary.iterations.per_s * share
 }
 
 /// Little's law on requests; `None` where nothing was finished.
@@ -307,16 +329,40 @@ mod tests {
         assert_eq!(slow.grade(), Grade::Failed);
     }
 
+    /// A probe whose ten users were all busy while arrivals waited, so that only so much was achieved.
+    fn without_users(achieved_share: f64) -> ProbeOutcome {
+        let client =
+            ClientHints { users_peak: Some(10), users_max: Some(10), waited_for_users: true, ..ClientHints::default() };
+        ProbeOutcome { achieved_share: Some(achieved_share), client, ..good() }
+    }
+
     #[test]
-    fn missed_arrivals_are_the_clients_where_all_its_users_were_busy_and_latency_held() {
-        let client = ClientHints { users_peak: Some(10), users_max: Some(10), ..ClientHints::default() };
-        let busy = ProbeOutcome { achieved_share: Some(0.7), client, ..good() };
+    fn users_that_ran_out_are_the_clients_doing() {
+        let busy = without_users(0.7);
         assert_eq!((busy.grade(), busy.resource()), (Grade::ClientLimited, Some(ClientResource::Users)));
-        let slow = ProbeOutcome { thresholds: vec![threshold("p99<50ms", false)], ..busy.clone() };
-        assert_eq!(slow.grade(), Grade::Failed);
-        // All of them busy without an arrival missed is a tight fit and no more.
-        let tight = ProbeOutcome { achieved_share: Some(1.0), ..busy };
-        assert_eq!((tight.grade(), tight.resource()), (Grade::Held, None));
+        // Response time counts the wait for a user, as a percentile without a name does in an open probe.
+        for expression in ["p99<50ms", "response.p99<50ms", "login:mean<1s"] {
+            let slow = ProbeOutcome { thresholds: vec![threshold(expression, false)], ..without_users(1.0) };
+            assert_eq!(slow.grade(), Grade::ClientLimited, "{expression}");
+        }
+        // Nothing that was asked for is broken.
+        assert_eq!(without_users(1.0).grade(), Grade::Held);
+    }
+
+    #[test]
+    fn errors_and_service_times_are_the_servers_though_users_ran_out() {
+        for expression in ["errors<1%", "service.p99<50ms", "login:service.max<1s"] {
+            let broken = vec![threshold("p99<50ms", false), threshold(expression, false)];
+            let slow = ProbeOutcome { thresholds: broken, ..without_users(0.7) };
+            assert_eq!(slow.grade(), Grade::Failed, "{expression}");
+        }
+    }
+
+    #[test]
+    fn all_users_busy_without_an_arrival_that_waited_are_a_tight_fit() {
+        let mut tight = without_users(0.7);
+        tight.client.waited_for_users = false;
+        assert_eq!((tight.grade(), tight.resource()), (Grade::Failed, None));
     }
 
     #[test]
@@ -330,10 +376,9 @@ mod tests {
 
     #[test]
     fn a_closed_summary() {
-        let probe = ProbeOutcome::of(&sample::summary(), ProbeFacts::default());
+        let probe = ProbeOutcome::of(&sample::summary(), true);
         assert_eq!((probe.requests, probe.failures, probe.achieved_share), (30_000, 4, None));
-        // Little's figure of the sample, and its busy and waiting share.
-        assert!((probe.iterations_per_s - 1000.0).abs() < 1e-9 && (probe.requests_per_s - 2000.0).abs() < 1e-9);
+        assert!((probe.requests_per_s - 2000.0).abs() < 1e-9);
         assert!((probe.client.core_occupied_share.unwrap() - 0.624).abs() < 1e-9);
         // 2,000/s x 8.1 ms.
         assert!((probe.in_flight_mean.unwrap() - 16.2).abs() < 0.01, "{:?}", probe.in_flight_mean);
@@ -341,39 +386,97 @@ mod tests {
         assert_eq!(probe.grade(), Grade::Held);
     }
 
-    #[test]
-    fn an_open_summary() {
+    /// 15 s with so many arrivals, all of them made, and iterations finished.
+    fn open(intended: u64, finished: u64, iteration_us: f64) -> Summary {
         let mut summary = sample::summary();
         summary.run.model = Model::Open;
-        summary.client.little = None;
-        let arrivals =
-            ProbeArrivals { intended: 30_000, made: 29_000, finished: None, users_peak: 20, users_max: 1_000 };
-        let exhausted = [Exhausted { resource: Resource::Descriptors, detail: String::new() }];
-        let probe = ProbeOutcome::of(
-            &summary,
-            ProbeFacts { arrivals: Some(arrivals), iterations_per_s: None, exhausted: &exhausted },
-        );
+        summary.arrivals = Some(Arrivals { intended, made: intended, users_max: 1_000, ..Arrivals::default() });
+        summary.iterations.count = finished;
+        summary.iterations.mean_us = Some(iteration_us);
+        summary
+    }
+
+    #[test]
+    fn an_open_summary() {
+        let mut summary = open(30_000, 30_000, 8_100.0);
+        let arrivals = summary.arrivals.as_mut().unwrap();
+        (arrivals.made, arrivals.users_peak, arrivals.waited_for_users) = (29_000, 1_000, true);
+        summary.client.exhausted = vec![ClientResource::Descriptors];
+        let probe = ProbeOutcome::of(&summary, true);
         assert_eq!(probe.achieved_share, Some(29.0 / 30.0));
-        assert!((probe.iterations_per_s - 2000.0 * 29_996.0 / 30_000.0).abs() < 1e-9);
-        assert_eq!((probe.client.users_peak, probe.client.users_max), (Some(20), Some(1_000)));
+        assert_eq!((probe.client.users_peak, probe.client.users_max), (Some(1_000), Some(1_000)));
+        assert!(probe.users_ran_out());
         assert_eq!(probe.resource(), Some(ClientResource::Descriptors));
         assert_eq!(probe.latency_us, summary.totals.response_us);
     }
 
     #[test]
+    fn arrivals_that_waited_to_the_end_waited_for_users() {
+        let mut summary = open(30_000, 29_000, 8_100.0);
+        let arrivals = summary.arrivals.as_mut().unwrap();
+        (arrivals.users_peak, arrivals.missed) = (1_000, 1_000);
+        assert!(ProbeOutcome::of(&summary, true).users_ran_out());
+        summary.arrivals.as_mut().unwrap().missed = 0;
+        assert!(!ProbeOutcome::of(&summary, true).users_ran_out());
+    }
+
+    #[test]
+    fn iterations_that_succeeded() {
+        let mut summary = sample::summary();
+        summary.transactions.clear();
+        (summary.iterations.per_s, summary.totals.failure_ratio) = (1_000.0, 0.25);
+        assert!((succeeded_per_s(&summary) - 750.0).abs() < 1e-9);
+        // Of a case nine in ten, whatever its requests did.
+        let row = |name: &str, passed, failed| crate::summary::Transaction {
+            label: TRANSACTION.into(),
+            name: name.into(),
+            passed,
+            failed,
+            ..Default::default()
+        };
+        summary.transactions = vec![row(ACTION, 90, 10), row("other", 0, 100)];
+        assert!((succeeded_per_s(&summary) - 900.0).abs() < 1e-9);
+        summary.totals.requests = 0;
+        assert!(succeeded_per_s(&summary).abs() < 1e-9);
+    }
+
+    #[test]
     fn work_that_piles_up_is_not_achieved() {
-        let arrivals = |finished| ProbeArrivals { intended: 10_000, made: 10_000, finished, ..Default::default() };
-        // 8 in flight on average: 1 + 3 x 4 = 13 more may be under way at the end than at the start.
-        let share = |finished| arrivals(finished).achieved_share(8.0).unwrap();
-        assert!((share(Some(9_987)) - 1.0).abs() < 1e-12 && (share(Some(9_487)) - 0.95).abs() < 1e-12);
-        assert!((share(None) - 1.0).abs() < 1e-12);
-        assert_eq!(ProbeArrivals::default().achieved_share(0.0), None);
+        // 2,000/s x 16.2 ms are 32.4 under way; the root of 64.8 is 8.05, so 25.1 more may be at the end than at the start.
+        let share = |finished| ProbeOutcome::of(&open(30_000, finished, 16_200.0), true).achieved_share.unwrap();
+        assert!((share(29_975) - 1.0).abs() < 1e-12, "{}", share(29_975));
+        assert!((share(28_475) - 28_500.149_25 / 30_000.0).abs() < 1e-6, "{}", share(28_475));
+        // In a load that has not settled fewer end than begin.
+        let unsettled = ProbeOutcome::of(&open(30_000, 10_000, 16_200.0), false);
+        assert_eq!((unsettled.achieved_share, unsettled.grade()), (Some(1.0), Grade::Held));
+    }
+
+    #[test]
+    fn iterations_that_pause_are_under_way_too() {
+        // 10/s for 15 s with 2.5 s of think time are 25 under way: the root of 50 is 7.07, and 22.2 may be missing by chance.
+        let share = |finished| ProbeOutcome::of(&open(150, finished, 2_500_000.0), true).achieved_share.unwrap();
+        assert!((share(128) - 1.0).abs() < 1e-12 && share(127) < 1.0, "{} {}", share(128), share(127));
     }
 
     #[test]
     fn a_run_in_which_nothing_finished_fails() {
         let summary = Summary { thresholds: vec![threshold("p99<50ms", false)], ..Summary::default() };
-        let probe = ProbeOutcome::of(&summary, ProbeFacts::default());
+        let probe = ProbeOutcome::of(&summary, true);
         assert_eq!((probe.grade(), probe.in_flight_mean, probe.resource()), (Grade::Failed, None, None));
+        assert!(!probe.nothing_succeeded() && !probe.is_typical());
+    }
+
+    #[test]
+    fn a_probe_is_typical_if_it_held_or_hardly_failed() {
+        let of = |failures, achieved_share, ok| ProbeOutcome {
+            requests: 1_000,
+            failures,
+            achieved_share: Some(achieved_share),
+            thresholds: vec![threshold("errors<50%", ok)],
+            ..good()
+        };
+        let typical = [of(400, 1.0, true), of(99, 1.0, false), of(100, 1.0, false), of(0, 0.5, false)];
+        assert_eq!(typical.map(|probe| probe.is_typical()), [true, true, false, false]);
+        assert!(of(1_000, 1.0, false).nothing_succeeded());
     }
 }

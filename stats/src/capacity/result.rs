@@ -10,8 +10,8 @@ use super::spec::{By, SearchSpec};
 use super::usl::{self, UslFit};
 use crate::display::units::{latency, rate};
 use crate::summary::Threshold;
-use crate::threshold::Unit;
-use crate::verdict::Limit;
+use crate::threshold::{with_separators, Unit};
+use crate::verdict::{Limit, Verdict};
 
 /// The schema's name and version, the value of [`CapacityResult::schema`].
 pub const SCHEMA: &str = "pummel.capacity/1";
@@ -28,6 +28,10 @@ pub enum EndedBy {
     NothingHeld,
     /// No iteration succeeded in the estimate.
     NothingSucceeded,
+    /// No iteration ended in the estimate, not in the longest either, and none failed.
+    NothingEnded,
+    /// A probe had too few samples to be judged, however long it was made.
+    TooFewSamples,
     /// As many probes were made as may be.
     ProbesUsedUp,
     /// The time was used up.
@@ -151,7 +155,7 @@ impl CapacityLimit {
     /// What made a level fail, of its probes.
     pub(super) fn of_failed(probes: &[Probe]) -> Self {
         let Some(last) = probes.last() else { return Self::default() };
-        // One that had too few samples was repeated for longer; only where none said more it is what decided.
+        // One that had too few samples was repeated for longer, and decided nothing.
         let grades = probes.iter().map(|probe| probe.grade).filter(|&grade| grade != Grade::Inconclusive);
         let grades: Vec<Grade> = grades.collect();
         let all = |grade| !grades.is_empty() && grades.iter().all(|&one| one == grade);
@@ -168,13 +172,16 @@ impl CapacityLimit {
 
 fn why_not_held(probe: &Probe) -> Vec<String> {
     let outcome = &probe.outcome;
-    if probe.grade == Grade::ClientLimited && !outcome.reasons.is_empty() {
+    if outcome.verdict != Verdict::Valid && !outcome.reasons.is_empty() {
         return outcome.reasons.clone();
     }
     let broken = outcome.thresholds.iter().filter(|threshold| !threshold.ok);
     let mut reasons: Vec<String> = broken.map(how_it_was).collect();
     if let Some(share) = outcome.achieved_share.filter(|_| !outcome.achieved()) {
         reasons.push(format!("only {:.1} % of the rate was achieved", share * 100.0));
+    }
+    if let Some(users_max) = outcome.client.users_max.filter(|_| outcome.users_ran_out()) {
+        reasons.push(format!("all {} users were busy, and arrivals waited for one", with_separators(users_max)));
     }
     reasons
 }

@@ -5,20 +5,24 @@ use super::probe::{Grade, Probe, ProbeOutcome, Purpose};
 use super::result::{CapacityLimit, CapacityResult, Confirmed, EndedBy};
 use super::spec::{By, SearchSpec};
 use super::COOL_DOWNS_MAX;
+use crate::verdict::Limit;
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
-    /// Find roughly what the service does in a short closed run, and tell [`Search::estimated`].
-    Estimate,
+    /// Find roughly what the service does in a short closed run, and tell [`Search::estimated`] or [`Search::nothing_ended`].
+    Estimate {
+        /// How many times as long as at first.
+        times: u32,
+    },
     /// Probe a level, and tell [`Search::probed`].
     Probe {
         /// Iterations/s, or users.
         level: f64,
         /// Why.
         purpose: Purpose,
-        /// For longer than others: a confirmation, or one that had too few samples.
-        longer: bool,
+        /// How many times as long as others it measures: a confirmation, or one that had too few samples.
+        times: u32,
     },
     /// Load the service lightly for a moment, and tell [`Search::cooled_down`].
     CoolDown {
@@ -44,7 +48,7 @@ pub struct Search {
 
 #[derive(Clone, Debug)]
 enum State {
-    Estimating,
+    Estimating { times: u32 },
     Trying(Trial),
     CoolingDown(CoolDown, Trial),
     Ended(EndedBy),
@@ -59,9 +63,19 @@ struct Trial {
     /// Where its probes begin in [`Search::probes`].
     from: usize,
     failed: u32,
-    /// A probe had too few samples, so the others last longer.
-    lengthened: bool,
+    /// How often a probe had too few samples, so that the next lasts longer.
+    lengthened: u32,
 }
+
+/// How many times as long an estimate lasts in which nothing ended, and how many times as long as the first the longest is.
+const ESTIMATE_LONGER: u32 = 4;
+const ESTIMATE_LONGEST: u32 = 16;
+
+/// How many times as long a confirmation measures, and a probe each time that the one before had too few samples.
+const LONGER: u32 = 2;
+
+/// How often a probe is lengthened. What cannot be judged in eight times the time that should do cannot be judged.
+const LENGTHENED_MAX: u32 = 3;
 
 /// Probes that must fail before their level has.
 const FAILURES: u32 = 2;
@@ -78,7 +92,7 @@ impl Search {
         let spec = spec.made_sound();
         let mut search = Self {
             spec,
-            state: State::Estimating,
+            state: State::Estimating { times: 1 },
             estimate_per_s: None,
             probes: Vec::new(),
             bound: None,
@@ -94,11 +108,11 @@ impl Search {
     /// What to do next. Asking changes nothing.
     pub fn next(&self) -> Step {
         match &self.state {
-            State::Estimating => Step::Estimate,
+            State::Estimating { times } => Step::Estimate { times: *times },
             State::Trying(trial) => Step::Probe {
                 level: trial.level,
                 purpose: trial.purpose_of_probe(self.probes.len()),
-                longer: trial.longer(),
+                times: trial.times(),
             },
             State::CoolingDown(cool_down, _) => Step::CoolDown { level: cool_down.level },
             State::Ended(_) => Step::Done,
@@ -107,7 +121,7 @@ impl Search {
 
     /// The estimate: iterations that succeeded a second. Where none did there is nothing to search for.
     pub fn estimated(&mut self, per_s: f64) {
-        if !matches!(self.state, State::Estimating) {
+        if !matches!(self.state, State::Estimating { .. }) {
             return;
         }
         if !per_s.is_finite() || per_s <= 0.0 {
@@ -115,7 +129,18 @@ impl Search {
             return;
         }
         self.estimate_per_s = Some(per_s);
+        self.spec.reach_down_to(per_s);
         self.begin(self.spec.first(per_s), Purpose::Growth);
+    }
+
+    /// In the estimate no iteration ended, and nothing failed: it is repeated for longer.
+    pub fn nothing_ended(&mut self) {
+        let State::Estimating { times } = &mut self.state else { return };
+        if *times >= ESTIMATE_LONGEST {
+            self.end(EndedBy::NothingEnded);
+        } else {
+            *times *= ESTIMATE_LONGER;
+        }
     }
 
     /// What the probe that was asked for found; gives it back with its grade. `None` where no probe was asked for: then it is no
@@ -128,18 +153,26 @@ impl Search {
             number: self.probes.len() as u64 + 1,
             level: trial.level,
             purpose: trial.purpose_of_probe(self.probes.len()),
-            longer: trial.longer(),
+            longer: trial.times() > 1,
             grade,
             outcome,
         });
         match grade {
             Grade::Held => self.held(&trial),
-            Grade::Inconclusive if !trial.lengthened => {
-                trial.lengthened = true;
-                self.note_too_few_samples();
+            // Before it nobody knew how many samples a user makes; it is repeated for as long as they take.
+            Grade::Inconclusive if self.spec.by == By::Users && self.probes.len() == 1 => self.go_on_with(trial, None),
+            Grade::Inconclusive if trial.lengthened < LENGTHENED_MAX => {
+                trial.lengthened += 1;
+                self.note_too_few_samples("was repeated for longer");
                 self.go_on_with(trial, None);
             }
-            Grade::Failed | Grade::ClientLimited | Grade::Inconclusive => {
+            Grade::Inconclusive => {
+                self.note_too_few_samples("longer probes did not help");
+                self.end(EndedBy::TooFewSamples);
+            }
+            // A search by users has no estimate, in which it would have shown.
+            Grade::Failed if self.nothing_ever_succeeded() => self.end(EndedBy::NothingSucceeded),
+            Grade::Failed | Grade::ClientLimited => {
                 trial.failed += 1;
                 if trial.failed < FAILURES {
                     let cool_down = self.cool_down();
@@ -180,6 +213,11 @@ impl Search {
         self.end(why);
     }
 
+    /// Adds what else is to be known, a sentence.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
     /// The probes so far, in order.
     pub fn probes(&self) -> &[Probe] {
         &self.probes
@@ -197,9 +235,10 @@ impl Search {
         }
         let ended_by = match self.state {
             State::Ended(why) => why,
-            State::Estimating | State::Trying(_) | State::CoolingDown(..) => EndedBy::Interrupted,
+            State::Estimating { .. } | State::Trying(_) | State::CoolingDown(..) => EndedBy::Interrupted,
         };
         let held = self.highest_held();
+        self.note_contradiction();
         let (failed, limit) = match self.bound {
             Some(Bound { level, limit }) => (Some(level), limit),
             None => (None, CapacityLimit::default()),
@@ -306,22 +345,42 @@ impl Search {
         CoolDown::new(held, p50_us.map(|us| us as f64))
     }
 
-    fn note_too_few_samples(&mut self) {
+    /// The first probe by users, in which every request failed.
+    fn nothing_ever_succeeded(&self) -> bool {
+        self.spec.by == By::Users && matches!(self.probes.as_slice(), [only] if only.outcome.nothing_succeeded())
+    }
+
+    /// A level that held and does not lie below the lowest that failed makes it unclear why that one failed.
+    fn note_contradiction(&mut self) {
+        let Some(bound) = &mut self.bound else { return };
+        let held = self.probes.iter().filter(|probe| probe.grade == Grade::Held && probe.level >= bound.level);
+        let Some(highest) = held.max_by(|a, b| a.level.total_cmp(&b.level)) else { return };
+        bound.limit.side = Limit::Unclear;
+        bound.limit.resource = None;
+        let (held, failed) = (self.spec.by.text(highest.level), self.spec.by.text(bound.level));
+        self.notes.push(format!(
+            "probe {} held at {held}, and {failed} failed: what the service does differs from probe to probe",
+            highest.number
+        ));
+    }
+
+    fn note_too_few_samples(&mut self, what: &str) {
         let Some(probe) = self.probes.last() else { return };
         let missing = probe.outcome.thresholds.iter().find(|threshold| threshold.samples_missing.is_some());
         let why = missing.and_then(|threshold| threshold.reason.as_deref()).unwrap_or("too few samples");
         let level = self.spec.by.text(probe.level);
-        self.notes.push(format!("{level} could not be judged and was repeated for longer: {why}"));
+        self.notes.push(format!("{level} could not be judged and {what}: {why}"));
     }
 }
 
 impl Trial {
     fn new(level: f64, purpose: Purpose, from: usize) -> Self {
-        Self { level, purpose, from, failed: 0, lengthened: false }
+        Self { level, purpose, from, failed: 0, lengthened: 0 }
     }
 
-    fn longer(&self) -> bool {
-        self.lengthened || self.purpose == Purpose::Confirmation
+    /// How many times as long as others its next probe measures.
+    fn times(&self) -> u32 {
+        LONGER.pow(self.lengthened + u32::from(self.purpose == Purpose::Confirmation))
     }
 
     /// Of the probe that comes after so many.

@@ -20,8 +20,9 @@ pub(crate) fn spec(by: By) -> SearchSpec {
 pub(crate) fn run(search: &mut Search, estimate_per_s: f64, mut server: impl FnMut(f64, bool) -> ProbeOutcome) {
     loop {
         match search.next() {
-            Step::Estimate => search.estimated(estimate_per_s),
-            Step::Probe { level, longer, .. } => {
+            Step::Estimate { .. } => search.estimated(estimate_per_s),
+            Step::Probe { level, times, .. } => {
+                let longer = times > 1;
                 let duration_s = if longer { LONGER_S } else { PROBE_S };
                 search.probed(ProbeOutcome { duration_s, ..server(level, longer) });
             }
@@ -141,9 +142,9 @@ pub(crate) fn stopped_after(
     search.estimated(estimate_per_s);
     while search.probes().len() < probes {
         match search.next() {
-            Step::Probe { level, longer, .. } => drop(search.probed(server(level, longer))),
+            Step::Probe { level, times, .. } => drop(search.probed(server(level, times > 1))),
             Step::CoolDown { .. } => search.cooled_down(Some(1)),
-            Step::Estimate | Step::Done => break,
+            Step::Estimate { .. } | Step::Done => break,
         }
     }
     search.stop(why);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::threshold::{with_separators, Condition, Metric};
+use crate::threshold::{with_separators, Condition};
 
 /// The first level of a search by rate is this share of the estimate: low enough that a service which only just managed the
 /// estimate is not hurt by it.
@@ -13,6 +13,9 @@ const DESCENT: f64 = 4.0;
 
 /// The level that was found is confirmed at this share of itself (accuracy section 4).
 const CONFIRMED_SHARE: f64 = 0.95;
+
+/// Below one arrival in a quarter of an hour nobody waits for a probe.
+const RATE_MIN: f64 = 0.001;
 
 /// What a search varies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,29 +64,29 @@ impl SearchSpec {
         Self { by, thresholds, precision: 0.02, growth: 2.0, min: 1.0, max: f64::INFINITY, probes_max: 60 }
     }
 
-    /// Samples that the most demanding threshold needs; a probe should be long enough for as many successes of what it looks at.
-    pub fn samples_needed(&self) -> u64 {
-        let needed = |condition: &Condition| match condition.metric {
-            Metric::Latency(_, statistic) => statistic.samples_needed(),
-            Metric::Errors | Metric::Rps | Metric::Requests => 1,
-        };
-        self.thresholds.iter().map(needed).max().unwrap_or(1)
-    }
-
     /// Figures that make no sense, not-a-numbers among them, replaced by the nearest that do.
     pub(super) fn made_sound(mut self) -> Self {
         // Finer than a thousandth no two runs of the same service agree.
         self.precision = if self.precision.is_nan() { 0.02 } else { self.precision.clamp(0.001, 1.0) };
         self.growth = if self.growth.is_nan() { 2.0 } else { self.growth.clamp(1.1, 100.0) };
-        // Below one arrival in a quarter of an hour nobody waits for a probe.
         let least = match self.by {
-            By::Rate => 0.001,
+            By::Rate => RATE_MIN,
             By::Users => 1.0,
         };
         self.min = if self.min.is_finite() { self.whole(self.min.max(least)) } else { least };
-        self.max = if self.max.is_nan() { f64::INFINITY } else { self.whole(self.max).max(self.min) };
+        let highest = if self.by == By::Rate { least } else { self.min };
+        self.max = if self.max.is_nan() { f64::INFINITY } else { self.whole(self.max).max(highest) };
+        // Who asks for a highest rate below the lowest means it.
+        self.min = self.min.min(self.max);
         self.probes_max = self.probes_max.max(1);
         self
+    }
+
+    /// The lowest level is lower than was asked for where the service does hardly more.
+    pub(super) fn reach_down_to(&mut self, estimate_per_s: f64) {
+        if self.by == By::Rate {
+            self.min = self.min.min(four_digits(estimate_per_s * START_SHARE)).max(RATE_MIN);
+        }
     }
 
     /// The level to begin with; of a search by users the estimate does not matter.
@@ -234,6 +237,24 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_service_is_searched_below_one_a_second() {
+        for (estimate_per_s, max, expected) in [
+            (4_000.0, f64::INFINITY, (1.0, 1_000.0)),
+            (2.0, f64::INFINITY, (0.5, 0.5)),
+            (0.3, f64::INFINITY, (0.075, 0.075)),
+            (1e-9, f64::INFINITY, (0.001, 0.001)),
+            (4_000.0, 0.2, (0.2, 0.2)),
+        ] {
+            let mut spec = SearchSpec { max, ..SearchSpec::new(By::Rate, Vec::new()) }.made_sound();
+            spec.reach_down_to(estimate_per_s);
+            assert_eq!((spec.min, spec.first(estimate_per_s)), expected, "{estimate_per_s} {max}");
+        }
+        let mut users = by(By::Users);
+        users.reach_down_to(0.3);
+        assert_eq!(users.min, 1.0);
+    }
+
+    #[test]
     fn levels_of_users_are_whole() {
         let spec = by(By::Users);
         assert_eq!([spec.first(9_999.0), spec.above(1.0), spec.above(8.0)], [1.0, 2.0, 16.0]);
@@ -247,15 +268,6 @@ mod tests {
         assert_eq!([spec.below(3.0), spec.below(1.0)], [Some(1.0), None]);
         let slow = SearchSpec { growth: 1.1, ..spec };
         assert_eq!([slow.above(1.0), slow.above(2.0), slow.above(20.0)], [2.0, 3.0, 22.0]);
-    }
-
-    #[test]
-    fn the_most_demanding_threshold_sets_the_samples() {
-        let asks = |texts: &[&str]| {
-            let thresholds = texts.iter().map(|text| text.parse().unwrap()).collect();
-            SearchSpec::new(By::Rate, thresholds).samples_needed()
-        };
-        assert_eq!([asks(&["p50<1s", "login:p99.9<1s", "errors<1%"]), asks(&["rps>5"]), asks(&[])], [10_000, 1, 1]);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub const BUSY_MIN: f64 = 2.0;
 /// The peak is told up to this many times the largest N measured (accuracy section 4).
 pub const BEYOND_MEASURED: f64 = 1.5;
 
+/// Where a point is further off than this share, the law is not what these points follow.
+pub const RESIDUAL_MAX: f64 = 0.25;
+
 /// Two N closer than this share are the same point measured twice.
 const DISTINCT: f64 = 0.01;
 
@@ -219,6 +222,10 @@ fn law(concurrency: Concurrency, points: &[(f64, f64)]) -> Result<Usl, String> {
     if usl.points.iter().any(|point| !point.residual_ratio.is_finite() || point.fitted_per_s <= 0.0) {
         return Err("no curve of the law runs through these points".to_owned());
     }
+    if usl.residual_max_ratio > RESIDUAL_MAX {
+        let off = usl.residual_max_ratio * 100.0;
+        return Err(format!("the law does not describe these points: the nearest curve is off by up to {off:.0} %"));
+    }
     Ok(usl)
 }
 
@@ -227,6 +234,7 @@ impl Usl {
     fn judge(&mut self, points: &[(f64, f64)]) {
         let n_max = points.last().map_or(0.0, |&(n, _)| n);
         match self.peak_n() {
+            Ok(n) if n < 1.0 => self.no_peak = Some("none: throughput only falls with concurrency".to_owned()),
             Ok(n) if n <= n_max * BEYOND_MEASURED => self.peak = Some(Peak { n, per_s: self.per_s_at(n) }),
             Ok(_) => self.no_peak = Some("beyond the measured range".to_owned()),
             Err(why) => self.no_peak = Some(why.to_owned()),

@@ -65,6 +65,22 @@ fn a_peak_beyond_the_measured_range_is_not_told() {
 }
 
 #[test]
+fn a_peak_below_one_is_none() {
+    // sqrt(0.5 / 0.8) = 0.79.
+    let usl = fitted(by_law(1_000.0, 0.5, 0.8, &NS));
+    assert_eq!((usl.peak, usl.no_peak.as_deref()), (None, Some("none: throughput only falls with concurrency")));
+}
+
+#[test]
+fn points_that_follow_another_law_get_no_parameters() {
+    // No curve is near both throughputs of eight at once, of which one is five times the other.
+    let mut points = by_law(1_000.0, 0.0, 0.0, &NS);
+    points.push((8.01, 1_600.0));
+    let why = why_not_fitted(points);
+    assert!(why.starts_with("the law does not describe these points: the nearest curve is off by up to "), "{why}");
+}
+
+#[test]
 fn throughput_that_grows_faster_than_its_users_is_a_straight_line() {
     // N/X falls with N, which asks for a negative sigma or kappa.
     let points: Vec<_> = NS.iter().map(|&n| (n, 100.0 * n * (1.0 + 0.002 * n))).collect();

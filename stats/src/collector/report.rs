@@ -207,6 +207,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>, arri
         limit: judgement.limit,
         reasons: judgement.reasons,
         notes,
+        exhausted: facts.exhausted.iter().map(|exhausted| exhausted.resource.into()).collect(),
         cpu_cores,
         connections: Connections {
             opened: counts.connections_opened,

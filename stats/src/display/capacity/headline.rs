@@ -64,7 +64,7 @@ fn nothing(result: &CapacityResult) -> String {
             let failed = result.by.text(failed);
             format!("unknown; no probe held, and at {failed} it was not clearly the server's doing")
         }
-        (EndedBy::NothingSucceeded, _) => format!("unknown; {why}"),
+        (EndedBy::NothingSucceeded | EndedBy::NothingEnded | EndedBy::TooFewSamples, _) => format!("unknown; {why}"),
         _ if result.probe_count == 0 => format!("unknown; {why} before a probe was done"),
         _ => format!("unknown; {why} before a probe held"),
     }
@@ -77,7 +77,11 @@ pub(super) fn why_it_ended(result: &CapacityResult) -> String {
         EndedBy::Converged => format!("the interval is within {} %", number_of_percent(result.precision)),
         EndedBy::HighestReached => "the highest level to be tried was reached".to_owned(),
         EndedBy::NothingHeld => "the lowest level to be tried failed".to_owned(),
+        // Users are not estimated: it was their first probe.
+        EndedBy::NothingSucceeded if result.by == By::Users => "no iteration of one user succeeded".to_owned(),
         EndedBy::NothingSucceeded => "no iteration succeeded in the estimate".to_owned(),
+        EndedBy::NothingEnded => "no iteration ended in the estimate".to_owned(),
+        EndedBy::TooFewSamples => "a probe had too few samples to be judged, however long it was".to_owned(),
         EndedBy::ProbesUsedUp => format!("probe {} was the last the search may make", result.probe_count),
         EndedBy::Time => "the time was used up".to_owned(),
         EndedBy::Interrupted => "the search was interrupted".to_owned(),
