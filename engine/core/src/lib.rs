@@ -9,16 +9,17 @@
 //! - the time a request was due comes from the schedule, so what the engine adds shows as lateness;
 //! - a panic on one core ends that core alone.
 //!
-//! Reading order: `plan`, `run` (control thread), `control` (how a run is steered), `core_thread`, `shard` (what a core's users
-//! share), `schedule` (when load is made), `closed_load` and `open_load` (who makes it then), `user` (its life),
-//! `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer), `functional_run` (the same
-//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `warmup`, `ways`, `limits`,
-//! `ports`.
+//! Reading order: `plan`, `run` (control thread), `control` (how a run is steered), `core_thread`, `core_life`, `shard` (what a
+//! core's users share), `split` (what of a plan is a core's), `schedule` (when load is made), `closed_load` and `open_load` (who
+//! makes it then), `user` (its life), `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer),
+//! `functional_run` (the same steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`,
+//! `warmup`, `ways`, `limits`, `ports`.
 #![forbid(unsafe_code)]
 
 mod choice;
 mod closed_load;
 mod control;
+mod core_life;
 mod core_thread;
 mod cursor;
 mod error;
@@ -39,6 +40,7 @@ mod run;
 mod schedule;
 mod shard;
 mod shared;
+mod split;
 mod user;
 mod warmup;
 mod ways;
