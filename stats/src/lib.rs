@@ -14,9 +14,10 @@
 //!
 //! Reading order: [`row`], [`endpoint`], [`failure`], [`errors`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`verdict`], [`threshold`], [`capacity`], [`display`].
+//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`].
 #![forbid(unsafe_code)]
 
+pub mod backlog;
 pub mod capacity;
 pub mod client;
 pub mod clock;

@@ -63,6 +63,8 @@ pub struct ArrivalsPart {
     pub made: u64,
     /// Those that never will be.
     pub missed: u64,
+    /// Of those made, the ones that were late for want of a user.
+    pub waited: u64,
     /// Most users that were busy at once.
     pub busy_max: u64,
     /// An arrival waited for a user: all of the core were busy, or its own was not done with its once-per-user steps.
@@ -374,6 +376,7 @@ impl Recorder {
         counts.arrivals_intended += part.intended;
         counts.arrivals_made += part.made;
         counts.arrivals_missed += part.missed;
+        counts.arrivals_waited += part.waited;
         let max = &mut self.current.users_busy_max;
         *max = (*max).max(part.busy_max);
         self.current.waited_for_users |= part.waited_for_users;

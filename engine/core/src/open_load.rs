@@ -77,6 +77,8 @@ struct State {
     busy_max: u64,
     /// An arrival waited for a user.
     waited_for_users: bool,
+    /// For want of users arrivals are held up, and have been since the last that was made on time.
+    short_of_users: bool,
 }
 
 /// When users may be started for arrivals that find none free.
@@ -112,6 +114,11 @@ impl Starts {
         self.next_ns = self.next_ns.max(now_ns as f64) + gap_ns;
         Ok(())
     }
+
+    /// Nobody is started as long as the users there are make up for a lag.
+    fn makes_up_for_a_lag(&self) -> bool {
+        self.lag.is_some() && !self.grows
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -119,6 +126,8 @@ struct ArrivalCounts {
     intended: u64,
     made: u64,
     missed: u64,
+    /// Part of `made`: those that were held up for want of users.
+    waited: u64,
 }
 
 /// When the next arrival may be made.
@@ -163,6 +172,7 @@ impl OpenUsers {
             noted: ArrivalCounts::default(),
             busy_max: 0,
             waited_for_users: false,
+            short_of_users: false,
         };
         Self { state: RefCell::new(state), version: Cell::new(0), wanted: Cell::new(false) }
     }
@@ -257,6 +267,7 @@ impl State {
         loop {
             let Some(due_ns) = self.arrivals.next_ns() else { return When::Never };
             if due_ns > now_ns {
+                self.short_of_users = false;
                 return When::At(due_ns);
             }
             let late = now_ns - due_ns > LATE_NS;
@@ -271,6 +282,7 @@ impl State {
     /// Takes the next arrival, due at `due_ns`, for a user.
     fn take(&mut self, due_ns: u64, now_ns: u64) {
         self.arrivals.take();
+        self.counts.waited += u64::from(self.short_of_users);
         if self.catch_up == CatchUp::Smooth {
             // The schedule's own gaps, shortened: a rate may be nothing at either end of a stage, a gap is not endless.
             let next_ns = self.arrivals.next_ns().unwrap_or(0);
@@ -301,6 +313,8 @@ impl State {
             if self.started < self.given.len() {
                 let per_second = self.arrivals.per_second(now_ns);
                 if let Err(ask_again_ns) = self.starts.take(now_ns, due_ns, per_second) {
+                    // Behind with its work, this core does not know whether users are free.
+                    self.short_of_users |= !self.starts.makes_up_for_a_lag();
                     return Next::SleepUntil(ask_again_ns);
                 }
                 self.take(due_ns, now_ns);
@@ -308,7 +322,7 @@ impl State {
                 self.given[self.started - 1] = Some(due_ns);
                 return Next::Start(self.started - 1);
             }
-            self.waited_for_users = true;
+            (self.waited_for_users, self.short_of_users) = (true, true);
             if self.catch_up != CatchUp::Drop {
                 return Next::WaitForUser;
             }
@@ -415,6 +429,7 @@ impl Shard {
             intended: counts.intended - noted.intended,
             made: counts.made - noted.made,
             missed: counts.missed - noted.missed,
+            waited: counts.waited - noted.waited,
             busy_max: std::mem::take(&mut state.busy_max),
             waited_for_users: std::mem::take(&mut state.waited_for_users),
         });
@@ -451,6 +466,7 @@ mod tests {
             noted: ArrivalCounts::default(),
             busy_max: 0,
             waited_for_users: false,
+            short_of_users: false,
         }
     }
 
@@ -478,7 +494,12 @@ mod tests {
         assert!(matches!(state.go_on(20 * MS), Next::Start(1)));
         assert!(matches!(state.go_on(30 * MS), Next::Start(2)));
         assert!(matches!(state.go_on(40 * MS), Next::WaitForUser));
-        assert_eq!(state.counts.intended, 5);
+        assert_eq!((state.counts.intended, state.counts.waited), (5, 0));
+        // What is due at 40 ms and at 50 ms has waited; what comes at 60 ms does not.
+        state.free.extend([0, 1, 2]);
+        assert_eq!(made(&mut state, 52), [40, 50]);
+        assert_eq!(made(&mut state, 60), [60]);
+        assert_eq!(state.counts.waited, 2);
     }
 
     #[test]
@@ -561,6 +582,7 @@ mod tests {
         state.free.push(0);
         assert_eq!(made(&mut state, 51), [20]);
         assert!(matches!(state.go_on(51 * MS), Next::SleepUntil(52_000_000)));
+        assert_eq!(state.counts.waited, 0, "it was not for want of users that they were late");
     }
 
     #[test]
