@@ -26,6 +26,9 @@ pub const LITTLE_TOLERANCE: f64 = 0.05;
 /// An open run must make this share of its intended rate.
 pub const ACHIEVED_SHARE: f64 = 0.99;
 
+/// An open run of fewer requests has no lateness p99 to go by: it is that of the latest, mostly the first.
+const LATENESS_SAMPLES: u64 = 100;
+
 /// Where fewer of the requests than this waited for a user, their lateness p99 is not for want of users.
 const WAITED_SHARE: f64 = 0.01;
 
@@ -278,7 +281,7 @@ fn judge_latency(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
 /// Requests of an open run were late, and too few of its arrivals waited for a user to be the reason.
 fn late_with_users_to_spare(facts: &Facts<'_>, load: &Load) -> bool {
     let waited = |open: &Arrivals| open.waited as f64 >= facts.lateness.count as f64 * WAITED_SHARE;
-    load.late() && facts.open.is_some_and(|open| !waited(open))
+    load.late() && facts.lateness.count >= LATENESS_SAMPLES && facts.open.is_some_and(|open| !waited(open))
 }
 
 fn judge_little(facts: &Facts<'_>, judgement: &mut Judgement) {

@@ -309,6 +309,13 @@ fn a_stall_of_the_client_in_an_open_run_degrades_what_it_made_late() {
     assert_eq!(waited.outcome(), (Verdict::Valid, Limit::Unclear));
     waited.open.as_mut().unwrap().waited = 9;
     assert_eq!(waited.outcome().0, Verdict::Degraded);
+
+    // The latest of a few says nothing.
+    let mut few = late(9_000);
+    few.lateness.count = 99;
+    assert_eq!(few.outcome().0, Verdict::Valid);
+    few.lateness.count = 100;
+    assert_eq!(few.outcome().0, Verdict::Degraded);
 }
 
 #[test]
