@@ -54,7 +54,7 @@ pub use network::tls::TlsFileError;
 pub use plan::{
     Addresses, CatchUp, ClientCertificate, Close, ClosedLoad, Connections, Cookies, FailureSampling, Http2, IpFamily,
     Load, LoadModel, Network, OpenLoad, Override, Pacing, PacingUnit, Plan, Proxies, Proxy, RetryStale, Spacing, Stage,
-    Tcp, Tls, TlsVersion, Via, MAX_USERS,
+    Tcp, Tls, TlsVersion, Via, MAX_ARRIVAL_RATE, MAX_RATE, MAX_USERS,
 };
 pub use ports::PortBudget;
 pub use pummel_ring::Address;

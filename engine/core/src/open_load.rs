@@ -8,6 +8,7 @@ use std::{
     task::Poll,
 };
 
+use pummel_ring::now_ns;
 use pummel_stats::ArrivalsPart;
 
 use crate::{
@@ -27,6 +28,10 @@ const BEHIND_NS: u64 = 1_000_000;
 
 /// How often it is looked whether the lag becomes less.
 const LOOK_NS: u64 = 1_000_000;
+
+/// A sleep shorter than this may be over before it begins. One after the other, where arrivals come that fast, they would keep this
+/// core from everything else.
+const SHORTEST_SLEEP_NS: u64 = 1_000;
 
 /// Users start no faster than at this part of the rate, or [`STARTS_PER_S_MIN`] if that is more, beyond [`STARTS_AT_ONCE`]. A new
 /// connection costs a server several times what a request costs it: were one opened for each arrival that finds all users busy, a
@@ -53,6 +58,8 @@ struct State {
     arrivals: Arrivals,
     /// The same, gone through as their time comes: what was intended is counted apart from what was made.
     intended: Arrivals,
+    /// What is due later is not counted yet: it is none of the warm-up, which this core has not parted from the rest.
+    count_until_ns: u64,
     /// The rate as planned, for the end of a pause.
     planned: Option<Course>,
     /// From when to when nothing is made, whatever is due: the last pause.
@@ -158,6 +165,8 @@ impl OpenUsers {
         let state = State {
             intended: arrivals.clone(),
             arrivals,
+            // Not what is due at its very end: that is measured.
+            count_until_ns: plan.warmup.map_or(u64::MAX, |warmup| nanos(warmup).saturating_sub(1)),
             planned: None,
             pause_ns: 0..0,
             asked_for_none: false,
@@ -194,6 +203,11 @@ impl OpenUsers {
             drop(state);
             self.changed();
         }
+    }
+
+    /// What is intended from here on is measured, as is what of it was due before this core came here.
+    pub(crate) fn warmup_ended(&self) {
+        self.state.borrow_mut().count_until_ns = u64::MAX;
     }
 
     /// A user has come to its end before the run has.
@@ -249,12 +263,9 @@ impl State {
         self.intended.follow(&change);
     }
 
-    /// Counts what was due up to now.
+    /// Counts what was due up to now, of the warm-up what was due before its end.
     fn count_intended(&mut self, now_ns: u64) {
-        while self.intended.next_ns().is_some_and(|due_ns| due_ns <= now_ns) {
-            self.counts.intended += 1;
-            self.intended.take();
-        }
+        self.counts.intended += self.intended.take_until(now_ns.min(self.count_until_ns));
     }
 
     /// When the next arrival may be made.
@@ -264,18 +275,17 @@ impl State {
             let end_ns = self.pause_ns.end;
             return if end_ns == u64::MAX { When::Never } else { When::At(end_ns) };
         }
-        loop {
-            let Some(due_ns) = self.arrivals.next_ns() else { return When::Never };
-            if due_ns > now_ns {
-                self.short_of_users = false;
-                return When::At(due_ns);
-            }
-            let late = now_ns - due_ns > LATE_NS;
-            match self.catch_up {
-                CatchUp::Drop if late => self.miss(),
-                CatchUp::Smooth if late && self.gate_ns > now_ns => return When::At(self.gate_ns),
-                CatchUp::Burst | CatchUp::Smooth | CatchUp::Drop => return When::Now { due_ns },
-            }
+        if self.catch_up == CatchUp::Drop && now_ns > LATE_NS {
+            self.miss_until(now_ns - LATE_NS - 1);
+        }
+        let Some(due_ns) = self.arrivals.next_ns() else { return When::Never };
+        if due_ns > now_ns {
+            self.short_of_users = false;
+            return When::At(due_ns);
+        }
+        match self.catch_up {
+            CatchUp::Smooth if now_ns - due_ns > LATE_NS && self.gate_ns > now_ns => When::At(self.gate_ns),
+            CatchUp::Burst | CatchUp::Smooth | CatchUp::Drop => When::Now { due_ns },
         }
     }
 
@@ -291,10 +301,9 @@ impl State {
         }
     }
 
-    /// Gives the next arrival up.
-    fn miss(&mut self) {
-        self.arrivals.take();
-        self.counts.missed += 1;
+    /// Gives the arrivals up that are due by a time.
+    fn miss_until(&mut self, at_ns: u64) {
+        self.counts.missed += self.arrivals.take_until(at_ns);
     }
 
     /// Makes the next arrival if it may be made and there is a user for it.
@@ -326,7 +335,7 @@ impl State {
             if self.catch_up != CatchUp::Drop {
                 return Next::WaitForUser;
             }
-            self.miss();
+            self.miss_until(now_ns);
         }
     }
 
@@ -353,7 +362,14 @@ pub(crate) async fn run(shard: Rc<Shard>) {
         match next {
             Next::Given(number) => shard.wake_user(number),
             Next::Start(number) => user::start(&shard, number),
-            Next::SleepUntil(at_ns) => shard.sleep_unless(shard.start_ns.saturating_add(at_ns), over).await,
+            Next::SleepUntil(at_ns) => {
+                let until_ns = shard.start_ns.saturating_add(at_ns);
+                if until_ns < now_ns() + SHORTEST_SLEEP_NS {
+                    shard.yield_now().await;
+                } else {
+                    shard.sleep_unless(until_ns, over).await;
+                }
+            }
             Next::WaitForUser => {
                 open.wanted.set(true);
                 poll_fn(|_| if over(&shard) || !open.wanted.get() { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -414,12 +430,17 @@ impl Shard {
     pub(crate) fn note_arrivals(&self, at_ns: u64, end: bool) {
         let Some(open) = &self.open else { return };
         let mut state = open.state.borrow_mut();
-        state.count_intended(at_ns);
         if end {
+            state.count_until_ns = u64::MAX;
+            state.count_intended(at_ns);
             // Who was given one and has not begun it is not ready for it.
             state.waited_for_users |= state.given.iter().any(Option::is_some);
             let gone = state.counts.made + state.counts.missed;
-            state.counts.missed += state.counts.intended.saturating_sub(gone);
+            // None is made that was not due, though what came within the last of a warm-up may not have been counted.
+            state.counts.intended = state.counts.intended.max(gone);
+            state.counts.missed += state.counts.intended - gone;
+        } else {
+            state.count_intended(at_ns);
         }
         let (counts, noted) = (state.counts, state.noted);
         state.noted = counts;
@@ -452,6 +473,7 @@ mod tests {
         State {
             intended: arrivals.clone(),
             arrivals,
+            count_until_ns: u64::MAX,
             planned: None,
             pause_ns: 0..0,
             asked_for_none: false,
@@ -500,6 +522,28 @@ mod tests {
         assert_eq!(made(&mut state, 52), [40, 50]);
         assert_eq!(made(&mut state, 60), [60]);
         assert_eq!(state.counts.waited, 2);
+    }
+
+    #[test]
+    fn what_is_due_from_the_end_of_the_warmup_on_is_none_of_it() {
+        let mut state = State { count_until_ns: 50 * MS - 1, ..with_free_users(99, CatchUp::Burst) };
+        // The core comes here 3 ms late.
+        assert_eq!(made(&mut state, 53), [0, 10, 20, 30, 40, 50]);
+        assert_eq!(state.counts.intended, 5);
+        state.count_until_ns = u64::MAX;
+        state.count_intended(60 * MS);
+        assert_eq!(state.counts.intended, 7);
+    }
+
+    #[test]
+    fn millions_of_arrivals_that_find_no_user_are_missed_at_once() {
+        let busy = || State { given: vec![None], started: 1, ..state(1, CatchUp::Drop) };
+        let arrivals = Arrivals::new(Course::steady(1e7), Spacing::Even, Turn { core: 0, cores: 1 }, None, u64::MAX);
+        let mut state = State { intended: arrivals.clone(), arrivals, ..busy() };
+        assert!(made(&mut state, 3_600_000).is_empty());
+        assert_eq!((state.counts.intended, state.counts.missed), (36_000_000_001, 36_000_000_001));
+        state.free.push(0);
+        assert!(matches!(state.go_on(3_600_000 * MS), Next::SleepUntil(3_600_000_000_100)));
     }
 
     #[test]
