@@ -11,9 +11,9 @@
 //!
 //! Reading order: `plan`, `run` (control thread), `control` (how a run is steered), `core_thread`, `core_life`, `shard` (what a
 //! core's users share), `split` (what of a plan is a core's), `schedule` (when load is made), `closed_load` and `open_load` (who
-//! makes it then), `user` (its life), `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer),
-//! `functional_run` (the same steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`,
-//! `warmup`, `ways`, `limits`, `ports`.
+//! makes it then), `starts` (when one more user may), `user` (its life), `iteration` (the walk over a case), `request_step`, `network`
+//! (from a request to an answer), `functional_run` (the same steps, looked at), `plugin` (calls of a plugin's functions), then
+//! `rendezvous`, `cursor`, `program`, `warmup`, `ways`, `limits`, `ports`.
 #![forbid(unsafe_code)]
 
 mod choice;
@@ -41,6 +41,7 @@ mod schedule;
 mod shard;
 mod shared;
 mod split;
+mod starts;
 mod user;
 mod warmup;
 mod ways;
