@@ -26,8 +26,10 @@ pub const LITTLE_TOLERANCE: f64 = 0.05;
 /// An open run must make this share of its intended rate.
 pub const ACHIEVED_SHARE: f64 = 0.99;
 
-/// An open run of fewer requests has no lateness p99 to go by: it is that of the latest, mostly the first.
-const LATENESS_SAMPLES: u64 = 100;
+/// An open run of fewer requests has no lateness p99 to go by, as it takes 10 samples beyond one
+/// ([`Statistic::samples_needed`](crate::threshold::Statistic::samples_needed)): the few that are latest are the first of a run, or
+/// those of a single hiccup.
+const LATENESS_SAMPLES: u64 = 1_000;
 
 /// Where fewer of the requests than this waited for a user, their lateness p99 is not for want of users.
 const WAITED_SHARE: f64 = 0.01;

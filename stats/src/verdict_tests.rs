@@ -312,9 +312,9 @@ fn a_stall_of_the_client_in_an_open_run_degrades_what_it_made_late() {
 
     // The latest of a few says nothing.
     let mut few = late(9_000);
-    few.lateness.count = 99;
+    few.lateness.count = 999;
     assert_eq!(few.outcome().0, Verdict::Valid);
-    few.lateness.count = 100;
+    few.lateness.count = 1_000;
     assert_eq!(few.outcome().0, Verdict::Degraded);
 }
 
