@@ -31,7 +31,13 @@ pub(crate) fn load_of_cases(flags: &LoadFlags) -> Result<Load, Failure> {
     let common =
         Load { loops_per_user, total_iterations: flags.iterations, run_time, ..Load::closed(flags.spawn_count) };
     if is_open(open) {
-        refuse(given, CLOSED_ONLY, open)?;
+        // Loops and a ceiling of zero or less are none, and say nothing.
+        let says = |id: &str| match id {
+            "loop_count" => flags.loop_count > 0,
+            "max_rps" => flags.max_rps.is_some(),
+            _ => true,
+        };
+        refuse(given, CLOSED_ONLY, open, says)?;
         return opened(&common, open);
     }
     refuse_open_only(open, given)?;
@@ -46,11 +52,7 @@ pub(crate) fn load_of_cases(flags: &LoadFlags) -> Result<Load, Failure> {
             "leave out one of them; 30s:100@10 is a stage that starts 10 users a second",
         ));
     }
-    let stages = user_stages(stages);
-    let users = stages.iter().map(|stage| stage.target as u32).max().unwrap_or(0);
-    if users == 0 {
-        return Err(Failure::usage("--stages without a single user", "give a stage some, such as 30s:10"));
-    }
+    let (stages, users) = staged(stages, "user")?;
     let run_time = Some(bounded_by(run_time, &stages));
     let model = LoadModel::Closed(ClosedLoad { spawn_rate: flags.spawn_rate, stages, pacing: flags.pacing });
     Ok(Load { users, model, run_time, ..common })
@@ -71,7 +73,7 @@ pub(crate) fn load_of_hit(flags: &HitFlags, http2: Http2, requests_each: u64) ->
     let most = flags.requests.map_or(u32::MAX, |requests| u32::try_from(requests).unwrap_or(u32::MAX));
     let common = Load { total_requests: flags.requests, run_time, ..Load::closed(users.min(most)) };
     if is_open(open) {
-        refuse(&flags.given, HIT_CLOSED_ONLY, open)?;
+        refuse(&flags.given, HIT_CLOSED_ONLY, open, |_| true)?;
         // No more arrive than there are requests for: what would come after the last is none of the run, and not missed.
         let total_iterations = flags.requests.map(|requests| requests.div_ceil(requests_each.max(1)));
         return opened(&Load { total_iterations, ..common }, open);
@@ -84,11 +86,7 @@ pub(crate) fn load_of_hit(flags: &HitFlags, http2: Http2, requests_each: u64) ->
             "leave out one of them",
         ));
     }
-    let mut stages = user_stages(stages);
-    let connections = stages.iter().map(|stage| stage.target as u32).max().unwrap_or(0);
-    if connections == 0 {
-        return Err(Failure::usage("--stages without a single connection", "give a stage some, such as 30s:10"));
-    }
+    let (mut stages, connections) = staged(stages, "connection")?;
     let users = hit_users(connections, http2)?;
     for stage in &mut stages {
         stage.target *= f64::from(http2.streams.max(1));
@@ -135,10 +133,15 @@ fn is_open(flags: &OpenFlags) -> bool {
     flags.rate.is_some() || flags.stages.as_ref().is_some_and(Stages::of_rate)
 }
 
-/// Flags of a closed run in an open one.
-fn refuse(given: &GivenFlags, closed_only: &[(&str, &str)], open: &OpenFlags) -> Result<(), Failure> {
+/// Flags of a closed run in an open one, where the value they were given `says` something.
+fn refuse(
+    given: &GivenFlags,
+    closed_only: &[(&str, &str)],
+    open: &OpenFlags,
+    says: impl Fn(&str) -> bool,
+) -> Result<(), Failure> {
     let with = if open.rate.is_some() { "--rate" } else { "--stages of a rate" };
-    for (id, help) in closed_only {
+    for (id, help) in closed_only.iter().filter(|(id, _)| says(id)) {
         if let Some(flag) = given.first_of(&[id]) {
             return Err(Failure::usage(format!("{flag} with {with}: they contradict each other"), *help));
         }
@@ -219,6 +222,18 @@ fn rate_stages(stages: &Stages) -> Vec<Stage> {
     stages.0.iter().map(|stage| Stage { over: stage.over, target: rate(stage.target) }).collect()
 }
 
+/// Stages of users, or of connections, and how many there are at most. One that is left on the way to its target may end between
+/// two numbers; the user that is begun counts.
+fn staged(stages: &Stages, of_what: &str) -> Result<(Vec<Stage>, u32), Failure> {
+    let stages = user_stages(stages);
+    let most = stages.iter().map(|stage| stage.target.ceil() as u32).max().unwrap_or(0);
+    if most == 0 {
+        let message = format!("--stages without a single {of_what}");
+        return Err(Failure::usage(message, "give a stage some, such as 30s:10"));
+    }
+    Ok((stages, most))
+}
+
 /// A stage with a spawn rate is two: on the way, and there.
 fn user_stages(stages: &Stages) -> Vec<Stage> {
     let (mut all, mut before) = (Vec::new(), 0.0);
@@ -285,6 +300,22 @@ mod tests {
     fn a_spawn_rate_splits_a_stage_or_ends_on_the_way() {
         let load = planned_demo(&["--stages", "10s:100@20,10s:0@5"]).plan.load;
         assert_eq!(stages_of(&load), [(5_000, 100.0), (5_000, 100.0), (10_000, 50.0)]);
+    }
+
+    #[test]
+    fn a_stage_that_ends_between_two_numbers_has_the_user_that_is_begun() {
+        let load = planned_demo(&["--stages", "1s:1@0.5"]).plan.load;
+        assert_eq!((stages_of(&load), load.users), (vec![(1_000, 0.5)], 1));
+        let load = planned_hit(&["http://h/", "--stages", "3s:100@0.5"]).unwrap().plan.load;
+        assert_eq!((stages_of(&load), load.users), (vec![(3_000, 1.5)], 2));
+    }
+
+    #[test]
+    fn what_means_none_contradicts_nothing() {
+        for args in [&["--loop-count", "-1"][..], &["--loop-count", "0"], &["--max-rps", "0"], &["--max-rps", "-1"]] {
+            let load = planned_demo(&[&["--rate", "5/s"], args].concat()).plan.load;
+            assert_eq!((open(&load).rate, load.loops_per_user), (5.0, None), "{args:?}");
+        }
     }
 
     #[test]

@@ -284,6 +284,24 @@ fn a_slow_server_is_not_the_clients_fault() {
 }
 
 #[test]
+fn a_server_that_falls_behind_is_named_though_each_arrival_was_made() {
+    let target = target();
+    // It serves 100 a second.
+    let queue = url(&target, "/queue/10000/hello/a");
+    let run = run(&["hit", queue.as_str(), "--rate", "400/s", "-d", "2s", "--quiet"]);
+    let [intended, made, _] = arrivals(&run);
+    assert_eq!(intended, 800);
+    let ended = run.number("/iterations/count");
+    let reasons = run.summary["client"]["reasons"].as_array().unwrap();
+    let named = format!("{made} arrivals were made and {ended} iterations ended: {} were under way", made - ended);
+    let is_named = reasons.iter().any(|reason| reason.as_str().unwrap().starts_with(&named));
+    // A machine that is busy with something else is named instead.
+    let clear = run.summary["client"]["verdict"] == "valid" && run.summary["client"]["limit"] != "client";
+    assert!(is_named && run.summary["client"]["limit"] == "server" || !clear, "{reasons:?}");
+    assert!(!run.stdout.contains("neither side was at its limit"), "{}", run.stdout);
+}
+
+#[test]
 fn an_interrupt_ends_an_open_run_with_its_report() {
     let target = target();
     let running = start(&["hit", &url(&target, "/hello/a"), "--rate", "100/s", "-d", "50s", "--quiet"]);

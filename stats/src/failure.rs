@@ -4,7 +4,11 @@
 //! earliest count. What is kept is bounded in number and in memory, whatever the run does: each core may keep as much as the whole
 //! run, so that the bounds hold without a word between them.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::row::RowId;
 
 /// The most samples of one sort.
 pub const SAMPLES_PER_SORT_MAX: u32 = 100;
@@ -106,5 +110,55 @@ impl Held {
     pub(crate) fn give_back(&mut self, sample: &FailureSample) {
         self.samples -= 1;
         self.bytes -= sample.text_bytes();
+    }
+}
+
+/// The first failures of each sort on one core, as far as they are kept.
+pub(crate) struct FirstOfEachSort {
+    per_sort: u32,
+    /// How many there are of each.
+    counts: HashMap<(RowId, &'static str), u32>,
+    held: Held,
+}
+
+/// What became of a failure that was to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// It is.
+    Kept,
+    /// It goes beyond the bounds of all.
+    LeftOut,
+    /// There are as many of its sort as are asked for.
+    Enough,
+}
+
+impl FirstOfEachSort {
+    pub(crate) fn new(per_sort: u32) -> Self {
+        Self { per_sort, counts: HashMap::new(), held: Held::default() }
+    }
+
+    /// Whether one of this sort is to be kept, as far as can be told without it.
+    pub(crate) fn wants(&self, row: RowId, kind: &'static str) -> bool {
+        self.has_few(row, kind) && !self.held.is_full()
+    }
+
+    pub(crate) fn take(&mut self, row: RowId, kind: &'static str, sample: &FailureSample) -> Take {
+        if !self.has_few(row, kind) {
+            return Take::Enough;
+        }
+        if !self.held.take(sample) {
+            return Take::LeftOut;
+        }
+        *self.counts.entry((row, kind)).or_default() += 1;
+        Take::Kept
+    }
+
+    /// Whether it is only for the bounds of all that none of this sort is kept any more.
+    pub(crate) fn leaves_out(&self, row: RowId, kind: &'static str) -> bool {
+        self.held.is_full() && self.has_few(row, kind)
+    }
+
+    fn has_few(&self, row: RowId, kind: &'static str) -> bool {
+        self.per_sort > 0 && self.counts.get(&(row, kind)).is_none_or(|&count| count < self.per_sort)
     }
 }

@@ -120,6 +120,8 @@ pub(crate) struct CoreCounts {
     pub(crate) arrivals_made: u64,
     /// And those that never will be.
     pub(crate) arrivals_missed: u64,
+    /// Part of `arrivals_made`: those that were late for want of a user.
+    pub(crate) arrivals_waited: u64,
 }
 
 impl CoreCounts {
@@ -148,6 +150,7 @@ impl CoreCounts {
         self.arrivals_intended += part.arrivals_intended;
         self.arrivals_made += part.arrivals_made;
         self.arrivals_missed += part.arrivals_missed;
+        self.arrivals_waited += part.arrivals_waited;
     }
 
     /// Requests begun and not finished.

@@ -12,17 +12,19 @@
 //! - nothing an output does changes the load or the totals;
 //! - the crate knows no HTTP: a row is a case, a type and a name, whatever they stand for.
 //!
-//! Reading order: [`row`], [`endpoint`], [`failure`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
+//! Reading order: [`row`], [`endpoint`], [`failure`], [`errors`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`verdict`], [`threshold`], [`capacity`], [`display`].
+//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`].
 #![forbid(unsafe_code)]
 
+pub mod backlog;
 pub mod capacity;
 pub mod client;
 pub mod clock;
 pub mod collector;
 pub mod display;
 pub mod endpoint;
+pub mod errors;
 pub mod failure;
 mod interval;
 pub mod latency;

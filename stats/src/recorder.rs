@@ -8,20 +8,11 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use crate::client::CpuTime;
 use crate::clock::{last_second_of_load, NS_PER_S};
 use crate::endpoint::{EndpointCounts, EndpointId, EndpointKey, EndpointKind, MAX_ENDPOINTS, OTHER_ENDPOINTS};
-use crate::failure::{FailureSample, Held};
-use crate::interval::{CoreCounts, ErrorKey, Interval, RowCells, SecondTally};
+use crate::errors::Errors;
+use crate::failure::{FailureSample, FirstOfEachSort, Take};
+use crate::interval::{CoreCounts, Interval, RowCells, SecondTally};
 use crate::phases::{Opening, RequestPhases};
 use crate::row::{Exchanges, RowId, RowKey, Sample};
-
-/// Distinct (row, kind, message) a core tells apart. A message may hold what a server sent, so their number is the
-/// server's to choose; what goes over the limit counts by kind alone.
-pub const MAX_ERRORS: usize = 200;
-
-/// Longest error message kept, bytes. A sentence fits; a response body does not.
-pub const MAX_MESSAGE_BYTES: usize = 300;
-
-/// The message of the entry that gathers, by kind, the errors over [`MAX_ERRORS`].
-pub const OTHER_MESSAGES: &str = "other messages";
 
 /// Most seconds one hand-over spells out one by one. A core that was stopped for longer (a suspended machine) skips the
 /// seconds before; the stats thread publishes those as empty.
@@ -34,13 +25,6 @@ pub(crate) const SETS_PER_CORE: usize = 2;
 /// which do not wait for a spare. The channels have this capacity, so a hand-over finds room always.
 pub(crate) const TRAVELLING_PER_CORE: usize = SETS_PER_CORE + 3;
 
-/// An error with a given message. `row` is `None` for those over the limit.
-struct KnownError {
-    row: Option<u32>,
-    kind: &'static str,
-    id: u32,
-}
-
 /// One core's recorder. It lives on the core's thread, shares nothing with other cores, takes no lock, and allocates only
 /// on a row's first use.
 ///
@@ -51,16 +35,9 @@ pub struct Recorder {
     spares: Receiver<Box<Interval>>,
     collector: Sender<Box<Interval>>,
     rows: HashMap<Arc<RowKey>, RowId>,
-    /// By message, so that a known one is found without making a key.
-    errors: HashMap<Box<str>, Vec<KnownError>>,
-    errors_known: usize,
+    errors: Errors,
     endpoints: HashMap<EndpointKey, EndpointId>,
-    distinct_errors: usize,
-    /// How many failures of a row and a kind are kept as samples.
-    samples_per_sort: u32,
-    /// How many there are of each sort.
-    sampled: HashMap<(RowId, &'static str), u32>,
-    samples_held: Held,
+    samples: FirstOfEachSort,
     /// Everything handed over so far.
     sent: CoreCounts,
     /// How much of `current.counts` already stands in a second's tally.
@@ -86,6 +63,8 @@ pub struct ArrivalsPart {
     pub made: u64,
     /// Those that never will be.
     pub missed: u64,
+    /// Of those made, the ones that were late for want of a user.
+    pub waited: u64,
     /// Most users that were busy at once.
     pub busy_max: u64,
     /// An arrival waited for a user: all of the core were busy, or its own was not done with its once-per-user steps.
@@ -118,13 +97,9 @@ impl Recorder {
             spares,
             collector,
             rows: HashMap::new(),
-            errors: HashMap::new(),
-            errors_known: 0,
+            errors: Errors::default(),
             endpoints: HashMap::new(),
-            distinct_errors: 0,
-            samples_per_sort,
-            sampled: HashMap::new(),
-            samples_held: Held::default(),
+            samples: FirstOfEachSort::new(samples_per_sort),
             sent: CoreCounts::default(),
             marked: CoreCounts::default(),
             covered_until_s: 0,
@@ -301,38 +276,33 @@ impl Recorder {
 
     /// Counts an error of something that is no request, such as a referenced case that could not begin.
     pub fn count_error(&mut self, row: RowId, kind: &'static str, message: &str) {
-        let error = self.error(row, kind, message);
+        let (error, new) = self.errors.id(row, kind, message);
+        if let Some(key) = new {
+            self.current.new_errors.push(key);
+            self.current.errors.push(0);
+        }
         self.current.errors[error as usize] += 1;
     }
 
     /// Whether a failure of this row and kind is to be kept: there are fewer than the run asks for, and they have not used up the
     /// bounds of all.
     pub fn wants_sample(&self, row: RowId, kind: &'static str) -> bool {
-        self.has_few_samples(row, kind) && !self.samples_held.is_full()
+        self.samples.wants(row, kind)
     }
 
     /// Keeps a failure, after the ones before it, if it is [wanted](Self::wants_sample). Its case, its step and whether that is a
     /// once-per-user step are the row's, whatever it says.
     pub fn sample(&mut self, row: RowId, kind: &'static str, sample: Box<FailureSample>) {
-        if !self.has_few_samples(row, kind) {
-            return;
-        }
-        if self.samples_held.take(&sample) {
-            *self.sampled.entry((row, kind)).or_default() += 1;
-            self.current.samples.push((row, sample));
-        } else {
-            self.current.samples_left_out += 1;
+        match self.samples.take(row, kind, &sample) {
+            Take::Kept => self.current.samples.push((row, sample)),
+            Take::LeftOut => self.current.samples_left_out += 1,
+            Take::Enough => {}
         }
     }
 
     /// A failure was not written down. It counts as left out if that was for the bounds of all.
     pub fn leave_out_sample(&mut self, row: RowId, kind: &'static str) {
-        let left_out = self.samples_held.is_full() && self.has_few_samples(row, kind);
-        self.current.samples_left_out += u64::from(left_out);
-    }
-
-    fn has_few_samples(&self, row: RowId, kind: &'static str) -> bool {
-        self.samples_per_sort > 0 && self.sampled.get(&(row, kind)).is_none_or(|&count| count < self.samples_per_sort)
+        self.current.samples_left_out += u64::from(self.samples.leaves_out(row, kind));
     }
 
     /// A transaction ended after `duration_us`.
@@ -406,6 +376,7 @@ impl Recorder {
         counts.arrivals_intended += part.intended;
         counts.arrivals_made += part.made;
         counts.arrivals_missed += part.missed;
+        counts.arrivals_waited += part.waited;
         let max = &mut self.current.users_busy_max;
         *max = (*max).max(part.busy_max);
         self.current.waited_for_users |= part.waited_for_users;
@@ -637,7 +608,7 @@ impl Recorder {
         spare.covered_until_s = self.covered_until_s;
         spare.stopped_ns = self.stopped_ns;
         spare.rows.resize_with(self.rows.len(), RowCells::default);
-        spare.errors.resize(self.errors_known, 0);
+        spare.errors.resize(self.errors.known(), 0);
         spare.endpoints.resize(self.endpoints.len(), EndpointCounts::default());
         let full = std::mem::replace(&mut self.current, spare);
         let counts = full.counts;
@@ -651,42 +622,6 @@ impl Recorder {
             Err(TrySendError::Full(full)) => self.current = full,
         }
     }
-
-    /// The id of an error, made on first use.
-    fn error(&mut self, row: RowId, kind: &'static str, message: &str) -> u32 {
-        let message = cut(message);
-        if let Some(id) = self.known_error(Some(row.0), kind, message) {
-            return id;
-        }
-        let (row, message) = if self.distinct_errors < MAX_ERRORS {
-            self.distinct_errors += 1;
-            (Some(row.0), message)
-        } else {
-            if let Some(id) = self.known_error(None, kind, OTHER_MESSAGES) {
-                return id;
-            }
-            (None, OTHER_MESSAGES)
-        };
-        let id = self.errors_known as u32;
-        self.errors_known += 1;
-        self.errors.entry(message.into()).or_default().push(KnownError { row, kind, id });
-        self.current.new_errors.push(ErrorKey { kind, row, message: message.into() });
-        self.current.errors.push(0);
-        id
-    }
-
-    fn known_error(&self, row: Option<u32>, kind: &str, message: &str) -> Option<u32> {
-        let same_message = self.errors.get(message)?;
-        same_message.iter().find(|known| known.row == row && known.kind == kind).map(|known| known.id)
-    }
-}
-
-/// The message's first [`MAX_MESSAGE_BYTES`], cut between characters.
-fn cut(message: &str) -> &str {
-    if message.len() <= MAX_MESSAGE_BYTES {
-        return message;
-    }
-    &message[..message.floor_char_boundary(MAX_MESSAGE_BYTES)]
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crossbeam_channel::{bounded, Receiver, Sender};
 
 use super::*;
+use crate::errors::{MAX_ERRORS, OTHER_MESSAGES};
 use crate::failure::{SAMPLES_BYTES_MAX, SAMPLES_MAX};
 use crate::interval::UserTime;
 use crate::row::RowKind;
@@ -169,15 +170,6 @@ fn errors_over_the_limit_count_by_kind() {
     assert_eq!(counted[MAX_ERRORS], ("assertion", None, OTHER_MESSAGES, 51));
     assert_eq!(counted[MAX_ERRORS + 1], ("reset", None, OTHER_MESSAGES, 1));
     assert_eq!(interval.errors.iter().sum::<u64>(), interval.counts.failed);
-}
-
-#[test]
-fn long_messages_are_cut_between_characters() {
-    assert_eq!(cut("short"), "short");
-    assert_eq!(cut(&"a".repeat(1000)).len(), MAX_MESSAGE_BYTES);
-    // Three bytes each: 100 characters fill 300 bytes, and one byte before shifts the cut.
-    assert_eq!(cut(&"\u{20ac}".repeat(101)), "\u{20ac}".repeat(100));
-    assert_eq!(cut(&format!("a{}", "\u{20ac}".repeat(100))), format!("a{}", "\u{20ac}".repeat(99)));
 }
 
 #[test]

@@ -190,6 +190,8 @@ pub struct Arrivals {
     pub users_max: u64,
     /// An arrival waited for a user: all of its core were busy, or its own was not done with its once-per-user steps.
     pub waited_for_users: bool,
+    /// Those made late for want of a user: none was free, and no further one could be started, or none so fast.
+    pub waited: u64,
 }
 
 /// One network step.

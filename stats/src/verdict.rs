@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::backlog::Backlog;
 use crate::client::SHORTEST_SPAN;
 use crate::collector::Model;
 use crate::latency::Latency;
@@ -24,6 +25,14 @@ pub const LITTLE_TOLERANCE: f64 = 0.05;
 
 /// An open run must make this share of its intended rate.
 pub const ACHIEVED_SHARE: f64 = 0.99;
+
+/// An open run of fewer requests has no lateness p99 to go by, as it takes 10 samples beyond one
+/// ([`Statistic::samples_needed`](crate::threshold::Statistic::samples_needed)): the few that are latest are the first of a run, or
+/// those of a single hiccup.
+const LATENESS_SAMPLES: u64 = 1_000;
+
+/// Where fewer of the requests than this waited for a user, their lateness p99 is not for want of users.
+const WAITED_SHARE: f64 = 0.01;
 
 /// Share of the iterations' time in calls of plugin functions above which the report says so (hrp spec 19.9).
 pub const PLUGIN_SHARE: f64 = 0.20;
@@ -104,6 +113,8 @@ pub struct Facts<'a> {
     pub little: Result<Little, String>,
     /// Of an open run, what was intended and achieved.
     pub open: Option<&'a Arrivals>,
+    /// And how its iterations went through the load window.
+    pub backlog: Option<Backlog>,
     /// Resources that ran out.
     pub exhausted: &'a [Exhausted],
     /// Cores that broke down.
@@ -139,7 +150,7 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
 
     judge_exhaustion(facts, &mut judgement);
     judge_rate(facts, &load, &mut judgement);
-    judge_latency(&load, &mut judgement);
+    judge_latency(facts, &load, &mut judgement);
     judge_little(facts, &mut judgement);
     judge_broken_cores(facts, &mut judgement);
     judge_limit(facts, &load, &mut judgement);
@@ -250,17 +261,29 @@ fn missed_the_rate(open: &Arrivals) -> bool {
     open.intended > 0 && (open.made as f64) < open.intended as f64 * ACHIEVED_SHARE
 }
 
-fn judge_latency(load: &Load, judgement: &mut Judgement) {
-    if load.saturated && load.late() {
-        judgement.at_least(
-            Verdict::Degraded,
-            format!(
-                "requests waited in the client: lateness p99 {} us is above {} us while a core was saturated; \
-                 throughput stands, latencies are distorted",
-                load.lateness_p99_us, load.bound_us
-            ),
-        );
-    }
+fn judge_latency(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
+    let why = match facts.open {
+        _ if !load.late() => return,
+        _ if load.saturated => "while a core was saturated",
+        // What is late in an open run is in its response times. Where arrivals were missed it has been said.
+        Some(open) if !missed_the_rate(open) && late_with_users_to_spare(facts, load) => {
+            "though no core was saturated and users were to spare"
+        }
+        _ => return,
+    };
+    judgement.at_least(
+        Verdict::Degraded,
+        format!(
+            "requests waited in the client: lateness p99 {} us is above {} us {why}; throughput stands, latencies are distorted",
+            load.lateness_p99_us, load.bound_us
+        ),
+    );
+}
+
+/// Requests of an open run were late, and too few of its arrivals waited for a user to be the reason.
+fn late_with_users_to_spare(facts: &Facts<'_>, load: &Load) -> bool {
+    let waited = |open: &Arrivals| open.waited as f64 >= facts.lateness.count as f64 * WAITED_SHARE;
+    load.late() && facts.lateness.count >= LATENESS_SAMPLES && facts.open.is_some_and(|open| !waited(open))
 }
 
 fn judge_little(facts: &Facts<'_>, judgement: &mut Judgement) {
@@ -313,6 +336,27 @@ fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     };
     if facts.open.is_some_and(missed_the_rate) {
         // What kept it from it has been said.
+    } else if let Some(backlog) = facts.backlog.filter(|backlog| backlog.made > 0 && backlog.ended == 0) {
+        judgement.reasons.push(format!(
+            "the intended rate was reached, but none of {} iterations ended before the stop: make load for longer",
+            backlog.made
+        ));
+    } else if let Some(backlog) = facts.backlog.filter(piles_up) {
+        let client_too = late_with_users_to_spare(facts, load);
+        if !client_too {
+            judgement.limit = Limit::Server;
+        }
+        judgement.reasons.push(format!(
+            "{} arrivals were made and {} iterations ended: {} were under way at the stop, where a load that keeps up has some \
+             {:.0}; {}",
+            backlog.made,
+            backlog.ended,
+            backlog.at_stop(),
+            backlog.settled().unwrap_or(0.0),
+            if client_too { "whether the server fell behind or the client did is unclear" } else { "the server fell behind" }
+        ));
+    } else if facts.model == Model::Open && late_with_users_to_spare(facts, load) {
+        // That requests waited in the client has been said.
     } else if facts.model == Model::Open {
         judgement.reasons.push("the intended rate was reached, so neither side was at its limit".to_owned());
     } else if facts.paced {
@@ -336,6 +380,11 @@ fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     } else {
         judgement.reasons.push(neither_idle_nor_saturated(facts, busiest, share));
     }
+}
+
+/// The service fell behind by more than an open run may miss of its rate.
+fn piles_up(backlog: &Backlog) -> bool {
+    backlog.piled_up() > backlog.made as f64 * (1.0 - ACHIEVED_SHARE)
 }
 
 /// Why there is no CPU share to go by.

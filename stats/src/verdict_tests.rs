@@ -14,6 +14,7 @@ struct Run {
     load_s: f64,
     little: Result<Little, String>,
     open: Option<Arrivals>,
+    backlog: Option<Backlog>,
     exhausted: Vec<Exhausted>,
     broken_cores: Vec<usize>,
     plugin: Option<Plugin>,
@@ -41,6 +42,7 @@ impl Run {
             load_s: 10.0,
             little: little(1.0),
             open: None,
+            backlog: None,
             exhausted: Vec::new(),
             broken_cores: Vec::new(),
             plugin: None,
@@ -71,6 +73,7 @@ impl Run {
             load_s: self.load_s,
             little: self.little.clone(),
             open: self.open.as_ref(),
+            backlog: self.backlog,
             exhausted: &self.exhausted,
             broken_cores: &self.broken_cores,
             plugin: self.plugin.as_ref(),
@@ -242,6 +245,77 @@ fn arrivals_that_waited_for_a_user_are_not_the_clients_fault() {
         judgement.reasons,
         ["500 of 1000 intended arrivals were made (50.0 %): the others waited for users, of which 80 of 100 were busy"]
     );
+}
+
+#[test]
+fn a_server_that_falls_behind_is_the_limit_though_each_arrival_was_made() {
+    // 2,000/s for 5 s on a server that does 1,000/s: those that ended took 1.25 s on average.
+    let backlog = Backlog {
+        made: 10_000,
+        ended: 5_000,
+        mean_us: Some(1_250_000.0),
+        at_start: 0,
+        requests_at_stop: 5_000,
+        peak_per_s: 2_000.0,
+    };
+    let with = |backlog| Run { backlog: Some(backlog), ..Run::open(10_000, 10_000, 80) };
+    let judgement = with(backlog).judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Valid, Limit::Server));
+    assert_eq!(
+        judgement.reasons,
+        ["10000 arrivals were made and 5000 iterations ended: 5000 were under way at the stop, where a load that keeps up has some \
+          2500; the server fell behind"]
+    );
+
+    // 2,500 and 1 + 3 x 70.7 by chance are no pile; nor is what is within 1 % of the arrivals beyond that.
+    assert_eq!(with(Backlog { ended: 7_187, ..backlog }).outcome(), (Verdict::Valid, Limit::Unclear));
+    assert_eq!(with(Backlog { ended: 7_186, ..backlog }).outcome(), (Verdict::Valid, Limit::Server));
+
+    // What the client did is not known, or it was saturated: then it is not the server's.
+    let mut unknown = with(backlog);
+    unknown.occupied[0] = None;
+    assert_eq!(unknown.outcome(), (Verdict::Valid, Limit::Unclear));
+    assert_eq!(with(backlog).busy(0.9).outcome(), (Verdict::Valid, Limit::Client));
+
+    // Where the client was late, too, nobody can tell.
+    let late = Run { lateness: p99(9_000), ..with(backlog) }.judge();
+    assert_eq!((late.verdict, late.limit), (Verdict::Degraded, Limit::Unclear));
+    assert!(
+        late.reasons[1].ends_with("whether the server fell behind or the client did is unclear"),
+        "{:?}",
+        late.reasons
+    );
+
+    let none = with(Backlog { ended: 0, mean_us: None, ..backlog }).judge();
+    assert_eq!(none.limit, Limit::Unclear);
+    assert!(none.reasons[0].contains("none of 10000 iterations ended"), "{:?}", none.reasons);
+}
+
+#[test]
+fn a_stall_of_the_client_in_an_open_run_degrades_what_it_made_late() {
+    let late = |lateness| Run { lateness: p99(lateness), ..Run::open(1_000, 1_000, 50) };
+    assert_eq!(late(1_000).outcome(), (Verdict::Valid, Limit::Unclear));
+    let judgement = late(1_001).judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Degraded, Limit::Unclear));
+    assert_eq!(
+        judgement.reasons,
+        ["requests waited in the client: lateness p99 1001 us is above 1000 us though no core was saturated and users were to \
+          spare; throughput stands, latencies are distorted"]
+    );
+
+    // One in a hundred waited for a user: that is what the p99 shows.
+    let mut waited = late(1_001);
+    waited.open.as_mut().unwrap().waited = 10;
+    assert_eq!(waited.outcome(), (Verdict::Valid, Limit::Unclear));
+    waited.open.as_mut().unwrap().waited = 9;
+    assert_eq!(waited.outcome().0, Verdict::Degraded);
+
+    // The latest of a few says nothing.
+    let mut few = late(9_000);
+    few.lateness.count = 999;
+    assert_eq!(few.outcome().0, Verdict::Valid);
+    few.lateness.count = 1_000;
+    assert_eq!(few.outcome().0, Verdict::Degraded);
 }
 
 #[test]

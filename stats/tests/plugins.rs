@@ -4,7 +4,7 @@ mod common;
 
 use common::{fail, key, one_sent, run_of_one_request, sample, start, succeed, S};
 use proptest::prelude::*;
-use pummel_stats::{recorder::MAX_ERRORS, FinalFacts, PluginCaller, PluginProcesses, Recorder, RowKind, Summary};
+use pummel_stats::{errors::MAX_ERRORS, FinalFacts, PluginCaller, PluginProcesses, Recorder, RowKind, Summary};
 
 /// One request whose function takes `call_us` before it is sent.
 fn call_and_succeed(recorder: &mut Recorder, row: pummel_stats::RowId, call_us: u64) {

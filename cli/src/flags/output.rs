@@ -40,8 +40,8 @@ pub(crate) struct OutputFlags {
     ///
     /// From 0, which is off, to 100; the JSON summary has them whole (failure_samples), the report the first of some. Of a body the
     /// first 4 KiB are kept. Values of Authorization, Cookie and Set-Cookie are masked, and of every header, parameter and field whose
-    /// name holds token, secret, password, passwd, apikey, session or credential. With it each connection keeps the head and the first
-    /// 4 KiB of the response it reads, which costs some speed.
+    /// name holds token, secret, password, passwd, pwd, passphrase, apikey, privatekey, signature, jwt, session or credential. With it
+    /// each connection keeps the head and the first 4 KiB of the response it reads, which costs some speed.
     #[arg(
         long, value_name = "N", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u32).range(0..=i64::from(SAMPLES_PER_SORT_MAX))

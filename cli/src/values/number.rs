@@ -1,10 +1,6 @@
 //! Rates and counts with their bounds.
 
-use pummel_engine::MAX_USERS;
-
-/// The highest rate a flag takes, per second: far beyond one machine, and small enough that `n / rate` stays exact
-/// to the nanosecond.
-const RATE_MAX: f64 = 1e9;
+use pummel_engine::{MAX_RATE, MAX_USERS};
 
 /// Parses a rate per second above zero; decimals are allowed (`0.5` is one every two seconds).
 ///
@@ -53,8 +49,8 @@ pub(crate) fn parse_users(text: &str) -> Result<u32, String> {
 
 fn parse_number(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
-        Ok(number) if number.is_finite() && number <= RATE_MAX => Ok(number),
-        Ok(number) if number.is_finite() => Err(format!("is above the highest rate, {RATE_MAX:.0} a second")),
+        Ok(number) if number.is_finite() && number <= MAX_RATE => Ok(number),
+        Ok(number) if number.is_finite() => Err(format!("is above the highest rate, {MAX_RATE:.0} a second")),
         _ => Err("is not a number".into()),
     }
 }

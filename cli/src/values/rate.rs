@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::{duration::parse_duration, number::parse_users};
+use pummel_engine::{MAX_ARRIVAL_RATE, MAX_RATE};
 
-/// The highest rate, per second; see [`super::parse_rate`].
-const RATE_MAX: f64 = 1e9;
+use super::{duration::parse_duration, number::parse_users};
 
 /// More stages than anybody writes; a longer list is a slip of a script.
 const STAGES_MAX: usize = 1_000;
@@ -33,14 +32,19 @@ pub(crate) struct StageText {
     pub(crate) target: StageTarget,
 }
 
-/// Parses a rate above zero: a number, with `/s` (as without), `/m` or `/h`. Gives it per second.
+/// Parses a rate of arrivals above zero: a number, with `/s` (as without), `/m` or `/h`. Gives it per second.
 ///
 /// # Errors
 /// A sentence for anything else.
 pub(crate) fn parse_rate_per(text: &str) -> Result<f64, String> {
-    match rate_of(text)? {
-        rate if rate > 0.0 => Ok(rate),
-        _ => Err("must be above zero".into()),
+    above_zero(rate_of(text, MAX_ARRIVAL_RATE)?)
+}
+
+fn above_zero(rate: f64) -> Result<f64, String> {
+    if rate > 0.0 {
+        Ok(rate)
+    } else {
+        Err("must be above zero".into())
     }
 }
 
@@ -61,7 +65,7 @@ pub(crate) fn parse_level(text: &str) -> Result<Level, String> {
     Ok(Level { value: parse_rate_per(text)?, with_unit: text.contains('/') })
 }
 
-fn rate_of(text: &str) -> Result<f64, String> {
+fn rate_of(text: &str, max: f64) -> Result<f64, String> {
     const FORMS: &str = "write a number with /s, /m or /h, such as 5000/s";
     let (number, unit) = text.trim().split_once('/').unwrap_or((text.trim(), "s"));
     let per = match unit.trim() {
@@ -74,8 +78,8 @@ fn rate_of(text: &str) -> Result<f64, String> {
     let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     // Rust's own float syntax would also take "inf", "nan" and "1e3".
     let rate = number.parse::<f64>().ok().filter(|_| plain).ok_or_else(|| format!("is no rate; {FORMS}"))? / per;
-    if rate > RATE_MAX {
-        return Err(format!("is above the highest rate, {RATE_MAX:.0} a second"));
+    if rate > max {
+        return Err(format!("is above the highest rate, {max:.0} a second"));
     }
     Ok(rate)
 }
@@ -121,11 +125,12 @@ fn stage(text: &str) -> Result<StageText, String> {
         .ok_or_else(|| wrong("is not TIME:TARGET, such as 30s:100 for users or 30s:500/s for a rate".into()))?;
     let over = parse_duration(over).map_err(|why| wrong(format!("has a time that {why}")))?;
     let target = if target.contains('/') && !target.contains('@') {
-        StageTarget::Rate(rate_of(target).map_err(|why| wrong(format!("has a rate that {why}")))?)
+        StageTarget::Rate(rate_of(target, MAX_ARRIVAL_RATE).map_err(|why| wrong(format!("has a rate that {why}")))?)
     } else {
         let (users, spawn_rate) = match target.split_once('@') {
             Some((users, rate)) => {
-                let rate = parse_rate_per(rate).map_err(|why| wrong(format!("has a spawn rate that {why}")))?;
+                let rate = rate_of(rate, MAX_RATE).and_then(above_zero);
+                let rate = rate.map_err(|why| wrong(format!("has a spawn rate that {why}")))?;
                 (users, Some(rate))
             }
             None => (target, None),
@@ -152,6 +157,7 @@ mod tests {
         {
             assert_eq!(parse_rate_per(text), Ok(rate), "{text}");
         }
+        assert_eq!(parse_rate_per("10000000/s"), Ok(1e7));
         for (text, part) in [
             ("0/s", "above zero"),
             ("5/d", "unknown unit \"/d\""),
@@ -160,7 +166,7 @@ mod tests {
             ("inf", "is no rate"),
             ("/s", "is no rate"),
             ("1e10", "is no rate"),
-            ("10000000000/s", "highest rate"),
+            ("10000001/s", "is above the highest rate, 10000000 a second"),
         ] {
             assert!(parse_rate_per(text).unwrap_err().contains(part), "{text}");
         }
@@ -198,6 +204,7 @@ mod tests {
             ("30s:many", "has a number of users that is not a whole number"),
             ("30s:10@0", "has a spawn rate that must be above zero"),
             ("30s:10/d", "has a rate that has the unknown unit"),
+            ("30s:10000001/s", "has a rate that is above the highest rate, 10000000 a second"),
             ("30s:10,30s:5/s", "users in one stage and a rate in another"),
             ("0s:10", "lasts no time at all"),
             ("30s:2000000", "more than a run may have"),

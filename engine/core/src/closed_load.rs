@@ -10,7 +10,8 @@ use std::{
 use crate::{
     plan::{nanos, ClosedLoad},
     schedule::{Change, Course, Levels},
-    shard::{share, Shard},
+    shard::Shard,
+    split::share,
     user, Plan, Stage,
 };
 

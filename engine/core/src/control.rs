@@ -10,7 +10,10 @@ use std::{
 
 use crossbeam_channel::{unbounded, Receiver, Sender};
 
-use crate::Plan;
+use crate::{
+    plan::{MAX_ARRIVAL_RATE, MAX_RATE},
+    Plan,
+};
 
 /// Steers a run; clones steer the same one. What is asked for is carried out by all cores at one time of the run clock.
 #[derive(Debug, Clone)]
@@ -65,15 +68,17 @@ pub enum ControlError {
         max: u32,
     },
     /// No rate at all, or one beyond any machine.
-    #[error("{0} is no rate; it lies from 0 up to 1000000000 a second")]
-    NoRate(f64),
+    #[error("{asked} is no rate; it lies from 0 up to {max} a second")]
+    NoRate {
+        /// What was asked for.
+        asked: f64,
+        /// The highest there may be: of arrivals, or of a ceiling.
+        max: f64,
+    },
     /// Users that are started at no rate never come.
-    #[error("{0} is no rate of starting users; it is above 0 and up to 1000000000 a second")]
+    #[error("{0} is no rate of starting users; it is above 0 and up to {MAX_RATE} a second")]
     NoSpawnRate(f64),
 }
-
-/// The highest rate that can be asked for, per second: far beyond one machine.
-const RATE_MAX: f64 = 1e9;
 
 impl Default for Control {
     fn default() -> Self {
@@ -117,15 +122,16 @@ impl Control {
     pub fn ask(&self, command: Command) -> Result<(), ControlError> {
         let at_hand = self.scope();
         let scope = (*at_hand).ok_or(ControlError::NotRunning)?;
+        let max = if scope.open { MAX_ARRIVAL_RATE } else { MAX_RATE };
         match command {
             Command::Users(_) | Command::SpawnRate(_) if scope.open => return Err(ControlError::Open),
             Command::Users(asked) if asked > scope.users_max => {
                 return Err(ControlError::TooManyUsers { asked, max: scope.users_max })
             }
-            Command::SpawnRate(rate) if !(rate > 0.0 && rate <= RATE_MAX) => {
+            Command::SpawnRate(rate) if !(rate > 0.0 && rate <= MAX_RATE) => {
                 return Err(ControlError::NoSpawnRate(rate))
             }
-            Command::Rate(rate) if !(0.0..=RATE_MAX).contains(&rate) => return Err(ControlError::NoRate(rate)),
+            Command::Rate(asked) if !(0.0..=max).contains(&asked) => return Err(ControlError::NoRate { asked, max }),
             _ => {}
         }
         // The receiver lives as long as this handle. Within the lock: what is asked of one run is nothing to the next.
@@ -176,11 +182,15 @@ mod tests {
         *control.scope() = Some(Scope { open: false, users_max: 5 });
         assert_eq!(control.ask(Command::Users(6)), Err(ControlError::TooManyUsers { asked: 6, max: 5 }));
         assert_eq!(control.ask(Command::SpawnRate(0.0)), Err(ControlError::NoSpawnRate(0.0)));
-        assert!(matches!(control.ask(Command::Rate(f64::NAN)), Err(ControlError::NoRate(_))));
+        assert!(matches!(control.ask(Command::Rate(f64::NAN)), Err(ControlError::NoRate { .. })));
+        assert_eq!(control.ask(Command::Rate(2e7)), Ok(()));
+        assert_eq!(control.commands().try_iter().count(), 1);
         assert!(control.commands().is_empty());
         assert_eq!(control.ask(Command::Users(5)), Ok(()));
         *control.scope() = Some(Scope { open: true, users_max: 5 });
         assert_eq!(control.ask(Command::Users(5)), Err(ControlError::Open));
+        let refused = control.ask(Command::Rate(2e7)).unwrap_err();
+        assert_eq!(refused.to_string(), "20000000 is no rate; it lies from 0 up to 10000000 a second");
         assert_eq!(control.ask(Command::Rate(0.0)), Ok(()));
         assert_eq!(control.commands().try_iter().collect::<Vec<_>>(), [Command::Users(5), Command::Rate(0.0)]);
         assert_eq!(control.ask(Command::Pause), Ok(()));

@@ -18,12 +18,13 @@ use pummel_ring::{now_ns, Capabilities, Config, MailboxSender, Ring};
 use pummel_stats::Recorder;
 
 use crate::{
+    core_life,
     network::connection::Wire,
     network::origins::{Found, Origins},
     network::tls::RunTls,
     plan::nanos,
     program::Program,
-    shard::{self, Message, Setup, Shard, Shortages},
+    shard::{Message, Setup, Shard, Shortages},
     shared::Shared,
     EngineError, Plan,
 };
@@ -99,7 +100,7 @@ pub(crate) fn run(spec: CoreSpec, go: &Receiver<Go>, news: &Sender<News>) {
                 glommio::spawn_local(async move { ring.drive().await })
             };
             let shard = build(spec, ring.clone(), recorder, sender, start_ns, news_of_stop);
-            let mut live = ring.spawn(shard::live(Rc::clone(&shard), mailbox));
+            let mut live = ring.spawn(core_life::live(Rc::clone(&shard), mailbox));
             // A driver that ends before the load was refused by the kernel, and then nobody would ever wake a user.
             poll_fn(|cx| match Pin::new(&mut live).poll(cx) {
                 Poll::Ready(()) => Poll::Ready(Ok(())),

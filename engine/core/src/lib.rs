@@ -9,16 +9,17 @@
 //! - the time a request was due comes from the schedule, so what the engine adds shows as lateness;
 //! - a panic on one core ends that core alone.
 //!
-//! Reading order: `plan`, `run` (control thread), `control` (how a run is steered), `core_thread`, `shard` (what a core's users
-//! share), `schedule` (when load is made), `closed_load` and `open_load` (who makes it then), `user` (its life),
-//! `iteration` (the walk over a case), `request_step`, `network` (from a request to an answer), `functional_run` (the same
-//! steps, looked at), `plugin` (calls of a plugin's functions), then `rendezvous`, `cursor`, `program`, `warmup`, `ways`, `limits`,
-//! `ports`.
+//! Reading order: `plan`, `run` (control thread), `control` (how a run is steered), `core_thread`, `core_life`, `shard` (what a
+//! core's users share), `split` (what of a plan is a core's), `schedule` (when load is made), `closed_load` and `open_load` (who
+//! makes it then), `starts` (when one more user may), `user` (its life), `iteration` (the walk over a case), `request_step`, `network`
+//! (from a request to an answer), `functional_run` (the same steps, looked at), `plugin` (calls of a plugin's functions), then
+//! `rendezvous`, `cursor`, `program`, `warmup`, `ways`, `limits`, `ports`.
 #![forbid(unsafe_code)]
 
 mod choice;
 mod closed_load;
 mod control;
+mod core_life;
 mod core_thread;
 mod cursor;
 mod error;
@@ -39,6 +40,8 @@ mod run;
 mod schedule;
 mod shard;
 mod shared;
+mod split;
+mod starts;
 mod user;
 mod warmup;
 mod ways;
@@ -52,7 +55,7 @@ pub use network::tls::TlsFileError;
 pub use plan::{
     Addresses, CatchUp, ClientCertificate, Close, ClosedLoad, Connections, Cookies, FailureSampling, Http2, IpFamily,
     Load, LoadModel, Network, OpenLoad, Override, Pacing, PacingUnit, Plan, Proxies, Proxy, RetryStale, Spacing, Stage,
-    Tcp, Tls, TlsVersion, Via, MAX_USERS,
+    Tcp, Tls, TlsVersion, Via, MAX_ARRIVAL_RATE, MAX_RATE, MAX_USERS,
 };
 pub use ports::PortBudget;
 pub use pummel_ring::Address;

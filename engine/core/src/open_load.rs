@@ -8,12 +8,14 @@ use std::{
     task::Poll,
 };
 
+use pummel_ring::now_ns;
 use pummel_stats::ArrivalsPart;
 
 use crate::{
     plan::{nanos, CatchUp, OpenLoad},
     schedule::{Arrivals, Course, Turn},
     shard::Shard,
+    starts::Starts,
     user, Plan,
 };
 
@@ -21,28 +23,15 @@ use crate::{
 /// timers and scheduling.
 const LATE_NS: u64 = 10_000_000;
 
-/// Up to this rate of a core each arrival that finds no free user makes one more start: what that costs is nothing to speak of.
-const STARTS_PER_S: f64 = 2_000.0;
-
-/// Beyond it an arrival waits so long for a user before one more starts, but for the first few of a run. A new connection costs both
-/// sides several times what a request costs, so where one were opened for each arrival that finds all users busy, a hiccup of a few
-/// milliseconds at 60,000/s would make both slower, which would open more, up to the most there may be (measured with nginx, which
-/// serves 140,000/s on 64 connections, and 47,000/s on the 10,000 it ended with).
-const PATIENCE_NS: u64 = 1_000_000;
-const STARTS_AT_ONCE: usize = 16;
-
-/// Then users start at this share of the rate while the core is on time, and at [`STARTS_PER_S`] while it is not: a core that has more
-/// to do than it can needs no more of it.
-const STARTS_SHARE: f64 = 0.25;
-
-/// A core that wakes so much later than it meant to has more to do than it can.
-const BEHIND_NS: u64 = 500_000;
-
 /// A core that has slept for long takes some hundred microseconds to come back (200 to 460 us at one arrival a second on a virtual
 /// machine), so it wakes earlier than an arrival is due and stays awake for the rest: for so long at most, and for so much of the
 /// time between two arrivals.
 const AWAKE_NS_MAX: f64 = 500_000.0;
 const AWAKE_SHARE: f64 = 0.02;
+
+/// A sleep shorter than this may be over before it begins. One after the other, where arrivals come that fast, they would keep this
+/// core from everything else.
+const SHORTEST_SLEEP_NS: u64 = 1_000;
 
 /// How much faster than the rate arrivals that were held up are made, where they are to be made smoothly.
 const SMOOTH_SPEED: f64 = 1.25;
@@ -61,6 +50,8 @@ struct State {
     arrivals: Arrivals,
     /// The same, gone through as their time comes: what was intended is counted apart from what was made.
     intended: Arrivals,
+    /// What is due later is not counted yet: it is none of the warm-up, which this core has not parted from the rest.
+    count_until_ns: u64,
     /// The rate as planned, for the end of a pause.
     planned: Option<Course>,
     /// From when to when nothing is made, whatever is due: the last pause.
@@ -85,33 +76,8 @@ struct State {
     busy_max: u64,
     /// An arrival waited for a user.
     waited_for_users: bool,
-}
-
-/// When users may be started for arrivals that find none free.
-#[derive(Clone, Copy, Default)]
-struct Starts {
-    /// How late the core woke last.
-    woke_late_ns: u64,
-    /// When the next may be started, as far as the pace goes.
-    next_ns: u64,
-}
-
-impl Starts {
-    /// Takes the right to start one more than the `started` users for an arrival that found none free; if there is none, when to ask
-    /// again. `per_second` is the rate of this core's arrivals.
-    fn take(&mut self, now_ns: u64, due_ns: u64, started: usize, per_second: f64) -> Result<(), u64> {
-        if per_second <= STARTS_PER_S || started < STARTS_AT_ONCE {
-            return Ok(());
-        }
-        let allowed_ns = self.next_ns.max(due_ns + PATIENCE_NS);
-        if allowed_ns > now_ns {
-            return Err(allowed_ns);
-        }
-        let behind = self.woke_late_ns > BEHIND_NS;
-        let pace = if behind { STARTS_PER_S } else { STARTS_PER_S.max(per_second * STARTS_SHARE) };
-        self.next_ns = now_ns + (1e9 / pace) as u64;
-        Ok(())
-    }
+    /// For want of users arrivals are held up, and have been since the last that was made on time.
+    short_of_users: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -119,6 +85,8 @@ struct ArrivalCounts {
     intended: u64,
     made: u64,
     missed: u64,
+    /// Part of `made`: those that were held up for want of users.
+    waited: u64,
 }
 
 /// When the next arrival may be made.
@@ -149,6 +117,8 @@ impl OpenUsers {
         let state = State {
             intended: arrivals.clone(),
             arrivals,
+            // Not what is due at its very end: that is measured.
+            count_until_ns: plan.warmup.map_or(u64::MAX, |warmup| nanos(warmup).saturating_sub(1)),
             planned: None,
             pause_ns: 0..0,
             asked_for_none: false,
@@ -163,6 +133,7 @@ impl OpenUsers {
             noted: ArrivalCounts::default(),
             busy_max: 0,
             waited_for_users: false,
+            short_of_users: false,
         };
         Self { state: RefCell::new(state), version: Cell::new(0), wanted: Cell::new(false) }
     }
@@ -184,6 +155,11 @@ impl OpenUsers {
             drop(state);
             self.changed();
         }
+    }
+
+    /// What is intended from here on is measured, as is what of it was due before this core came here.
+    pub(crate) fn warmup_ended(&self) {
+        self.state.borrow_mut().count_until_ns = u64::MAX;
     }
 
     /// A user has come to its end before the run has.
@@ -239,12 +215,9 @@ impl State {
         self.intended.follow(&change);
     }
 
-    /// Counts what was due up to now.
+    /// Counts what was due up to now, of the warm-up what was due before its end.
     fn count_intended(&mut self, now_ns: u64) {
-        while self.intended.next_ns().is_some_and(|due_ns| due_ns <= now_ns) {
-            self.counts.intended += 1;
-            self.intended.take();
-        }
+        self.counts.intended += self.intended.take_until(now_ns.min(self.count_until_ns));
     }
 
     /// When the next arrival may be made.
@@ -254,23 +227,24 @@ impl State {
             let end_ns = self.pause_ns.end;
             return if end_ns == u64::MAX { When::Never } else { When::At(end_ns) };
         }
-        loop {
-            let Some(due_ns) = self.arrivals.next_ns() else { return When::Never };
-            if due_ns > now_ns {
-                return When::At(due_ns);
-            }
-            let late = now_ns - due_ns > LATE_NS;
-            match self.catch_up {
-                CatchUp::Drop if late => self.miss(),
-                CatchUp::Smooth if late && self.gate_ns > now_ns => return When::At(self.gate_ns),
-                CatchUp::Burst | CatchUp::Smooth | CatchUp::Drop => return When::Now { due_ns },
-            }
+        if self.catch_up == CatchUp::Drop && now_ns > LATE_NS {
+            self.miss_until(now_ns - LATE_NS - 1);
+        }
+        let Some(due_ns) = self.arrivals.next_ns() else { return When::Never };
+        if due_ns > now_ns {
+            self.short_of_users = false;
+            return When::At(due_ns);
+        }
+        match self.catch_up {
+            CatchUp::Smooth if now_ns - due_ns > LATE_NS && self.gate_ns > now_ns => When::At(self.gate_ns),
+            CatchUp::Burst | CatchUp::Smooth | CatchUp::Drop => When::Now { due_ns },
         }
     }
 
     /// Takes the next arrival, due at `due_ns`, for a user.
     fn take(&mut self, due_ns: u64, now_ns: u64) {
         self.arrivals.take();
+        self.counts.waited += u64::from(self.short_of_users);
         if self.catch_up == CatchUp::Smooth {
             // The schedule's own gaps, shortened: a rate may be nothing at either end of a stage, a gap is not endless.
             let next_ns = self.arrivals.next_ns().unwrap_or(0);
@@ -279,10 +253,9 @@ impl State {
         }
     }
 
-    /// Gives the next arrival up.
-    fn miss(&mut self) {
-        self.arrivals.take();
-        self.counts.missed += 1;
+    /// Gives the arrivals up that are due by a time.
+    fn miss_until(&mut self, at_ns: u64) {
+        self.counts.missed += self.arrivals.take_until(at_ns);
     }
 
     /// Makes the next arrival if it may be made and there is a user for it.
@@ -301,6 +274,8 @@ impl State {
             if self.started < self.given.len() {
                 let per_second = self.arrivals.per_second(now_ns);
                 if let Err(ask_again_ns) = self.starts.take(now_ns, due_ns, self.started, per_second) {
+                    // Behind with its work, this core does not know whether users are free.
+                    self.short_of_users |= !self.starts.behind();
                     return Next::SleepUntil(ask_again_ns);
                 }
                 self.take(due_ns, now_ns);
@@ -308,11 +283,11 @@ impl State {
                 self.given[self.started - 1] = Some(due_ns);
                 return Next::Start(self.started - 1);
             }
-            self.waited_for_users = true;
+            (self.waited_for_users, self.short_of_users) = (true, true);
             if self.catch_up != CatchUp::Drop {
                 return Next::WaitForUser;
             }
-            self.miss();
+            self.miss_until(now_ns);
         }
     }
 
@@ -346,11 +321,16 @@ pub(crate) async fn run(shard: Rc<Shard>) {
             Next::Start(number) => user::start(&shard, number),
             Next::SleepUntil(at_ns) => {
                 let awake_ns = open.state.borrow().awake_ns(at_ns);
-                shard.sleep_unless(shard.start_ns.saturating_add(at_ns.saturating_sub(awake_ns)), over).await;
+                let until_ns = shard.start_ns.saturating_add(at_ns.saturating_sub(awake_ns));
+                if until_ns < now_ns() + SHORTEST_SLEEP_NS {
+                    shard.yield_now().await;
+                } else {
+                    shard.sleep_unless(until_ns, over).await;
+                }
                 while !over(&shard) && shard.clock_ns() < at_ns {
                     shard.yield_now().await;
                 }
-                open.state.borrow_mut().starts.woke_late_ns = shard.clock_ns().saturating_sub(at_ns);
+                open.state.borrow_mut().starts.woke(shard.clock_ns().saturating_sub(at_ns));
             }
             Next::WaitForUser => {
                 open.wanted.set(true);
@@ -412,12 +392,17 @@ impl Shard {
     pub(crate) fn note_arrivals(&self, at_ns: u64, end: bool) {
         let Some(open) = &self.open else { return };
         let mut state = open.state.borrow_mut();
-        state.count_intended(at_ns);
         if end {
+            state.count_until_ns = u64::MAX;
+            state.count_intended(at_ns);
             // Who was given one and has not begun it is not ready for it.
             state.waited_for_users |= state.given.iter().any(Option::is_some);
             let gone = state.counts.made + state.counts.missed;
-            state.counts.missed += state.counts.intended.saturating_sub(gone);
+            // None is made that was not due, though what came within the last of a warm-up may not have been counted.
+            state.counts.intended = state.counts.intended.max(gone);
+            state.counts.missed += state.counts.intended - gone;
+        } else {
+            state.count_intended(at_ns);
         }
         let (counts, noted) = (state.counts, state.noted);
         state.noted = counts;
@@ -427,6 +412,7 @@ impl Shard {
             intended: counts.intended - noted.intended,
             made: counts.made - noted.made,
             missed: counts.missed - noted.missed,
+            waited: counts.waited - noted.waited,
             busy_max: std::mem::take(&mut state.busy_max),
             waited_for_users: std::mem::take(&mut state.waited_for_users),
         });
@@ -449,6 +435,7 @@ mod tests {
         State {
             intended: arrivals.clone(),
             arrivals,
+            count_until_ns: u64::MAX,
             planned: None,
             pause_ns: 0..0,
             asked_for_none: false,
@@ -463,6 +450,7 @@ mod tests {
             noted: ArrivalCounts::default(),
             busy_max: 0,
             waited_for_users: false,
+            short_of_users: false,
         }
     }
 
@@ -490,7 +478,34 @@ mod tests {
         assert!(matches!(state.go_on(20 * MS), Next::Start(1)));
         assert!(matches!(state.go_on(30 * MS), Next::Start(2)));
         assert!(matches!(state.go_on(40 * MS), Next::WaitForUser));
+        assert_eq!((state.counts.intended, state.counts.waited), (5, 0));
+        // What is due at 40 ms and at 50 ms has waited; what comes at 60 ms does not.
+        state.free.extend([0, 1, 2]);
+        assert_eq!(made(&mut state, 52), [40, 50]);
+        assert_eq!(made(&mut state, 60), [60]);
+        assert_eq!(state.counts.waited, 2);
+    }
+
+    #[test]
+    fn what_is_due_from_the_end_of_the_warmup_on_is_none_of_it() {
+        let mut state = State { count_until_ns: 50 * MS - 1, ..with_free_users(99, CatchUp::Burst) };
+        // The core comes here 3 ms late.
+        assert_eq!(made(&mut state, 53), [0, 10, 20, 30, 40, 50]);
         assert_eq!(state.counts.intended, 5);
+        state.count_until_ns = u64::MAX;
+        state.count_intended(60 * MS);
+        assert_eq!(state.counts.intended, 7);
+    }
+
+    #[test]
+    fn millions_of_arrivals_that_find_no_user_are_missed_at_once() {
+        let busy = || State { given: vec![None], started: 1, ..state(1, CatchUp::Drop) };
+        let arrivals = Arrivals::new(Course::steady(1e7), Spacing::Even, Turn { core: 0, cores: 1 }, None, u64::MAX);
+        let mut state = State { intended: arrivals.clone(), arrivals, ..busy() };
+        assert!(made(&mut state, 3_600_000).is_empty());
+        assert_eq!((state.counts.intended, state.counts.missed), (36_000_000_001, 36_000_000_001));
+        state.free.push(0);
+        assert!(matches!(state.go_on(3_600_000 * MS), Next::SleepUntil(3_600_000_000_100)));
     }
 
     #[test]
@@ -560,29 +575,5 @@ mod tests {
         assert_eq!((state.counts.intended, state.counts.missed), (2, 1));
         state.free.push(0);
         assert_eq!(made(&mut state, 20), [20]);
-    }
-
-    #[test]
-    fn at_rates_that_cost_nothing_each_arrival_may_start_a_user() {
-        let mut starts = Starts { woke_late_ns: 9 * MS, ..Starts::default() };
-        let all = (0..5_000).filter(|n| starts.take(50 * MS, 0, *n, 2_000.0).is_ok()).count();
-        assert_eq!(all, 5_000);
-    }
-
-    #[test]
-    fn beyond_the_first_few_an_arrival_waits_a_millisecond_for_a_user_before_one_more_starts() {
-        let mut starts = Starts::default();
-        assert!((0..16).all(|started| starts.take(0, 0, started, 40_000.0).is_ok()));
-        assert_eq!(starts.take(0, 0, 16, 40_000.0), Err(MS));
-        // A quarter of the rate is 10,000 a second.
-        assert_eq!(starts.take(MS, 0, 16, 40_000.0), Ok(()));
-        assert_eq!(starts.take(MS, 0, 17, 40_000.0), Err(MS + 100_000));
-    }
-
-    #[test]
-    fn a_core_that_is_behind_opens_no_more_than_it_can() {
-        let mut starts = Starts { woke_late_ns: 10 * MS, ..Starts::default() };
-        assert_eq!(starts.take(10 * MS, 0, 16, 40_000.0), Ok(()));
-        assert_eq!(starts.take(10 * MS, 0, 17, 40_000.0), Err(10 * MS + 500_000));
     }
 }

@@ -22,8 +22,9 @@ use crate::{
     core_thread::{self, CoreSpec, Go, News},
     limits,
     network::{dns, origins::Found, tls::RunTls},
-    shard::{users_of, Message, Shortages},
+    shard::{Message, Shortages},
     shared::Shared,
+    split::users_of,
     ways::Ways,
     EngineError, Load, LoadModel, Plan, PortBudget,
 };

@@ -1,4 +1,4 @@
-//! One core: what its users share, and its life from the first user to the last hand-over.
+//! What the users of one core share.
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,12 +14,12 @@ use std::{
 use crossbeam_channel::Sender;
 use pummel_case::CallOutcome;
 use pummel_http::Decoder;
-use pummel_ring::{now_ns, Address, Mailbox, MailboxSender, Ring};
+use pummel_ring::{now_ns, Address, MailboxSender, Ring};
 use pummel_stats::{EndpointId, Recorder};
 
 use crate::{
     choice::Choice,
-    closed_load::{self, ClosedUsers},
+    closed_load::ClosedUsers,
     control::Command,
     core_thread::News,
     cursor::Cursor,
@@ -33,14 +33,15 @@ use crate::{
     network::sampled::Sampled,
     network::sources::Sources,
     network::tls::CoreTls,
-    open_load::{self, OpenUsers},
-    plan::{nanos, Connections, LoadModel, PacingUnit},
+    open_load::OpenUsers,
+    plan::{Connections, LoadModel, PacingUnit},
     plugin::PluginCalls,
     program::Program,
     rendezvous::LocalGate,
     schedule::{Course, Pacer},
     shared::Shared,
-    warmup, Plan,
+    split::{pacer, rank, requests_of, share, users_of},
+    Plan,
 };
 
 /// What other threads tell a core.
@@ -111,13 +112,13 @@ pub(crate) struct Shard {
     /// The same of every core, where they may differ by more than one.
     users_of_cores: Vec<usize>,
     /// Changes from outside so far.
-    changes: Cell<u64>,
+    pub(crate) changes: Cell<u64>,
     /// Wakers of the tasks that the stop wakes: the users' by their number on this core, the starter's, the clock's.
     wakers: RefCell<Vec<Option<Waker>>>,
     pub(crate) live: Cell<usize>,
     main: RefCell<Option<Waker>>,
     mailbox: MailboxSender<Message>,
-    news: Sender<News>,
+    pub(crate) news: Sender<News>,
     shortages: Cell<Shortages>,
     /// A request on its way into TLS.
     pub(crate) plaintext: RefCell<Vec<u8>>,
@@ -135,9 +136,6 @@ const STOPPED: u8 = 1;
 const ABORTED: u8 = 2;
 /// The present case of a functional run is given up, with what is under way.
 const CASE_OVER: u8 = 4;
-
-/// How long the end of a run waits for servers to close what is over: long enough for a round trip, too short to be noticed.
-const LAST_LINGER_NS: u64 = 100_000_000;
 
 /// How often a connection could not be opened because this machine ran short of something.
 #[derive(Debug, Clone, Copy, Default)]
@@ -403,7 +401,7 @@ impl Shard {
     }
 
     /// Ends the load: sleeping users wake, no request starts any more.
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         if !self.stopped() {
             self.over.set(self.over.get() | STOPPED);
             let at_ns = self.clock_ns();
@@ -415,14 +413,14 @@ impl Shard {
     }
 
     /// Gives up requests under way.
-    fn abort(&self) {
+    pub(crate) fn abort(&self) {
         self.stop();
         self.over.set(self.over.get() | ABORTED);
         self.wake_all();
     }
 
     /// Does what somebody asked for while the run goes on.
-    fn change(&self, at_ns: u64, command: Command) {
+    pub(crate) fn change(&self, at_ns: u64, command: Command) {
         let at_s = at_ns as f64 / 1e9;
         match (command, &self.closed, &self.open) {
             (Command::Users(users), Some(closed), _) => closed.turn(at_s, users),
@@ -460,7 +458,7 @@ impl Shard {
     }
 
     /// True when everything this core's load consists of has been done, unless somebody asks for more.
-    fn settled(&self) -> bool {
+    pub(crate) fn settled(&self) -> bool {
         let used_up = self.requests_left.get() == Some(0);
         let closed = |closed: &ClosedUsers| self.live.get() == 0 && (used_up || closed.settled());
         self.closed.as_ref().is_none_or(closed) && self.open.as_ref().is_none_or(OpenUsers::settled)
@@ -531,18 +529,6 @@ impl Shard {
         }
     }
 
-    /// Gives the servers of the last connections a moment to close them, then drops them: what was last said on one, a
-    /// websocket's close above all, may not be out yet.
-    async fn linger(&self) {
-        let mut limit = pin!(self.ring.sleep_until(now_ns() + LAST_LINGER_NS));
-        poll_fn(|cx| match self.lingering.borrow_mut().poll_closed(cx) {
-            Poll::Pending => limit.as_mut().poll(cx),
-            closed @ Poll::Ready(()) => closed,
-        })
-        .await;
-        self.lingering.borrow_mut().clear();
-    }
-
     /// Notes the task that calls this as the one that starts users.
     pub(crate) async fn wake_starter_at_stop(&self) {
         self.wake_at_stop(self.users).await;
@@ -558,7 +544,7 @@ impl Shard {
     }
 
     /// Waits until `ready`, looked at whenever this core's state changes.
-    async fn until(&self, ready: impl Fn() -> bool) {
+    pub(crate) async fn until(&self, ready: impl Fn() -> bool) {
         poll_fn(|cx| {
             if ready() {
                 return Poll::Ready(());
@@ -567,174 +553,5 @@ impl Shard {
             Poll::Pending
         })
         .await;
-    }
-}
-
-/// The users of one core. Those that share an HTTP/2 connection are on the same core: each connection has as many as it can.
-pub(crate) fn users_of(plan: &Plan, core: usize) -> u32 {
-    let block = u64::from(plan.network.http2.streams.max(1));
-    share_in_blocks(u64::from(plan.load.users), block, core, plan.cpus.len()) as u32
-}
-
-/// The ceiling on the rate of one core: its users' part of the slots, which lie between those of the other cores.
-fn pacer(plan: &Plan, core: usize, start_ns: u64, rate: Course) -> Pacer {
-    let part = f64::from(users_of(plan, core)) / f64::from(plan.load.users);
-    Pacer::new(start_ns, rate, part, core as f64)
-}
-
-/// The requests of one core, where the run has a bound: none falls to a core without users.
-fn requests_of(plan: &Plan, core: usize) -> Option<u64> {
-    let blocks = plan.load.users.div_ceil(plan.network.http2.streams.max(1));
-    let cores = plan.cpus.len().min(blocks as usize);
-    plan.load.total_requests.map(|total| if core < cores { share(total, core, cores) } else { 0 })
-}
-
-/// The part of `total` that falls to one of `cores` where it is given out in blocks; the last block may be a smaller one.
-fn share_in_blocks(total: u64, block: u64, core: usize, cores: usize) -> u64 {
-    let blocks = total.div_ceil(block);
-    let before: u64 = (0..core).map(|core| share(blocks, core, cores)).sum();
-    let end = (before + share(blocks, core, cores)) * block;
-    end.min(total) - (before * block).min(total)
-}
-
-/// The part of `total` that falls to one of `cores`, the first ones taking the remainder.
-pub(crate) fn share(total: u64, core: usize, cores: usize) -> u64 {
-    total / cores as u64 + u64::from((core as u64) < total % cores as u64)
-}
-
-/// Which user of the run a core's user is, where core `c` has `users[c]` of them: user `k` of `n` stands at `(k + 1/2) / n` of the way,
-/// the first core first where two stand at the same place.
-fn rank(users: &[usize], core: usize, number: usize) -> usize {
-    let before = |(other, &count): (usize, &usize)| {
-        // Of the other core those `k` with (2 k + 1) / count below (2 number + 1) / users, or as much.
-        let place = (2 * number + 1) * count;
-        let most = if other < core { place / users[core] } else { (place - 1) / users[core] };
-        most.div_ceil(2).min(count)
-    };
-    let others = users.iter().enumerate().filter(|(other, count)| *other != core && **count > 0);
-    number + others.map(before).sum::<usize>()
-}
-
-/// The whole life of a core's load: users start, run and end; the interval is handed over each second.
-pub(crate) async fn live(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
-    let ring = shard.ring.clone();
-    let ticker = ring.spawn(tick(Rc::clone(&shard)));
-    let reader = ring.spawn(read_mail(Rc::clone(&shard), mailbox));
-    let clock = ring.spawn(end_load(Rc::clone(&shard)));
-    let warmup = ring.spawn(warmup::end_warmup(Rc::clone(&shard)));
-    let starter = match &shard.plan.load.model {
-        LoadModel::Closed(_) => ring.spawn(closed_load::run(Rc::clone(&shard))),
-        LoadModel::Open(_) => ring.spawn(open_load::run(Rc::clone(&shard))),
-    };
-    wait_for_the_end(&shard).await;
-    shard.stop();
-    starter.await;
-    shard.until(|| shard.live.get() == 0).await;
-    for task in [ticker, reader, clock, warmup] {
-        task.cancel().await;
-    }
-    shard.linger().await;
-    if let Some(idle) = &shard.shared_idle {
-        idle.borrow_mut().close(|| shard.recorder.borrow_mut().connection_closed());
-    }
-    shard.links.closed().await;
-    if let Some(calls) = &shard.plugin_calls {
-        calls.closed().await;
-    }
-    shard.lingering.borrow_mut().clear();
-}
-
-/// Waits until the load is stopped. A core that has nothing left to do says so, and the load ends when all have: until then somebody
-/// may ask for more users, and each core is to have its part of them.
-async fn wait_for_the_end(shard: &Shard) {
-    let mut told = None;
-    loop {
-        let has_news = || shard.settled() && told != Some(shard.changes.get());
-        shard.until(|| shard.stopped() || has_news()).await;
-        if shard.stopped() {
-            return;
-        }
-        let changes = shard.changes.get();
-        told = Some(changes);
-        let _ = shard.news.send(News::Settled { core: shard.core, changes });
-    }
-}
-
-/// Hands the interval over at each second of the run clock.
-async fn tick(shard: Rc<Shard>) {
-    for second in 1.. {
-        shard.ring.sleep_until(shard.start_ns + second * 1_000_000_000).await;
-        if !shard.stopped() {
-            shard.note_arrivals(second * 1_000_000_000, false);
-        }
-        shard.recorder.borrow_mut().hand_over(second);
-    }
-}
-
-/// Stops the load when the run time is over, and gives up what is still under way after the grace.
-async fn end_load(shard: Rc<Shard>) {
-    shard.wake_at_stop(shard.users + 1).await;
-    let run_ns = shard.plan.load.run_time.map_or(u64::MAX, nanos);
-    // The end of a functional case is not that of the load.
-    shard.sleep_unless(shard.start_ns.saturating_add(run_ns), Shard::stopped).await;
-    shard.stop();
-    shard.ring.sleep_until(now_ns().saturating_add(nanos(shard.plan.stop_timeout))).await;
-    shard.abort();
-}
-
-async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
-    while let Some(message) = mailbox.receive().await {
-        match message {
-            Message::Stop => shard.stop(),
-            Message::Abort => shard.abort(),
-            Message::Change { at_ns, command } => shard.change(at_ns, command),
-            Message::Released { gate, epoch, at_ns } => shard.gates.borrow_mut()[gate].released(epoch, at_ns),
-            Message::Resolved(id, found) => {
-                shard.origins.borrow_mut().resolved(id, found, shard.core, now_ns());
-            }
-            Message::PluginsChanged => {
-                if let Some(calls) = &shard.plugin_calls {
-                    calls.refresh();
-                }
-            }
-            Message::PluginAnswered { id, ended } => {
-                if let Some(calls) = &shard.plugin_calls {
-                    calls.answered(id, ended);
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{rank, share, share_in_blocks};
-
-    #[test]
-    fn shares_add_up_and_differ_by_one_at_most() {
-        assert_eq!([share(7, 0, 3), share(7, 1, 3), share(7, 2, 3)], [3, 2, 2]);
-        assert_eq!([share(1, 0, 2), share(1, 1, 2)], [1, 0]);
-    }
-
-    #[test]
-    fn each_user_has_a_number_of_its_own() {
-        let ranks = |users: &[usize], core: usize| -> Vec<usize> {
-            (0..users[core]).map(|number| rank(users, core, number)).collect()
-        };
-        assert_eq!([ranks(&[4, 2], 0), ranks(&[4, 2], 1)], [vec![0, 2, 3, 5], vec![1, 4]]);
-        assert_eq!([ranks(&[2, 2], 0), ranks(&[2, 2], 1)], [[0, 2], [1, 3]]);
-        let users = [20, 10, 7, 0, 20];
-        let mut all: Vec<usize> = (0..users.len()).flat_map(|core| ranks(&users, core)).collect();
-        all.sort_unstable();
-        assert_eq!(all, (0..57).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn blocks_stay_together() {
-        let shares = |total, block| [0, 1].map(|core| share_in_blocks(total, block, core, 2));
-        assert_eq!(shares(5, 5), [5, 0]);
-        assert_eq!(shares(30, 10), [20, 10]);
-        assert_eq!(shares(25, 10), [20, 5]);
-        assert_eq!(shares(5, 1), [3, 2]);
     }
 }

@@ -129,8 +129,7 @@ impl<'a> User<'a> {
         }
         let Some(closed) = &self.shard.closed else { return false };
         if self.shard.paused.get() || self.rest_ns > self.now_ns || self.shard.paces(PacingUnit::Iteration) {
-            // Boxed, as few runs have any of this: each user would be larger for it.
-            return Box::pin(self.rest(closed)).await;
+            return self.rest(closed).await;
         }
         self.rest_ns = self.now_ns.saturating_add(closed.pacing_ns);
         !self.shard.stopping() && closed.wants(self.number) && closed.take_iteration()

@@ -10,6 +10,9 @@ pub(crate) async fn end_warmup(shard: Rc<Shard>) {
     shard.ring.sleep_until(shard.start_ns.saturating_add(nanos(warmup))).await;
     if !shard.stopped() {
         shard.note_arrivals(shard.clock_ns(), false);
+        if let Some(open) = &shard.open {
+            open.warmup_ended();
+        }
     }
     shard.recorder.borrow_mut().warmup_ended(shard.clock_ns());
 }

@@ -17,7 +17,7 @@ use std::{
 
 use fake_plugin::FakePlugin;
 use pummel_case::{load_text, Case, LoadOptions, Step};
-use pummel_engine::{run, Control, Cookies, Load, Network, Plan, Tls};
+use pummel_engine::{run, ClosedLoad, Control, Cookies, Load, LoadModel, Network, Pacing, PacingUnit, Plan, Tls};
 use pummel_target::{Target, TargetOptions};
 use rustls::{
     pki_types::{pem::PemObject, CertificateDer, PrivateKeyDer},
@@ -223,6 +223,42 @@ fn neither_constant_nor_rendered_requests_allocate_once_buffers_have_grown() {
 }
 
 #[test]
+fn users_that_wait_for_their_turn_allocate_no_more() {
+    if env::var_os(SERVE).is_some() || env::var_os(SERVE_TLS).is_some() {
+        return;
+    }
+    let _alone = ALONE.lock();
+    let server = Server::start();
+    let text = format!(
+        "config: {{name: c, base_url: \"http://{}\"}}\nteststeps:\n- {{name: a, request: {{method: GET, url: /}}}}\n",
+        server.address
+    );
+    let slots = |unit| Some(Pacing { per_second: 1e6, unit });
+    // The pace is a little slower than the users are, so that they wait; slots are never far away.
+    for (what, pacing, pace) in [
+        ("a pace", None, Some(Duration::from_micros(500))),
+        ("slots for iterations", slots(PacingUnit::Iteration), None),
+        ("slots for requests", slots(PacingUnit::Request), None),
+    ] {
+        let allocations = |loops| {
+            let cases = load_text("case.yml", &text, &LoadOptions::default()).expect("a valid case").cases;
+            let mut plan = plan(cases, loops, Cookies::Off);
+            plan.pacing = pacing;
+            let model = ClosedLoad { spawn_rate: f64::INFINITY, stages: Vec::new(), pacing: pace };
+            plan.load.model = LoadModel::Closed(model);
+            allocations_of_run(plan, loops)
+        };
+        allocations(SHORT_LOOPS);
+        let (short, long) = (allocations(SHORT_LOOPS), allocations(LONG_LOOPS));
+        let further_requests = u64::from(USERS) * (LONG_LOOPS - SHORT_LOOPS);
+        assert!(
+            (long.saturating_sub(short) as f64) < FEW * further_requests as f64,
+            "{what}: {short} allocations, and {long} with {further_requests} further requests"
+        );
+    }
+}
+
+#[test]
 fn a_call_of_a_plugin_allocates_for_its_wait_and_its_result_and_steps_without_one_as_before() {
     const FEW_LOOPS: u64 = 100;
     const MANY_LOOPS: u64 = 1_100;
@@ -278,16 +314,16 @@ fn allocations_of(
     let mut plan = plan(cases, loops, cookies);
     plan.plugins = plugin.map(|plugin| plugin.host.clone());
     plan.failure_samples.per_kind = sample_failures;
+    allocations_of_run(plan, loops * requests)
+}
+
+/// Allocations and growths of a run in which each user makes so many requests, all of which succeed.
+fn allocations_of_run(plan: Plan, requests: u64) -> usize {
     let region = Region::new(COUNTING);
     let finished = run(plan, &Control::default(), Vec::new()).expect("the run starts");
     let change = region.change();
     let counts = &finished.summary.conservation;
-    assert_eq!(
-        (counts.succeeded, counts.ok),
-        (u64::from(USERS) * loops * requests, true),
-        "{:?}",
-        finished.summary.errors
-    );
+    assert_eq!((counts.succeeded, counts.ok), (u64::from(USERS) * requests, true), "{:?}", finished.summary.errors);
     change.allocations + change.reallocations
 }
 

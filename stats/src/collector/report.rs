@@ -1,5 +1,6 @@
 //! The summary, made from what was added up.
 
+use crate::backlog::Backlog;
 use crate::clock::rfc3339_utc;
 use crate::endpoint::EndpointKind;
 use crate::interval::{CoreCounts, UserTime};
@@ -129,7 +130,27 @@ fn arrivals(stats: &StatsThread, facts: &FinalFacts, load_s: f64) -> Option<Arri
         users_peak: stats.totals.users_peak(),
         users_max,
         waited_for_users: stats.totals.waited_for_users,
+        waited: counts.arrivals_waited,
     })
+}
+
+/// How the iterations of an open run went through what was measured of it.
+fn backlog(stats: &StatsThread, arrivals: &Arrivals) -> Backlog {
+    let (totals, warmup) = (&stats.totals, stats.warmup.as_deref());
+    let iterations = &totals.user_time.iterations;
+    let in_window: u64 = totals.of_kind(RowKind::Request).map(|row| row.in_window).sum();
+    let ended_after_it = (totals.counts.succeeded + totals.counts.failed).saturating_sub(in_window);
+    let under_way = |part: &PartTotals| part.counts.arrivals_made.saturating_sub(part.user_time.iterations.count());
+    let seconds = stats.timeline.series().iter().filter(|point| !point.warmup && !point.drain);
+    Backlog {
+        made: arrivals.made,
+        ended: iterations.count(),
+        mean_us: iterations.mean(),
+        at_start: warmup.map_or(0, under_way),
+        requests_at_stop: ended_after_it + totals.counts.abandoned,
+        // The last second is hardly ever a whole one.
+        peak_per_s: seconds.map(|point| point.arrivals as f64).fold(arrivals.per_s, f64::max),
+    }
 }
 
 /// Those of the load.
@@ -191,6 +212,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>, arri
         load_s: stats.window.load_s(),
         little: little.clone(),
         open: arrivals,
+        backlog: arrivals.map(|arrivals| backlog(stats, arrivals)),
         exhausted: &facts.exhausted,
         broken_cores: &facts.broken_cores,
         plugin,

@@ -91,6 +91,14 @@ pub enum CatchUp {
 /// The most users of one run: a typing error beyond it would only exhaust memory.
 pub const MAX_USERS: u32 = 1_000_000;
 
+/// The highest rate of anything but arrivals, per second: far beyond one machine, and small enough that `n / rate` stays exact to
+/// the nanosecond.
+pub const MAX_RATE: f64 = 1e9;
+
+/// The highest rate of the arrivals of an open run, per second: ten times what the best server answers on one machine, and no more
+/// than can be counted as they come due, Poisson ones too, of which each has to be drawn.
+pub const MAX_ARRIVAL_RATE: f64 = 1e7;
+
 impl Load {
     /// So many users that are started at once and work until something else ends the run.
     pub fn closed(users: u32) -> Self {

@@ -10,9 +10,9 @@ use pummel_plugin::PluginHost;
 use pummel_stats::Thresholds;
 use serde_json::{json, Value};
 
-use crate::{network::origins::Manner, program::ACTION, shard::users_of, Functional};
+use crate::{network::origins::Manner, program::ACTION, split::users_of, Functional};
 
-pub use load::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Spacing, Stage, MAX_USERS};
+pub use load::{CatchUp, ClosedLoad, Load, LoadModel, OpenLoad, Spacing, Stage, MAX_ARRIVAL_RATE, MAX_RATE, MAX_USERS};
 pub use network::{
     Addresses, ClientCertificate, Close, Connections, Cookies, Http2, IpFamily, Network, Override, Proxies, Proxy,
     RetryStale, Tcp, Tls, TlsVersion, Via,

@@ -21,6 +21,9 @@ pub(crate) struct Arrivals {
     next_ns: Option<u64>,
 }
 
+/// So many evenly spaced arrivals are gone through one by one before the rest is counted: mostly there is one.
+const WALKED: u64 = 16;
+
 /// Whose arrivals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn {
@@ -43,6 +46,10 @@ impl Gaps {
     fn draw(random: &mut fastrand::Rng) -> f64 {
         // 1 - [0, 1) is above 0.
         -(1.0 - random.f64()).ln()
+    }
+
+    fn draw_all(random: &mut fastrand::Rng, count: u64) -> f64 {
+        (0..count).map(|_| Self::draw(random)).sum()
     }
 }
 
@@ -86,6 +93,52 @@ impl Arrivals {
         self.go_on(self.cores);
     }
 
+    /// Takes all that are due by a time; gives how many. There may be millions: evenly spaced ones are counted without going through
+    /// them, of Poisson ones only the gaps are drawn.
+    pub(crate) fn take_until(&mut self, at_ns: u64) -> u64 {
+        let (mut taken, mut leapt) = (0, false);
+        while self.next_ns.is_some_and(|due_ns| due_ns <= at_ns) {
+            if taken == WALKED && !std::mem::replace(&mut leapt, true) {
+                taken += self.leap(at_ns);
+            } else {
+                self.take();
+                taken += 1;
+            }
+        }
+        taken
+    }
+
+    /// Takes those of the next ones that surely are due by a time; gives how many.
+    fn leap(&mut self, at_ns: u64) -> u64 {
+        let sum = self.rate.sum(at_ns.min(self.until_ns.saturating_sub(1)) as f64 / 1e9);
+        let Gaps::Poisson { random, sum: before } = &mut self.gaps else { return self.leap_evenly(at_ns, sum) };
+        let (sure, mut taken) = (sum * (1.0 - 1e-9) - 1.0, 0);
+        while *before <= sure && self.number < self.total {
+            self.number = self.number.saturating_add(self.cores);
+            *before += Gaps::draw_all(random, self.cores);
+            taken += 1;
+        }
+        self.next_ns = self.due();
+        taken
+    }
+
+    /// All that are due by a time, where so many of the run come before that.
+    fn leap_evenly(&mut self, at_ns: u64, sum: f64) -> u64 {
+        let is_due = |number| self.due_of(number as f64, number).is_some_and(|due_ns| due_ns <= at_ns);
+        let sum = (sum as u64).min(self.total - 1).max(self.number);
+        // The sum says which is the last, but for what is rounded: the times themselves decide.
+        let mut steps = (sum - self.number) / self.cores;
+        while steps > 0 && !is_due(self.number + steps * self.cores) {
+            steps -= 1;
+        }
+        while is_due(self.number.saturating_add((steps + 1) * self.cores)) {
+            steps += 1;
+        }
+        self.number += steps * self.cores;
+        self.take();
+        steps + 1
+    }
+
     /// This core's part of the rate at a time.
     pub(crate) fn per_second(&self, at_ns: u64) -> f64 {
         self.rate.value(at_ns as f64 / 1e9) / self.cores as f64
@@ -111,7 +164,7 @@ impl Arrivals {
     /// Draws the gaps of so many arrivals of the run.
     fn go_on(&mut self, arrivals: u64) {
         if let Gaps::Poisson { random, sum } = &mut self.gaps {
-            *sum += (0..arrivals).map(|_| Gaps::draw(random)).sum::<f64>();
+            *sum += Gaps::draw_all(random, arrivals);
         }
         self.next_ns = self.due();
     }
@@ -121,8 +174,13 @@ impl Arrivals {
             Gaps::Even => self.number as f64,
             Gaps::Poisson { sum, .. } => sum,
         };
+        self.due_of(before, self.number)
+    }
+
+    /// When the arrival with this number is due, before which the integral of the rate is `before`.
+    fn due_of(&self, before: f64, number: u64) -> Option<u64> {
         let due_ns = (self.rate.passes(before)? * 1e9).round() as u64;
-        (self.number < self.total && due_ns < self.until_ns).then_some(due_ns)
+        (number < self.total && due_ns < self.until_ns).then_some(due_ns)
     }
 }
 
@@ -135,9 +193,7 @@ pub fn walk_arrivals(per_second: f64, count: u64, spacing: Spacing) -> u64 {
     let mut last_ns = 0;
     for _ in 0..count {
         let Some(due_ns) = arrivals.next_ns() else { break };
-        while intended.next_ns().is_some_and(|intended_ns| intended_ns <= due_ns) {
-            intended.take();
-        }
+        intended.take_until(due_ns);
         arrivals.take();
         last_ns = due_ns;
     }
@@ -202,6 +258,44 @@ mod tests {
             taken(Arrivals::new(Course::steady(10.0), Spacing::Even, turn, Some(7), u64::MAX)).len()
         };
         assert_eq!([of_core(0), of_core(1)], [4, 3]);
+    }
+
+    #[test]
+    fn taking_all_until_a_time_is_taking_them_one_by_one() {
+        let stages = [(0.3, 50_000.0), (0.2, 0.0), (0.1, 0.0), (0.0, 7.3), (0.4, 200_000.0)];
+        let stages: Vec<Stage> =
+            stages.into_iter().map(|(s, target)| Stage { over: Duration::from_secs_f64(s), target }).collect();
+        for course in [Course::new(0.0, &stages), Course::steady(1e5 / 3.0), Course::steady(0.3), Course::steady(1e5)] {
+            for (core, cores, total) in [(0, 1, None), (1, 3, None), (1, 2, Some(20_001))] {
+                for spacing in [Spacing::Even, Spacing::Poisson { seed: 3 }] {
+                    let turn = Turn { core, cores };
+                    let mut leaping = Arrivals::new(course.clone(), spacing, turn, total, 900_000_000);
+                    let times = taken(leaping.clone());
+                    let mut seen = 0;
+                    for until_ns in [0, 1, 99_999_999, 100_000_000, 100_000_001, 550_000_000, 899_999_999, u64::MAX] {
+                        seen += leaping.take_until(until_ns);
+                        let expected = times.iter().filter(|&&due_ns| due_ns <= until_ns).count() as u64;
+                        assert_eq!(
+                            seen, expected,
+                            "until {until_ns} on core {core} of {cores}, {spacing:?}, {course:?}"
+                        );
+                        assert_eq!(leaping.next_ns(), times.get(seen as usize).copied());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn millions_of_arrivals_are_counted_and_not_gone_through() {
+        let turn = Turn { core: 1, cores: 2 };
+        let mut arrivals = Arrivals::new(Course::steady(1e7), Spacing::Even, turn, None, 86_400_000_000_000);
+        // Those with the numbers 1, 3, 5 and so on, one each 200 ns from 100 ns on.
+        assert_eq!(arrivals.take_until(1_000_000_000), 5_000_000);
+        assert_eq!(arrivals.next_ns(), Some(1_000_000_100));
+        assert_eq!(arrivals.take_until(1_000_000_099), 0);
+        assert_eq!(arrivals.take_until(u64::MAX), 86_399 * 5_000_000);
+        assert_eq!(arrivals.next_ns(), None);
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl Pacer {
         }
         let slot_s = self.rate.passes(self.before + self.next as f64 / self.part)?;
         self.next += 1;
-        Some((self.start_ns + (slot_s * 1e9) as u64).max(ready_ns))
+        // A tiny rate has its second slot in more years than a clock counts.
+        Some(self.start_ns.saturating_add((slot_s * 1e9) as u64).max(ready_ns))
     }
 
     /// From a time of the run clock on the rate is another.
@@ -126,6 +127,13 @@ mod tests {
         assert_eq!(pacer.take(2_000_000_000, 0).map(|ns| ns / 1_000_000), Some(2_099));
         pacer.turn(3.0, 0.0);
         assert_eq!(pacer.take(3_000_000_000, 0), None);
+    }
+
+    #[test]
+    fn a_tiny_rate_is_a_ceiling_too() {
+        let mut pacer = steady(1_000, 1e-12);
+        assert_eq!((pacer.take(1_000, 0), pacer.take(1_000, 0)), (Some(1_000), Some(u64::MAX)));
+        assert_eq!(pacer.take(5_000_000_000, 0), Some(u64::MAX));
     }
 
     #[test]

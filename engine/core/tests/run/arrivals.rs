@@ -1,8 +1,11 @@
 //! Open runs: which arrivals there are follows from the schedule alone, and each is made once or missed.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
-use pummel_engine::{CatchUp, Connections, Control, Plan, Spacing};
+use pummel_engine::{CatchUp, Connections, Control, Plan, Spacing, MAX_ARRIVAL_RATE};
 use pummel_stats::{summary::Arrivals, Summary};
 
 use crate::{
@@ -48,6 +51,45 @@ fn a_rate_for_a_time_is_so_many_arrivals_on_any_number_of_cores() {
         // Users are used again, and so are their connections.
         assert!(summary.client.connections.opened <= 20, "{:?}", summary.client.connections);
         assert!(!summary.run.aborted);
+    }
+}
+
+#[test]
+fn what_is_intended_after_a_warmup_is_the_rate_by_the_time_measured() {
+    for cores in [1, 2] {
+        let target = target();
+        let mut plan = for_seconds(open(&format!("http://{}/", target.local_addr()), 200.0, 20, cores), 0.9);
+        plan.warmup = Some(Duration::from_millis(350));
+        let summary = summary_of(plan);
+        // 180 in all, of which 70 are due before 350 ms; the one that is due then is measured.
+        assert_eq!(summary.arrivals.as_ref().map(|arrivals| arrivals.intended), Some(110), "{cores} cores");
+        assert!(summary.conservation.ok, "{:?}", summary.conservation.broken);
+    }
+}
+
+#[test]
+fn a_rate_beyond_any_machine_is_counted_and_ends_in_time() {
+    for (spacing, catch_up) in [
+        (Spacing::Even, CatchUp::Burst),
+        (Spacing::Even, CatchUp::Smooth),
+        (Spacing::Even, CatchUp::Drop),
+        (Spacing::Poisson { seed: 1 }, CatchUp::Burst),
+        (Spacing::Poisson { seed: 1 }, CatchUp::Drop),
+    ] {
+        let target = target();
+        let mut plan = for_seconds(open(&format!("http://{}/", target.local_addr()), MAX_ARRIVAL_RATE, 4, 2), 0.2);
+        (arrivals(&mut plan).spacing, arrivals(&mut plan).catch_up) = (spacing, catch_up);
+        let begun = Instant::now();
+        let summary = summary_of(plan);
+        // Gone through one by one they took minutes.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{spacing:?} {catch_up:?}");
+        let arrivals = arrivals_of(&summary);
+        if spacing == Spacing::Even {
+            assert_eq!(arrivals.intended, 2_000_000);
+        }
+        // Users are used again, however fast others are given up.
+        assert!(arrivals.missed > arrivals.made && arrivals.made > 20, "{arrivals:?}");
+        assert_eq!(target.stop().requests, arrivals.made);
     }
 }
 

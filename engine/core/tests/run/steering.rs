@@ -7,7 +7,7 @@ use std::{
 };
 
 use pummel_engine::{ClosedLoad, Command, Control, ControlError, LoadModel, Pacing, PacingUnit, Plan};
-use pummel_stats::Summary;
+use pummel_stats::{Limit, Summary};
 use pummel_target::{Counts, Target};
 
 use crate::{
@@ -227,6 +227,7 @@ fn a_closed_run_gets_a_ceiling_on_its_rate() {
         pilot.until_more(200);
     });
     assert_eq!(summary.conservation.abandoned, 0);
+    assert_ne!(summary.client.limit, Limit::Server, "users did not only wait for answers");
 }
 
 #[test]
@@ -249,6 +250,7 @@ fn nothing_begins_in_a_pause() {
         });
         assert_eq!(changes(&summary), ["pause", "resume", "pause", "resume"]);
         assert_eq!((summary.client.connections.opened, summary.conservation.abandoned), (4, 0));
+        assert_ne!(summary.client.limit, Limit::Server, "users did not only wait for answers");
     }
 }
 

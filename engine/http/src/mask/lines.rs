@@ -1,5 +1,7 @@
 //! `name: value` on a line of its own: header fields, also where a body repeats them, and YAML.
 
+use base64::{engine::general_purpose::STANDARD_NO_PAD, Engine};
+
 use super::names::{is_secret, NAME_BYTES_MAX};
 use super::scan::Edited;
 use super::secrets::Secrets;
@@ -51,8 +53,20 @@ fn learn(name: &str, value: &str, secrets: &mut Secrets) {
         learn_cookie(value.split(';').next().unwrap_or_default(), secrets);
     } else if is("cookie") {
         value.split(';').for_each(|cookie| learn_cookie(cookie, secrets));
-    } else if let Some((_, credentials)) = value.split_once(' ') {
+    } else if let Some((scheme, credentials)) = value.split_once(' ') {
         secrets.learn(credentials);
+        if scheme.eq_ignore_ascii_case("basic") {
+            learn_basic(credentials.trim(), secrets);
+        }
+    }
+}
+
+/// Learns the password of `user:password` in base64 (RFC 7617 section 2). The user's name is no secret.
+fn learn_basic(credentials: &str, secrets: &mut Secrets) {
+    // Some leave out what fills the last group.
+    let decoded = STANDARD_NO_PAD.decode(credentials.trim_end_matches('=')).unwrap_or_default();
+    if let Some((_, password)) = String::from_utf8_lossy(&decoded).split_once(':') {
+        secrets.learn(password);
     }
 }
 
@@ -77,6 +91,19 @@ mod tests {
             "GET / HTTP/1.1\r\nAuthorization: ***\r\nAccept: a\r\nCOOKIE:***\r\n\r\n"
         );
         assert_eq!(of("X-Api-Key: a\n b\nB: c"), "X-Api-Key: ***\n ***\nB: c", "a folded field");
+    }
+
+    #[test]
+    fn the_password_of_basic_credentials_is_learnt() {
+        // anna:pa:ss, with what fills the last group and without.
+        for credentials in ["YW5uYTpwYTpzcw==", "YW5uYTpwYTpzcw"] {
+            let mut secrets = Secrets::default();
+            masked(format!("Authorization: Basic {credentials}\r\n"), &mut secrets);
+            let mut said = "pa:ss is wrong, anna".to_owned();
+            secrets.take_out(&mut said);
+            assert_eq!(said, "*** is wrong, anna", "{credentials}");
+        }
+        assert_eq!(of("Authorization: Basic no base64!"), "Authorization: ***");
     }
 
     #[test]

@@ -3,14 +3,21 @@
 use std::borrow::Cow;
 
 /// A name that holds one of these is that of a secret.
-const WORDS: [&[u8]; 10] = [
+const WORDS: [&[u8]; 17] = [
     b"token",
     b"secret",
     b"password",
     b"passwd",
+    b"pwd",
+    b"passphrase",
     b"apikey",
     b"api-key",
     b"api_key",
+    b"privatekey",
+    b"private-key",
+    b"private_key",
+    b"signature",
+    b"jwt",
     b"session",
     b"credential",
     b"authorization",
@@ -23,8 +30,8 @@ const WHOLE: [&[u8]; 3] = [b"cookie", b"cookie2", b"set-cookie"];
 pub(super) const NAME_BYTES_MAX: usize = 128;
 
 /// Whether what has this name is a secret: `Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie`, and every name that
-/// holds `token`, `secret`, `password`, `passwd`, `apikey` (also with `-` or `_`), `session` or `credential`, whatever the case of
-/// its letters.
+/// holds `token`, `secret`, `password`, `passwd`, `pwd`, `passphrase`, `apikey`, `privatekey` (these two also with `-` or `_`),
+/// `signature`, `jwt`, `session` or `credential`, whatever the case of its letters.
 pub fn is_secret(name: &str) -> bool {
     let name = name.as_bytes();
     let holds = |word: &[u8]| name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
@@ -126,6 +133,9 @@ mod tests {
             assert!(is_secret(name), "{name}");
         }
         for name in ["old password", "db_passwd", "X-Api-Key", "api_key", "apiKey", "JSESSIONID", "AWSCredentials"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["pwd", "userPwd", "Passphrase", "private_key", "privateKey", "Private-Key", "X-Signature", "jwt"] {
             assert!(is_secret(name), "{name}");
         }
         for name in ["", "Accept", "user", "api", "key", "cookies", "to-ken", "WWW-Authenticate", "author"] {

@@ -132,6 +132,7 @@ fn open(missed: u64) -> Summary {
         users_peak: 87,
         users_max: 100,
         waited_for_users: missed > 0,
+        waited: 0,
     });
     summary
 }
