@@ -2,14 +2,15 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use pummel_engine::{Control, Load, Plan};
 use pummel_stats::{
-    capacity::{succeeded_per_s, By, CapacityResult, EndedBy, ProbeOutcome, Search, Sizing, Step},
+    capacity::{succeeded_per_s, By, CapacityResult, EndedBy, ProbeOutcome, Search, SearchRun, Sizing, Step},
+    clock::rfc3339_utc,
     display::probe_line,
-    Summary, Verdict,
+    Host, Summary, Verdict,
 };
 
 use crate::{execute::not_started, failure::Failure, plan_capacity::PlannedSearch};
@@ -58,6 +59,7 @@ pub(crate) fn search(planned: &PlannedSearch, control: &Control) -> Result<Found
     let mut at_work = AtWork { planned, control, sizing: planned.sizing.clone() };
     let deadline = Instant::now() + planned.max_duration;
     let mut search = Search::new(planned.spec.clone());
+    let (begun, started_at) = (Instant::now(), rfc3339_utc(SystemTime::now()));
     let (mut last, mut estimated_for) = (None, Duration::ZERO);
     loop {
         let step = search.next();
@@ -83,7 +85,15 @@ pub(crate) fn search(planned: &PlannedSearch, control: &Control) -> Result<Found
         at_work.tell(&mut search, &step, length, &summary);
         last = Some(summary);
     }
-    Ok(Found { result: search.finish(), last, estimated_for })
+    let mut result = search.finish();
+    result.run = SearchRun {
+        name: planned.plan.name.clone(),
+        started_at,
+        duration_s: begun.elapsed().as_secs_f64(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: Host::read(planned.plan.cpus.len()),
+    };
+    Ok(Found { result, last, estimated_for })
 }
 
 /// Ends the search, as what comes next takes longer than there is time.

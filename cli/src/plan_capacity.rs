@@ -182,6 +182,14 @@ fn refuse_what_has_no_effect(flags: &CapacityFlags, of_url: bool) -> Result<(), 
             "write it into the steps of the case",
         ));
     }
+    if let (Some(least), Some(most)) = (flags.at_least, flags.at_most) {
+        if least.value > most.value {
+            return Err(Failure::usage(
+                "--at-least is above --at-most, so it can never be found",
+                "leave out --at-most, or write a higher one",
+            ));
+        }
+    }
     if flags.by == ByWhat::Rate {
         return Ok(());
     }

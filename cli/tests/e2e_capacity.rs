@@ -29,16 +29,14 @@ fn with_quick<'a>(args: &[&'a str]) -> Vec<&'a str> {
 fn a_limit_is_found_and_never_exceeded() {
     let target = target();
     let limited = url(&target, "/limit/400/hello/a");
-    let (ran, result) = capacity(&with_quick(&[&limited, "--threshold", "errors<1%"]));
-    assert_eq!((ran.code, &result["schema"]), (0, &"pummel.capacity/1".into()), "{}\n{}", ran.stdout, ran.stderr);
+    let (ran, result) = capacity(&with_quick(&[&limited, "--threshold", "errors<1%", "--at-least", "5000/s"]));
+    assert_eq!((ran.code, &result["schema"]), (99, &"pummel.capacity/1".into()), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("5,000/s were asked for (--at-least), and "), "{}", ran.stderr);
     let held = result["held"].as_f64().unwrap();
     // In 0.7 s a bucket of 8 lets 288 pass, which are 411 a second; 1 % more may fail.
-    assert!((100.0..=420.0).contains(&held), "{}", ran.stdout);
+    assert!((20.0..=420.0).contains(&held), "{}", ran.stdout);
     let probes = result["probes"].as_array().unwrap();
-    assert!(
-        probes.iter().all(|probe| probe["level"].as_f64().unwrap() <= held || probe["grade"] != "held"),
-        "{probes:?}"
-    );
+    assert!(probes.iter().any(|probe| probe["level"].as_f64() == Some(held) && probe["grade"] == "held"), "{probes:?}");
     assert_eq!(probes.len() as u64, result["probe_count"].as_u64().unwrap());
     assert!(ran.stdout.contains("estimate at full speed: "), "{}", ran.stdout);
     assert!(ran.stdout.contains("probe 1: "), "{}", ran.stdout);
@@ -119,10 +117,7 @@ fn the_highest_level_to_try_may_hold() {
     let (ran, result) = capacity(&with_quick(&[&[&slow[..]], &users[..]].concat()));
     assert_eq!((ran.code, result["held"].as_f64()), (0, Some(4.0)), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!((&result["ended_by"], &result["level_unit"]), (&"highest_reached".into(), &"users".into()));
-    let more = [&users[..], &["--at-least", "5"]].concat();
-    let (ran, _) = capacity(&with_quick(&[&[&slow[..]], &more[..]].concat()));
-    assert_eq!(ran.code, 99);
-    assert!(ran.stderr.contains("5 users were asked for (--at-least), and 4 users were found"), "{}", ran.stderr);
+    assert_eq!((&result["run"]["name"], &result["run"]["version"]), (&slow.into(), &env!("CARGO_PKG_VERSION").into()));
 }
 
 #[test]
@@ -170,6 +165,10 @@ fn wrong_usage_is_refused() {
         (&["localhost:8080/x", "--threshold", "p99<1s"], "http://localhost:8080/x"),
         (&["case.yml", "http://h/", "--threshold", "p99<1s"], "capacity takes one URL, or test cases"),
         (&["http://h/", "--threshold", "p99<1s", "--at-least", "many"], "is no rate"),
+        (
+            &["http://h/", "--threshold", "p99<1s", "--at-least", "5/s", "--at-most", "4/s"],
+            "--at-least is above --at-most",
+        ),
         (&["no-such-case.yml", "--threshold", "p99<1s"], "no-such-case.yml"),
     ] {
         let ran = run(&[&["capacity"], args].concat());

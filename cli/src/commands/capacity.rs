@@ -42,7 +42,9 @@ pub(crate) fn capacity(flags: CapacityFlags, venv: Option<OsString>) -> Result<u
             capacity_json(&found.result).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
         json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))?;
     }
-    if planned.fail_on_client_saturation && found.limited_by_client() {
+    // Where as much was found as was asked for, it does not matter what ended the search.
+    let enough = found.result.held.zip(planned.at_least).is_some_and(|(held, least)| held >= least);
+    if planned.fail_on_client_saturation && found.limited_by_client() && !enough {
         return Ok(exit::CLIENT_INVALID);
     }
     if let Some(failure) = without_answer(&planned.plan.name, &found) {

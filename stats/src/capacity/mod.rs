@@ -28,7 +28,7 @@ pub mod usl;
 
 pub use cool_down::COOL_DOWNS_MAX;
 pub use probe::{succeeded_per_s, ClientHints, ClientResource, Grade, Probe, ProbeOutcome, Purpose};
-pub use result::{CapacityLimit, CapacityResult, Confirmed, CurvePoint, EndedBy};
+pub use result::{CapacityLimit, CapacityResult, Confirmed, CurvePoint, EndedBy, SearchRun};
 pub use search::{Search, Step};
 pub use sizing::Sizing;
 pub use spec::{By, SearchSpec};

@@ -167,11 +167,14 @@ impl ProbeOutcome {
     /// What it says of its level: where the client distorted the figures, nothing, whatever the thresholds say. Where users ran out,
     /// response times and the rate are the client's doing; errors and service times are the server's all the same.
     pub fn grade(&self) -> Grade {
-        if self.verdict != Verdict::Valid {
-            return Grade::ClientLimited;
-        }
         let mut broken =
             self.thresholds.iter().filter(|threshold| !threshold.ok && threshold.samples_missing.is_none());
+        match self.verdict {
+            Verdict::Valid => {}
+            // Counts and throughput stand; what was measured in time does not.
+            Verdict::Degraded if broken.clone().any(counts_alone) => return Grade::Failed,
+            Verdict::Degraded | Verdict::Invalid => return Grade::ClientLimited,
+        }
         if !self.users_ran_out() {
             if broken.next().is_some() || !self.achieved() {
                 return Grade::Failed;
@@ -219,6 +222,12 @@ impl ProbeOutcome {
         let client = &self.client;
         client.waited_for_users && client.users_max.is_some_and(|max| client.users_peak.is_some_and(|peak| peak >= max))
     }
+}
+
+/// Whether a threshold looks at counts and at no time.
+fn counts_alone(threshold: &Threshold) -> bool {
+    let metric = threshold.expression.parse::<Condition>().map(|condition| condition.metric);
+    matches!(metric, Ok(Metric::Errors))
 }
 
 /// Whether a threshold looks at a time that begins when the schedule intended it, the wait for a user included. That of a row

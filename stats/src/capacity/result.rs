@@ -9,7 +9,7 @@ use super::probe::{ClientResource, Grade, Probe};
 use super::spec::{By, SearchSpec};
 use super::usl::{self, UslFit};
 use crate::display::units::{latency, rate};
-use crate::summary::Threshold;
+use crate::summary::{Host, Threshold};
 use crate::threshold::{with_separators, Unit};
 use crate::verdict::{Limit, Verdict};
 
@@ -41,12 +41,30 @@ pub enum EndedBy {
     Interrupted,
 }
 
+/// What was searched, when and where.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SearchRun {
+    /// What was loaded: the case's name, or the URL.
+    pub name: String,
+    /// When the first run began, RFC 3339 in UTC.
+    pub started_at: String,
+    /// How long the whole search took, seconds.
+    pub duration_s: f64,
+    /// Version of the program.
+    pub version: String,
+    /// The machine the load came from.
+    pub host: Host,
+}
+
 /// The result of a search.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CapacityResult {
     /// [`SCHEMA`].
     pub schema: String,
+    /// What was searched, when and where.
+    pub run: SearchRun,
     /// What was varied.
     pub by: By,
     /// What levels are counted in: `per_s` or `users`.

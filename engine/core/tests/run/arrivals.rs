@@ -88,7 +88,7 @@ fn a_rate_beyond_any_machine_is_counted_and_ends_in_time() {
             assert_eq!(arrivals.intended, 2_000_000);
         }
         // Users are used again, however fast others are given up.
-        assert!(arrivals.missed > arrivals.made && arrivals.made > 20, "{arrivals:?}");
+        assert!(arrivals.missed > arrivals.made && arrivals.made > 4, "{arrivals:?}");
         assert_eq!(target.stop().requests, arrivals.made);
     }
 }
