@@ -47,17 +47,17 @@ fn plain_requests_are_forwarded_and_the_server_counts_them() {
 
 #[test]
 fn credentials_are_asked_for_and_given() {
-    let (proxy, target) = (Tinyproxy::start("BasicAuth anna secret"), target());
+    let (proxy, target) = (Tinyproxy::start("BasicAuth anna hushed"), target());
     let address = url(&target, "/");
     let refused = run(&["hit", &address, "-c", "1", "-n", "4", "--proxy", &proxy.url("")]);
     assert_eq!((refused.number("/totals/failures"), refused.errors("proxy")), (4, 4), "{}", refused.stdout);
     assert!(refused.stdout.contains("the proxy asks for credentials (407)"), "{}", refused.stdout);
     assert_eq!(refused.number("/totals/exchanges/sent"), 4, "asked once each");
     refused.assert_conserved();
-    let let_in = run(&["hit", &address, "-c", "1", "-n", "4", "--proxy", &proxy.url("anna:secret@")]);
+    let let_in = run(&["hit", &address, "-c", "1", "-n", "4", "--proxy", &proxy.url("anna:hushed@")]);
     assert_eq!(let_in.number("/totals/failures"), 0, "{}", let_in.stdout);
     for text in [&let_in.stdout, &let_in.stderr, &let_in.summary.to_string()] {
-        assert!(!text.contains("secret"), "{text}");
+        assert!(!text.contains("hushed"), "{text}");
     }
     assert_eq!(target.stop().requests, 4);
 }
