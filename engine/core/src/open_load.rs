@@ -29,9 +29,9 @@ const LATE_NS: u64 = 10_000_000;
 const AWAKE_NS_MAX: f64 = 500_000.0;
 const AWAKE_SHARE: f64 = 0.02;
 
-/// A sleep shorter than this may be over before it begins. One after the other, where arrivals come that fast, they would keep this
-/// core from everything else.
-const SHORTEST_SLEEP_NS: u64 = 1_000;
+/// For less than this the core stays awake: to go to sleep and come back costs more than to look whether something has come (at
+/// 60,000/s lateness p50 was 11 us with each gap slept through, and 1 us awake; the most arrivals a second rose by a quarter).
+const SHORTEST_SLEEP_NS: u64 = 20_000;
 
 /// How much faster than the rate arrivals that were held up are made, where they are to be made smoothly.
 const SMOOTH_SPEED: f64 = 1.25;
