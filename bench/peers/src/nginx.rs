@@ -252,7 +252,7 @@ http {{
   ssl_certificate {CERTIFICATE};
   ssl_certificate_key {KEY};
   ssl_protocols TLSv1.3;
-  limit_req_zone $server_name zone=limited:1m rate={LIMITED_PER_S}r/s;
+  limit_req_zone $server_port zone=limited:1m rate={LIMITED_PER_S}r/s;
   limit_req_status 429;
   limit_req_log_level info;
   server {{
