@@ -104,8 +104,8 @@ enum Next {
     /// A user is to be started; it has been given an arrival.
     Start(usize),
     SleepUntil(u64),
-    /// Every user is busy.
-    WaitForUser,
+    /// Every user is busy: until one is free, or until this time, when one more may be started.
+    WaitForUser(u64),
     Exhausted,
 }
 
@@ -114,27 +114,9 @@ impl OpenUsers {
         let (rate, until_ns) = (Course::new(open.rate, &open.stages), plan.load.run_time.map_or(u64::MAX, nanos));
         let turn = Turn { core, cores: plan.cpus.len() };
         let arrivals = Arrivals::new(rate, open.spacing, turn, plan.load.total_iterations, until_ns);
-        let state = State {
-            intended: arrivals.clone(),
-            arrivals,
-            // Not what is due at its very end: that is measured.
-            count_until_ns: plan.warmup.map_or(u64::MAX, |warmup| nanos(warmup).saturating_sub(1)),
-            planned: None,
-            pause_ns: 0..0,
-            asked_for_none: false,
-            catch_up: open.catch_up,
-            gate_ns: 0,
-            free: Vec::new(),
-            given: vec![None; users],
-            started: 0,
-            ended: 0,
-            starts: Starts::default(),
-            counts: ArrivalCounts::default(),
-            noted: ArrivalCounts::default(),
-            busy_max: 0,
-            waited_for_users: false,
-            short_of_users: false,
-        };
+        let mut state = State::new(arrivals, open.catch_up, users);
+        // Not what is due at its very end: that is measured.
+        state.count_until_ns = plan.warmup.map_or(u64::MAX, |warmup| nanos(warmup).saturating_sub(1));
         Self { state: RefCell::new(state), version: Cell::new(0), wanted: Cell::new(false) }
     }
 
@@ -210,6 +192,30 @@ impl OpenUsers {
 }
 
 impl State {
+    /// Arrivals none of which is made, for so many users none of whom has started.
+    fn new(arrivals: Arrivals, catch_up: CatchUp, users: usize) -> Self {
+        Self {
+            intended: arrivals.clone(),
+            arrivals,
+            count_until_ns: u64::MAX,
+            planned: None,
+            pause_ns: 0..0,
+            asked_for_none: false,
+            catch_up,
+            gate_ns: 0,
+            free: Vec::new(),
+            given: vec![None; users],
+            started: 0,
+            ended: 0,
+            starts: Starts::default(),
+            counts: ArrivalCounts::default(),
+            noted: ArrivalCounts::default(),
+            busy_max: 0,
+            waited_for_users: false,
+            short_of_users: false,
+        }
+    }
+
     fn follow(&mut self, change: impl Fn(&mut Course)) {
         self.arrivals.follow(&change);
         self.intended.follow(&change);
@@ -276,7 +282,7 @@ impl State {
                 if let Err(ask_again_ns) = self.starts.take(now_ns, due_ns, self.started, per_second) {
                     // Behind with its work, this core does not know whether users are free.
                     self.short_of_users |= !self.starts.behind();
-                    return Next::SleepUntil(ask_again_ns);
+                    return Next::WaitForUser(ask_again_ns);
                 }
                 self.take(due_ns, now_ns);
                 self.started += 1;
@@ -285,7 +291,7 @@ impl State {
             }
             (self.waited_for_users, self.short_of_users) = (true, true);
             if self.catch_up != CatchUp::Drop {
-                return Next::WaitForUser;
+                return Next::WaitForUser(u64::MAX);
             }
             self.miss_until(now_ns);
         }
@@ -332,10 +338,14 @@ pub(crate) async fn run(shard: Rc<Shard>) {
                 }
                 open.state.borrow_mut().starts.woke(shard.clock_ns().saturating_sub(at_ns));
             }
-            Next::WaitForUser => {
+            Next::WaitForUser(until_ns) => {
+                // Who becomes free takes what was held up, and when nothing is left wakes this task for what comes next.
                 open.wanted.set(true);
-                poll_fn(|_| if over(&shard) || !open.wanted.get() { Poll::Ready(()) } else { Poll::Pending }).await;
-                open.wanted.set(false);
+                let free = |shard: &Shard| over(shard) || !open.wanted.get();
+                shard.sleep_unless(shard.start_ns.saturating_add(until_ns), free).await;
+                if open.wanted.replace(false) && !over(&shard) {
+                    open.state.borrow_mut().starts.woke(shard.clock_ns().saturating_sub(until_ns));
+                }
             }
             Next::Exhausted => {
                 shard.wake_main();
@@ -432,26 +442,7 @@ mod tests {
     fn state(users: usize, catch_up: CatchUp) -> State {
         let turn = Turn { core: 0, cores: 1 };
         let arrivals = Arrivals::new(Course::steady(100.0), Spacing::Even, turn, None, u64::MAX);
-        State {
-            intended: arrivals.clone(),
-            arrivals,
-            count_until_ns: u64::MAX,
-            planned: None,
-            pause_ns: 0..0,
-            asked_for_none: false,
-            catch_up,
-            gate_ns: 0,
-            free: Vec::new(),
-            given: vec![None; users],
-            started: 0,
-            ended: 0,
-            starts: Starts::default(),
-            counts: ArrivalCounts::default(),
-            noted: ArrivalCounts::default(),
-            busy_max: 0,
-            waited_for_users: false,
-            short_of_users: false,
-        }
+        State::new(arrivals, catch_up, users)
     }
 
     /// Users that are all free already.
@@ -477,7 +468,7 @@ mod tests {
         assert!(matches!(state.go_on(10 * MS), Next::Given(0)));
         assert!(matches!(state.go_on(20 * MS), Next::Start(1)));
         assert!(matches!(state.go_on(30 * MS), Next::Start(2)));
-        assert!(matches!(state.go_on(40 * MS), Next::WaitForUser));
+        assert!(matches!(state.go_on(40 * MS), Next::WaitForUser(u64::MAX)));
         assert_eq!((state.counts.intended, state.counts.waited), (5, 0));
         // What is due at 40 ms and at 50 ms has waited; what comes at 60 ms does not.
         state.free.extend([0, 1, 2]);
@@ -557,6 +548,18 @@ mod tests {
         assert!(matches!(state.go_on(590 * MS), Next::SleepUntil(600_000_000)));
         assert_eq!(made(&mut state, 600), [20], "with the time that was intended");
         assert_eq!(state.counts.intended, 6);
+    }
+
+    #[test]
+    fn who_waits_until_one_more_may_start_waits_for_a_free_user_too() {
+        let turn = Turn { core: 0, cores: 1 };
+        let fast = Arrivals::new(Course::steady(100_000.0), Spacing::Even, turn, None, u64::MAX);
+        let mut state = State::new(fast, CatchUp::Burst, 99);
+        // 101 are due within a millisecond; the first 16 start users, and the 17th, due at 160 us, has yet to wait.
+        assert_eq!(made(&mut state, 1).len(), 16);
+        assert!(matches!(state.go_on(MS), Next::WaitForUser(1_160_000)));
+        state.free.push(3);
+        assert!(matches!(state.go_on(MS), Next::Given(3)));
     }
 
     #[test]
