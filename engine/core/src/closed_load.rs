@@ -5,6 +5,7 @@ use std::{
     future::poll_fn,
     rc::Rc,
     task::Poll,
+    time::Duration,
 };
 
 use crate::{
@@ -120,8 +121,8 @@ impl ClosedUsers {
 }
 
 /// How long it takes to start so many users.
-fn spawn_time(users: u32, spawn_rate: f64) -> std::time::Duration {
-    std::time::Duration::try_from_secs_f64(f64::from(users) / spawn_rate).unwrap_or(std::time::Duration::MAX)
+fn spawn_time(users: u32, spawn_rate: f64) -> Duration {
+    Duration::try_from_secs_f64(f64::from(users) / spawn_rate).unwrap_or(Duration::MAX)
 }
 
 /// Starts and ends this core's users, each at its time.

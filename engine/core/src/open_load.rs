@@ -8,7 +8,6 @@ use std::{
     task::Poll,
 };
 
-use pummel_ring::now_ns;
 use pummel_stats::ArrivalsPart;
 
 use crate::{
@@ -315,28 +314,36 @@ impl State {
 pub(crate) async fn run(shard: Rc<Shard>) {
     let Some(open) = &shard.open else { return };
     shard.wake_starter_at_stop().await;
+    // The clock is read after what takes time, and not for each arrival.
+    let mut now_ns = shard.clock_ns();
     while !shard.stopping() {
         if shard.used_up() {
             open.end();
         }
         let version = open.version.get();
         let over = |shard: &Shard| shard.stopping() || open.version.get() != version;
-        let next = open.state.borrow_mut().go_on(shard.clock_ns());
+        let next = open.state.borrow_mut().go_on(now_ns);
         match next {
-            Next::Given(number) => shard.wake_user(number),
+            Next::Given(number) => {
+                shard.wake_user(number);
+                continue;
+            }
             Next::Start(number) => user::start(&shard, number),
             Next::SleepUntil(at_ns) => {
                 let awake_ns = open.state.borrow().awake_ns(at_ns);
-                let until_ns = shard.start_ns.saturating_add(at_ns.saturating_sub(awake_ns));
-                if until_ns < now_ns() + SHORTEST_SLEEP_NS {
+                let until_ns = at_ns.saturating_sub(awake_ns);
+                if until_ns < now_ns + SHORTEST_SLEEP_NS {
                     shard.yield_now().await;
                 } else {
-                    shard.sleep_unless(until_ns, over).await;
+                    shard.sleep_unless(shard.start_ns.saturating_add(until_ns), over).await;
                 }
-                while !over(&shard) && shard.clock_ns() < at_ns {
+                now_ns = shard.clock_ns();
+                while !over(&shard) && now_ns < at_ns {
                     shard.yield_now().await;
+                    now_ns = shard.clock_ns();
                 }
-                open.state.borrow_mut().starts.woke(shard.clock_ns().saturating_sub(at_ns));
+                open.state.borrow_mut().starts.woke(now_ns.saturating_sub(at_ns));
+                continue;
             }
             Next::WaitForUser(until_ns) => {
                 // Who becomes free takes what was held up, and when nothing is left wakes this task for what comes next.
@@ -352,6 +359,7 @@ pub(crate) async fn run(shard: Rc<Shard>) {
                 poll_fn(|_| if over(&shard) { Poll::Ready(()) } else { Poll::Pending }).await;
             }
         }
+        now_ns = shard.clock_ns();
     }
 }
 
@@ -368,9 +376,9 @@ impl Shard {
                 return Poll::Ready(None);
             }
             let mut state = open.state.borrow_mut();
-            let now_ns = self.clock_ns();
             let mut due_ns = state.given[number].take();
             if due_ns.is_none() && !waits {
+                let now_ns = self.clock_ns();
                 // What was held up is taken here rather than by way of the one who hands out.
                 if let When::Now { due_ns: held_up_ns } = state.when(now_ns) {
                     state.take(held_up_ns, now_ns);
@@ -407,10 +415,9 @@ impl Shard {
             state.count_intended(at_ns);
             // Who was given one and has not begun it is not ready for it.
             state.waited_for_users |= state.given.iter().any(Option::is_some);
+            // None is made that was not due; were it so, the counts would not add up, and say so.
             let gone = state.counts.made + state.counts.missed;
-            // None is made that was not due, though what came within the last of a warm-up may not have been counted.
-            state.counts.intended = state.counts.intended.max(gone);
-            state.counts.missed += state.counts.intended - gone;
+            state.counts.missed += state.counts.intended.saturating_sub(gone);
         } else {
             state.count_intended(at_ns);
         }

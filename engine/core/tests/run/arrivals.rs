@@ -86,9 +86,12 @@ fn a_rate_beyond_any_machine_is_counted_and_ends_in_time() {
         let arrivals = arrivals_of(&summary);
         if spacing == Spacing::Even {
             assert_eq!(arrivals.intended, 2_000_000);
+            // Users are used again, however fast others are given up. Poisson gaps are drawn one by one, which may take a slow
+            // machine all of its time.
+            assert!(arrivals.made > 4, "{arrivals:?}");
         }
-        // Users are used again, however fast others are given up.
-        assert!(arrivals.missed > arrivals.made && arrivals.made > 4, "{arrivals:?}");
+        assert!(arrivals.missed > arrivals.made, "{arrivals:?}");
+        assert_eq!(arrivals.made + arrivals.missed, arrivals.intended);
         assert_eq!(target.stop().requests, arrivals.made);
     }
 }
