@@ -17,6 +17,7 @@
 //! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`].
 #![forbid(unsafe_code)]
 
+mod background;
 pub mod backlog;
 pub mod capacity;
 pub mod client;

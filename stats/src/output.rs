@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded, Receiver, RecvTimeoutError, Sender};
 
+use crate::background::step_back;
 use crate::snapshot::Snapshot;
 use crate::summary::Summary;
 
@@ -82,6 +83,7 @@ impl OutputThread {
         let (queue, messages) = unbounded();
         let (ended, done) = bounded(1);
         thread::Builder::new().name(format!("out-{name}")).spawn(move || {
+            step_back();
             // A panic in an output is that output's loss alone: `ended` is dropped unsent.
             let served = catch_unwind(AssertUnwindSafe(|| {
                 for message in messages {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use crate::client::CpuTime;
+use crate::client::{AwakeClock, CpuTime};
 use crate::clock::{last_second_of_load, NS_PER_S};
 use crate::endpoint::{EndpointCounts, EndpointId, EndpointKey, EndpointKind, MAX_ENDPOINTS, OTHER_ENDPOINTS};
 use crate::errors::Errors;
@@ -38,6 +38,7 @@ pub struct Recorder {
     errors: Errors,
     endpoints: HashMap<EndpointKey, EndpointId>,
     samples: FirstOfEachSort,
+    awake: AwakeClock,
     /// Everything handed over so far.
     sent: CoreCounts,
     /// How much of `current.counts` already stands in a second's tally.
@@ -100,6 +101,7 @@ impl Recorder {
             errors: Errors::default(),
             endpoints: HashMap::new(),
             samples: FirstOfEachSort::new(samples_per_sort),
+            awake: AwakeClock::default(),
             sent: CoreCounts::default(),
             marked: CoreCounts::default(),
             covered_until_s: 0,
@@ -382,6 +384,16 @@ impl Recorder {
         self.current.waited_for_users |= part.waited_for_users;
     }
 
+    /// For so long this core kept awake with nothing to do, for an arrival that is soon due.
+    #[inline]
+    pub fn kept_awake(&mut self, ns: u64) {
+        self.awake.add(ns);
+    }
+
+    pub(crate) fn awake(&self) -> AwakeClock {
+        self.awake.clone()
+    }
+
     /// The entry of an address, made on first use. Beyond [`MAX_ENDPOINTS`] of a kind all share one,
     /// [`OTHER_ENDPOINTS`]. Call it when a connection is opened rather than for each request.
     pub fn endpoint(&mut self, kind: EndpointKind, name: &str) -> EndpointId {
@@ -529,7 +541,7 @@ impl Recorder {
         self.close_user_time(at_ns);
         self.stopped_ns = Some(at_ns);
         self.current.stopped_ns = Some(at_ns);
-        self.current.cpu_at_stop = CpuTime::own();
+        self.current.cpu_at_stop = CpuTime::own(&self.awake);
         self.tally(last_second_of_load(at_ns), false);
         let spare = self.spares.try_recv().unwrap_or_default();
         self.travel(spare);

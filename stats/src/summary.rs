@@ -373,7 +373,7 @@ pub struct Client {
 pub struct CpuCore {
     /// Number of the CPU the core's thread is pinned to; `null` when it is not.
     pub cpu: Option<u64>,
-    /// Mean CPU share of the thread, 0 to 1; `null` when it could not be read.
+    /// Mean CPU share of the thread, 0 to 1, without `awake_share`; `null` when it could not be read.
     pub share_mean: Option<f64>,
     /// The share that a quarter of the seconds reached or passed; the verdict looks at this one.
     pub share_busy: Option<f64>,
@@ -381,6 +381,8 @@ pub struct CpuCore {
     pub share_max: Option<f64>,
     /// Share of the time the thread was ready to run but waited for the CPU.
     pub run_queue_share: Option<f64>,
+    /// Share of the time the thread kept awake with nothing to do, for an arrival of an open run that was soon due.
+    pub awake_share: Option<f64>,
 }
 
 /// Sockets of the whole run.

@@ -332,17 +332,16 @@ pub(crate) async fn run(shard: Rc<Shard>) {
             Next::SleepUntil(at_ns) => {
                 let awake_ns = open.state.borrow().awake_ns(at_ns);
                 let until_ns = at_ns.saturating_sub(awake_ns);
-                if until_ns < now_ns + SHORTEST_SLEEP_NS {
-                    shard.yield_now().await;
+                now_ns = if until_ns < now_ns + SHORTEST_SLEEP_NS {
+                    shard.keep_awake(now_ns).await
                 } else {
                     shard.sleep_unless(shard.start_ns.saturating_add(until_ns), over).await;
-                }
-                now_ns = shard.clock_ns();
+                    shard.clock_ns()
+                };
                 while !over(&shard) && now_ns < at_ns {
-                    shard.yield_now().await;
-                    now_ns = shard.clock_ns();
+                    now_ns = shard.keep_awake(now_ns).await;
                 }
-                open.state.borrow_mut().starts.woke(now_ns.saturating_sub(at_ns));
+                open.state.borrow_mut().starts.on_time(shard.ring.rests());
                 continue;
             }
             Next::WaitForUser(until_ns) => {
@@ -350,9 +349,8 @@ pub(crate) async fn run(shard: Rc<Shard>) {
                 open.wanted.set(true);
                 let free = |shard: &Shard| over(shard) || !open.wanted.get();
                 shard.sleep_unless(shard.start_ns.saturating_add(until_ns), free).await;
-                if open.wanted.replace(false) && !over(&shard) {
-                    open.state.borrow_mut().starts.woke(shard.clock_ns().saturating_sub(until_ns));
-                }
+                open.wanted.set(false);
+                open.state.borrow_mut().starts.woke(shard.ring.rests());
             }
             Next::Exhausted => {
                 shard.wake_main();

@@ -280,6 +280,20 @@ impl Shard {
         .await;
     }
 
+    /// The same for who keeps awake since a time of the run clock; gives the time after it. Where nothing else was to be done, the
+    /// time it took was spare.
+    pub(crate) async fn keep_awake(&self, since_ns: u64) -> u64 {
+        /// A pass in which nothing happens takes a microsecond; in what is beyond this something else had the CPU.
+        const SPARE_NS_MAX: u64 = 5_000;
+        let before = self.ring.activity();
+        self.yield_now().await;
+        let now_ns = self.clock_ns();
+        if self.ring.activity() == before + 1 {
+            self.recorder.borrow_mut().kept_awake(now_ns.saturating_sub(since_ns).min(SPARE_NS_MAX));
+        }
+        now_ns
+    }
+
     /// Sleeps until a time, or until the stop, whichever is first.
     pub(crate) async fn sleep_until(&self, deadline_ns: u64) {
         self.sleep_unless(deadline_ns, Self::stopping).await;

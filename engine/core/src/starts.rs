@@ -10,20 +10,18 @@ const STARTS_PER_S: f64 = 2_000.0;
 const PATIENCE_NS: u64 = 1_000_000;
 const STARTS_AT_ONCE: usize = 16;
 
-/// Then users start at this share of the rate while the core is on time, and at hardly any while it is not: a core that has more to do
-/// than it can needs no more of it, and its users may look busy only because it has not looked after them.
+/// Then users start at this share of the rate while the core has time to spare, and at hardly any while it has none: a core that has
+/// more to do than it can needs no more of it, and its users may look busy only because it has not looked after them.
 const STARTS_SHARE: f64 = 0.25;
 const STARTS_BEHIND_PER_S: f64 = 100.0;
-
-/// A core that wakes so much later than it meant to has more to do than it can: waking takes some 50 us, and a pass of the driver with
-/// all that it may do at once some 200.
-const BEHIND_NS: u64 = 150_000;
 
 /// When users may be started for arrivals that find none free.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Starts {
-    /// How late the core woke last.
-    woke_late_ns: u64,
+    /// How often the core has gone to sleep with nothing to do so far.
+    rests: u64,
+    /// The same when it was last on time, or a user started.
+    rests_before: u64,
     /// When the next may be started, as far as the pace goes.
     next_ns: u64,
 }
@@ -41,17 +39,23 @@ impl Starts {
         }
         let pace = if self.behind() { STARTS_BEHIND_PER_S } else { STARTS_PER_S.max(per_second * STARTS_SHARE) };
         self.next_ns = now_ns + (1e9 / pace) as u64;
+        self.rests_before = self.rests;
         Ok(())
     }
 
-    /// The core woke so much later than it meant to.
-    pub(crate) fn woke(&mut self, late_ns: u64) {
-        self.woke_late_ns = late_ns;
+    /// So often has the core gone to sleep so far, now that it looks again after an arrival that is due.
+    pub(crate) fn woke(&mut self, rests: u64) {
+        self.rests = rests;
     }
 
-    /// The core has more to do than it can.
+    /// The core has come to an arrival when it was due.
+    pub(crate) fn on_time(&mut self, rests: u64) {
+        (self.rests, self.rests_before) = (rests, rests);
+    }
+
+    /// The core has had work to do ever since it was last on time, or a user started.
     pub(crate) fn behind(&self) -> bool {
-        self.woke_late_ns > BEHIND_NS
+        self.rests == self.rests_before
     }
 }
 
@@ -63,7 +67,7 @@ mod tests {
 
     #[test]
     fn at_rates_that_cost_nothing_each_arrival_may_start_a_user() {
-        let mut starts = Starts { woke_late_ns: 9 * MS, ..Starts::default() };
+        let mut starts = Starts::default();
         let all = (0..5_000).filter(|n| starts.take(50 * MS, 0, *n, 2_000.0).is_ok()).count();
         assert_eq!(all, 5_000);
     }
@@ -73,15 +77,22 @@ mod tests {
         let mut starts = Starts::default();
         assert!((0..16).all(|started| starts.take(0, 0, started, 40_000.0).is_ok()));
         assert_eq!(starts.take(0, 0, 16, 40_000.0), Err(MS));
+        starts.woke(1);
         // A quarter of the rate is 10,000 a second.
         assert_eq!(starts.take(MS, 0, 16, 40_000.0), Ok(()));
         assert_eq!(starts.take(MS, 0, 17, 40_000.0), Err(MS + 100_000));
     }
 
     #[test]
-    fn a_core_that_is_behind_opens_no_more_than_it_can() {
-        let mut starts = Starts { woke_late_ns: 10 * MS, ..Starts::default() };
+    fn a_core_without_a_rest_opens_no_more_than_it_can() {
+        let mut starts = Starts::default();
+        starts.on_time(7);
+        starts.woke(7);
         assert_eq!(starts.take(10 * MS, 0, 16, 40_000.0), Ok(()));
         assert_eq!(starts.take(10 * MS, 0, 17, 40_000.0), Err(20 * MS));
+        // From its first rest on it is not behind.
+        starts.woke(8);
+        assert_eq!(starts.take(20 * MS, 0, 17, 40_000.0), Ok(()));
+        assert_eq!(starts.take(20 * MS, 0, 18, 40_000.0), Err(20 * MS + 100_000));
     }
 }

@@ -81,9 +81,13 @@ impl<S: Sink> Inner<S> {
         }
         // Sends first: their stamp is taken before the enter works off what stands before them.
         let queued = self.push_sends() + self.push_operations();
+        self.handled += queued as u64;
         let more = !self.sends.is_empty() || !self.operations.is_empty();
         let walked_all = self.ring.completion().is_empty();
         if queued > 0 || walked_all {
+            if wait == Wait::Sleep && queued == 0 && !more {
+                self.rests += 1;
+            }
             let timeout_ns = match (wait, more || !walked_all) {
                 (Wait::Sleep, false) => self.timers.next_ns().map(|at| at.saturating_sub(now_ns())),
                 _ => Some(0),
@@ -282,6 +286,7 @@ impl<S: Sink> Inner<S> {
                 self.arrivals.pop_front();
             }
             let Some(completion) = self.ring.completion().next() else { break };
+            self.handled += 1;
             gave_back |= self.complete(&completion, arrived_ns);
         }
         if gave_back {

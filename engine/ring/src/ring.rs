@@ -90,6 +90,10 @@ pub(crate) struct Inner<S> {
     pub(crate) listeners: Vec<Listening>,
     pub(crate) doorbell: Doorbell,
     pub(crate) enters: u64,
+    /// Operations submitted and completions walked.
+    pub(crate) handled: u64,
+    /// Passes with nothing to do but to sleep.
+    pub(crate) rests: u64,
     /// Set by a failed enter: nothing can be done on this ring any more.
     pub(crate) broken: Option<i32>,
     /// Dropped after `ring`: fields drop in order.
@@ -166,6 +170,8 @@ impl<S: Sink> Ring<S> {
             listeners: Vec::new(),
             doorbell,
             enters: 0,
+            handled: 0,
+            rests: 0,
             broken: None,
             buffers,
         };
@@ -261,6 +267,17 @@ impl<S: Sink> Ring<S> {
     /// answer.
     pub fn under_way(&self) -> usize {
         self.shared.inner.borrow().under_way
+    }
+
+    /// Counts up with each poll of a task made by [`spawn`](Self::spawn), each operation submitted and each completion walked: a task
+    /// that yields and finds this risen by one, its own poll, knows that nothing else was to be done.
+    pub fn activity(&self) -> u64 {
+        self.shared.polls.get() + self.shared.inner.borrow().handled
+    }
+
+    /// How often this core has gone to sleep with nothing left to do: one that has more to do than it can does not.
+    pub fn rests(&self) -> u64 {
+        self.shared.inner.borrow().rests
     }
 
     /// How often the ring was entered so far.

@@ -4,8 +4,10 @@
 //! kernel was built without it, is `null` in the summary with a note, and never an error. `sampler` holds the run's
 //! readings, `kernel_text` reads the files' formats, [`host`] describes the machine.
 
+mod awake;
 pub mod host;
 mod kernel_text;
 mod sampler;
 
+pub(crate) use awake::AwakeClock;
 pub(crate) use sampler::{CpuTime, Sampler, SHORTEST_SPAN};

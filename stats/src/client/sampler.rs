@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{getrlimit, Resource};
 
-use super::kernel_text;
+use super::{kernel_text, AwakeClock};
 use crate::summary::{CpuCore, System};
 
 /// Shares over less than this are mostly the clock tick's own grain, so such a reading waits for the next.
@@ -19,20 +19,28 @@ const REACHED_BY: f64 = 0.25;
 /// What a thread had of its CPU.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CpuTime {
-    ran_ns: u64,
-    waited_ns: u64,
+    ran: Duration,
+    waited: Duration,
+    /// Part of `ran`: see [`AwakeClock`].
+    awake: Duration,
 }
 
 impl CpuTime {
     /// That of the thread that asks; `None` where the kernel does not tell.
-    pub(crate) fn own() -> Option<Self> {
-        cpu_time(Path::new("/proc/thread-self/schedstat"))
+    pub(crate) fn own(awake: &AwakeClock) -> Option<Self> {
+        cpu_time(Path::new("/proc/thread-self/schedstat"), awake)
+    }
+
+    /// What it worked.
+    fn busy(&self) -> Duration {
+        self.ran.saturating_sub(self.awake)
     }
 }
 
-fn cpu_time(path: &Path) -> Option<CpuTime> {
+fn cpu_time(path: &Path, awake: &AwakeClock) -> Option<CpuTime> {
     let (ran_ns, waited_ns) = kernel_text::schedstat(&fs::read_to_string(path).ok()?)?;
-    Some(CpuTime { ran_ns, waited_ns })
+    let ns = Duration::from_nanos;
+    Some(CpuTime { ran: ns(ran_ns), waited: ns(waited_ns), awake: ns(awake.ns()) })
 }
 
 /// One core's thread.
@@ -41,14 +49,17 @@ struct CoreThread {
     cpu: Option<u64>,
     /// `None` until the thread said it runs.
     schedstat: Option<PathBuf>,
+    awake: AwakeClock,
     /// Spans of the warm-up; what is said of the core leaves them out.
     warmup_spans: usize,
     /// When it was last read, and what it said.
     last: Option<(Instant, CpuTime)>,
     /// Its load has stopped: what it does from there on is no part of it.
     stopped: bool,
-    /// Running, one share for each span.
+    /// Running, less the time it kept awake; one share for each span.
     running: Vec<f32>,
+    /// Keeping awake.
+    keeping_awake: Vec<f32>,
     /// Waiting for the CPU.
     waiting: Vec<f32>,
 }
@@ -66,9 +77,10 @@ impl CoreThread {
             if span < SHORTEST_SPAN {
                 return;
             }
-            let share = |now: u64, before: u64| (now.saturating_sub(before) as f64 / span.as_nanos() as f64).min(1.0);
-            self.running.push(share(read.ran_ns, before.ran_ns) as f32);
-            self.waiting.push(share(read.waited_ns, before.waited_ns) as f32);
+            let share = |now: Duration, before: Duration| now.saturating_sub(before).div_duration_f32(span).min(1.0);
+            self.running.push(share(read.busy(), before.busy()));
+            self.keeping_awake.push(share(read.awake, before.awake));
+            self.waiting.push(share(read.waited, before.waited));
         }
         self.last = Some((now, read));
     }
@@ -84,7 +96,7 @@ impl CoreThread {
     }
 
     fn read(&self) -> Option<CpuTime> {
-        cpu_time(self.schedstat.as_ref()?)
+        cpu_time(self.schedstat.as_ref()?, &self.awake)
     }
 
     fn summary(&self) -> CpuCore {
@@ -95,6 +107,7 @@ impl CoreThread {
             share_busy: reached(running.to_vec()),
             share_max: running.iter().copied().reduce(f32::max).map(rounded),
             run_queue_share: mean(waiting),
+            awake_share: mean(&self.keeping_awake[self.warmup_spans.min(self.keeping_awake.len())..]),
         }
     }
 
@@ -168,6 +181,11 @@ impl Sampler {
         sampler.first = sampler.counters();
         sampler.last = sampler.first;
         sampler
+    }
+
+    /// What a core adds here is left out of its share.
+    pub(crate) fn leave_out(&mut self, core: usize, awake: AwakeClock) {
+        self.cores[core].awake = awake;
     }
 
     /// Samples this thread as core `core` from now on.
@@ -385,12 +403,14 @@ mod tests {
         let tid = rustix::thread::gettid().as_raw_pid() as u32;
         sampler.watch(0, Some(1), tid);
         let Some(before) = sampler.cores[0].last.map(|(_, read)| read) else { return };
-        let (stopped, half_ns) = (begun + Duration::from_secs(10), 5_000_000_000);
-        let read = CpuTime { ran_ns: before.ran_ns + half_ns, waited_ns: before.waited_ns + half_ns / 2 };
+        let (stopped, half) = (begun + Duration::from_secs(10), Duration::from_secs(5));
+        let read = CpuTime { ran: before.ran + half, waited: before.waited + half / 2, awake: half / 5 };
         sampler.core_stopped(0, stopped, read);
         sampler.load_stopped(0);
         let (cores, occupied) = sampler.cores();
-        assert_eq!((cores[0].share_mean, cores[0].run_queue_share, occupied[0]), (Some(0.5), Some(0.25), Some(0.75)));
+        // 5 s of 10, of which it kept awake for one.
+        assert_eq!((cores[0].share_mean, cores[0].awake_share), (Some(0.4), Some(0.1)));
+        assert_eq!((cores[0].run_queue_share, occupied[0]), (Some(0.25), Some(0.65)));
     }
 
     #[test]

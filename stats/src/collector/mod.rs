@@ -170,6 +170,9 @@ impl Collector {
         let mut stats =
             StatsThread::new(model, (start, warmup_ns), run, thresholds, (intervals, orders), spares, outputs);
         stats.totals.samples.keep(samples_per_sort);
+        for (core, recorder) in recorders.iter().enumerate() {
+            stats.sampler.leave_out(core, recorder.awake());
+        }
         let thread = Builder::new()
             .name("stats".to_owned())
             .spawn(move || stats.run())

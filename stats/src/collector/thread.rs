@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{never, select, Receiver, Sender};
 
+use crate::background::step_back;
 use crate::client::Sampler;
 use crate::clock::{last_second_of_load, NS_PER_S};
 use crate::interval::Interval;
@@ -125,6 +126,7 @@ impl StatsThread {
 
     /// Works until the end is asked for. `None` when the handle was dropped instead.
     pub(super) fn run(mut self) -> Option<(Arc<Summary>, Vec<OutputThread>)> {
+        step_back();
         let facts = loop {
             let intervals = self.intervals.clone();
             select! {
