@@ -14,7 +14,7 @@
 //!
 //! Reading order: [`row`], [`endpoint`], [`failure`], [`errors`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`].
+//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`].
 #![forbid(unsafe_code)]
 
 mod background;
@@ -28,6 +28,7 @@ pub mod endpoint;
 pub mod errors;
 pub mod failure;
 mod interval;
+pub mod kept;
 pub mod latency;
 pub mod output;
 pub mod phases;
