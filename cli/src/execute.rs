@@ -13,6 +13,7 @@ use crate::{
     console::Stream,
     exit,
     failure::{colour_wanted, warn, Failure},
+    kept_runs::say_how_it_was_kept,
     plan::{JsonTarget, OutputPlan, PlannedRun},
     signals::raise_on_signal,
 };
@@ -44,7 +45,8 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     if let Some((warning, help)) = ports.and_then(port_warning) {
         warn(warning, Some(help));
     }
-    let outputs = console(plan, &output).into_iter().collect();
+    let (kept, watch) = output.store.output()?.unzip();
+    let outputs = console(plan, &output).into_iter().chain(kept).collect();
     tracing::info!(command = plan.command, name = plan.name, users = plan.load.users, cpus = ?plan.cpus, "the run starts");
     let finished = resolved.run(&stop, outputs).map_err(|error| not_started(&error))?;
 
@@ -52,6 +54,9 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let Finished { summary, output_problems, .. } = finished;
     for problem in output_problems {
         warn(problem, None);
+    }
+    if let Some(watch) = &watch {
+        say_how_it_was_kept(watch);
     }
     if !summary.conservation.ok {
         let what = summary.conservation.broken.join("; ");

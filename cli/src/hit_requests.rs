@@ -1,6 +1,7 @@
 //! What `hit` sends: a request for its URL, or one for each line of a list.
 
 use pummel_case::PlainRequest;
+use pummel_http::mask_url;
 
 use crate::{
     failure::Failure,
@@ -19,7 +20,7 @@ const URLS_MAX: usize = 1_000;
 /// Wrong usage: no URL, a wrong one, a file that cannot be read.
 pub(crate) fn hit_requests(flags: &HitFlags) -> Result<(String, Vec<PlainRequest>), Failure> {
     if let Some(url) = &flags.url {
-        return Ok((url.clone(), vec![one_request(&flags.request, url)?]));
+        return Ok((mask_url(url), vec![one_request(&flags.request, url)?]));
     }
     let Some(path) = &flags.urls else {
         return Err(Failure::usage("there is nothing to load", "give a URL, or a file of them with --urls"));
@@ -38,7 +39,7 @@ pub(crate) fn hit_requests(flags: &HitFlags) -> Result<(String, Vec<PlainRequest
     let requests: Vec<PlainRequest> = lines
         .into_iter()
         .map(|(method, url)| PlainRequest {
-            name: url.clone(),
+            name: mask_url(&url),
             method: method.unwrap_or_else(|| of_all.method.clone()),
             url,
             ..of_all.clone()
@@ -66,7 +67,7 @@ pub(crate) fn one_request(flags: &RequestFlags, url: &str) -> Result<PlainReques
         (None, None) => "GET",
     };
     Ok(PlainRequest {
-        name: url.to_owned(),
+        name: mask_url(url),
         method: method.to_owned(),
         url: url.to_owned(),
         headers: flags.headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),

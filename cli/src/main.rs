@@ -17,6 +17,7 @@ mod files;
 mod flags;
 mod functional;
 mod hit_requests;
+mod kept_runs;
 mod log;
 mod machine;
 mod plan;
@@ -80,6 +81,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Capacity(flags) => commands::capacity(*flags, cli.global.venv),
         Command::Convert(flags) => commands::convert(&flags),
         Command::Demo(flags) => commands::demo(&flags),
+        Command::Runs(flags) => commands::runs(*flags),
+        Command::Report(flags) => commands::report(&flags),
         Command::Target(flags) => commands::target(&flags),
         Command::Doctor => Ok(commands::doctor()),
         Command::Completions(flags) => Ok(commands::completions(&flags)),

@@ -18,6 +18,7 @@ use crate::{
         OutputFlags, PastedCommand, RateUnit, UrlCompat,
     },
     hit_requests::hit_requests,
+    kept_runs::StorePlace,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
     plan_load::{load_of_cases, load_of_hit, with_fitting_users},
     plan_network::{credentials, network, Certificates},
@@ -44,6 +45,8 @@ pub(crate) struct PlannedRun {
 pub(crate) struct OutputPlan {
     /// Where the JSON summary goes.
     pub(crate) json: Option<JsonTarget>,
+    /// Where the run is kept.
+    pub(crate) store: StorePlace,
     /// Tables and a progress line while the load runs.
     pub(crate) live: bool,
     /// What is about to be done, and the report at the end.
@@ -294,6 +297,7 @@ fn failure_samples(flags: &OutputFlags) -> FailureSampling {
 fn output_plan(flags: &OutputFlags) -> OutputPlan {
     OutputPlan {
         json: flags.json.as_deref().map(JsonTarget::of),
+        store: StorePlace::of(&flags.store),
         live: !flags.quiet && !flags.disable_console_output,
         report: !flags.disable_console_output,
         fail_on_client_saturation: flags.fail_on_client_saturation,

@@ -44,6 +44,7 @@ const KEYS: &[&str] = &[
     "abort-on-threshold",
     "sample-failures",
     "show-secrets",
+    "store",
 ];
 
 /// The one key that may hold a list.
@@ -107,6 +108,10 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
         "http-stat" => parse_switch(value).map(|on| flags.run.output.http_stat = on),
         "warmup" => parse_duration(value).map(|time| flags.run.warmup.warmup = Some(time)),
         "sample-failures" => parse_samples(value).map(|samples| flags.run.output.sample_failures = samples),
+        "store" => {
+            flags.run.output.store.store = Some(value.into());
+            Ok(())
+        }
         "show-secrets" => parse_switch(value).map(|on| flags.run.output.show_secrets = on),
         LIST_KEY => parse_threshold(value).map(|condition| flags.run.thresholds.thresholds.push(condition)),
         "abort-on-threshold" => parse_delay(value).map(|delay| flags.run.thresholds.abort_on_threshold = delay),

@@ -14,7 +14,7 @@
 //!
 //! Reading order: [`row`], [`endpoint`], [`failure`], [`errors`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`].
+//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`], [`store`].
 #![forbid(unsafe_code)]
 
 mod background;
@@ -35,6 +35,7 @@ pub mod phases;
 pub mod recorder;
 pub mod row;
 pub mod snapshot;
+pub mod store;
 pub mod summary;
 pub mod threshold;
 pub mod verdict;
@@ -47,7 +48,7 @@ pub use collector::{Collector, CollectorSpec, FinalFacts, Finished, Model, RunFa
 pub use endpoint::{EndpointId, EndpointKind};
 pub use failure::{FailureSample, SampleTiming, SampledMessage, SAMPLES_PER_SORT_MAX};
 pub use latency::{Distribution, Latency};
-pub use output::{Delivery, Output, OutputSpec};
+pub use output::{Begun, Delivery, Output, OutputSpec};
 pub use phases::{Opening, RequestPhases};
 pub use recorder::{ArrivalsPart, PluginCaller, Recorder};
 pub use row::{Exchanges, RowId, RowKey, RowKind, Sample, TRANSACTION};

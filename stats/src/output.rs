@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{bounded, unbounded, Receiver, RecvTimeoutError, Sender};
 
 use crate::background::step_back;
+use crate::collector::{Model, RunFacts};
 use crate::snapshot::Snapshot;
 use crate::summary::Summary;
 
@@ -24,11 +25,25 @@ const LOSSLESS_GRACE: Duration = Duration::from_mins(1);
 
 /// A consumer of a run: a display, a file, a database. It never sees the cores and cannot hold them back.
 pub trait Output: Send {
+    /// The run begins. Called once, before the first snapshot.
+    fn begin(&mut self, _run: &Arc<Begun>) {}
+
     /// A second was published. Called once for each, in order; an output that [may skip](Delivery::MaySkip) misses some.
     fn snapshot(&mut self, snapshot: &Arc<Snapshot>);
 
     /// The run is over. Called once, after the last snapshot.
     fn finish(&mut self, summary: &Arc<Summary>);
+}
+
+/// What an output may want to know of a run before there is anything to say of it.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// What the run is called, and its plan.
+    pub facts: RunFacts,
+    /// Closed or open.
+    pub model: Model,
+    /// Start of the run clock, RFC 3339 in UTC, as in the summary.
+    pub started_at: String,
 }
 
 /// What happens to snapshots an output has no time for.
@@ -60,6 +75,7 @@ pub struct OutputSpec {
 }
 
 enum Message {
+    Begin(Arc<Begun>),
     Snapshot(Arc<Snapshot>),
     Finish(Arc<Summary>),
 }
@@ -88,6 +104,7 @@ impl OutputThread {
             let served = catch_unwind(AssertUnwindSafe(|| {
                 for message in messages {
                     match message {
+                        Message::Begin(run) => output.begin(&run),
                         Message::Snapshot(snapshot) => output.snapshot(&snapshot),
                         Message::Finish(summary) => return output.finish(&summary),
                     }
@@ -98,6 +115,11 @@ impl OutputThread {
             }
         })?;
         Ok(Self { name, delivery, queue, done })
+    }
+
+    /// Queues the beginning. Never blocks and is never skipped.
+    pub(crate) fn begin(&self, run: &Arc<Begun>) {
+        let _ = self.queue.send(Message::Begin(Arc::clone(run)));
     }
 
     /// Queues a snapshot, or skips it when a display lags. Never blocks.

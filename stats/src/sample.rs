@@ -64,6 +64,7 @@ pub fn snapshot(second: u64) -> Snapshot {
         bytes_received: 200 * (succeeded + failed),
         bytes_sent: 100 * (succeeded + failed),
         latency: spread(succeeded, from_us, 2),
+        service_us: Distribution::default(),
         failed_us: spread(failed, 50, 10),
     };
     let mut transaction = row(checkout(), 996, 4, 0);

@@ -77,6 +77,8 @@ pub struct RowSecond {
     pub bytes_sent: u64,
     /// The model's latency of the requests that succeeded; of transactions, the durations of all.
     pub latency: Distribution,
+    /// Service time of the requests that succeeded, in an open run; empty in a closed one, where it is `latency`, and for transactions.
+    pub service_us: Distribution,
     /// Time the failed requests took; empty for transactions.
     pub failed_us: Distribution,
 }
@@ -91,6 +93,7 @@ impl RowSecond {
             bytes_received: 0,
             bytes_sent: 0,
             latency: Distribution::default(),
+            service_us: Distribution::default(),
             failed_us: Distribution::default(),
         }
     }
@@ -103,6 +106,7 @@ impl RowSecond {
         self.bytes_received += part.bytes_received;
         self.bytes_sent += part.bytes_sent;
         self.latency.merge(&part.latency);
+        self.service_us.merge(&part.service_us);
         self.failed_us.merge(&part.failed_us);
     }
 }

@@ -6,7 +6,9 @@ mod convert;
 mod demo;
 mod doctor;
 mod hit;
+mod report;
 mod run;
+mod runs;
 mod shell;
 mod target;
 
@@ -16,6 +18,8 @@ pub(crate) use convert::convert;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use hit::hit;
+pub(crate) use report::report;
 pub(crate) use run::run;
+pub(crate) use runs::runs;
 pub(crate) use shell::{completions, man};
 pub(crate) use target::target;

@@ -29,6 +29,8 @@ mod plugin;
 mod proxy;
 mod request;
 mod run;
+mod runs;
+mod store;
 mod threshold;
 mod tls;
 mod warmup;
@@ -60,6 +62,8 @@ pub(crate) use plugin::{PluginFlags, PluginRunner};
 pub(crate) use proxy::ProxyFlags;
 pub(crate) use request::RequestFlags;
 pub(crate) use run::RunFlags;
+pub(crate) use runs::{ListFlags, PruneFlags, ReportFlags, RunsAction, RunsFlags};
+pub(crate) use store::StoreFlags;
 pub(crate) use threshold::{ThresholdFlags, ABORT_AFTER};
 pub(crate) use tls::{LeastTls, Switch, TlsFlags};
 pub(crate) use warmup::WarmupFlags;
@@ -169,6 +173,8 @@ pub(crate) enum Command {
     Hit(Box<HitFlags>),
     Capacity(Box<CapacityFlags>),
     Convert(Box<ConvertFlags>),
+    Runs(Box<RunsFlags>),
+    Report(ReportFlags),
     Demo(Box<DemoFlags>),
     Target(TargetFlags),
     /// Check whether this machine can make load, and say what to change

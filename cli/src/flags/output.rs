@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{builder::BoolishValueParser, ArgAction, Args};
 use pummel_stats::SAMPLES_PER_SORT_MAX;
 
+use super::StoreFlags;
+
 /// Flags of every command that makes load.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
@@ -12,6 +14,10 @@ pub(crate) struct OutputFlags {
     /// Write the summary as JSON (pummel.summary/1); - is stdout, and the report then goes to stderr
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Where the run is kept.
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
 
     /// Show the final summary only, without tables and progress while the load runs
     #[arg(short, long)]

@@ -12,6 +12,7 @@ mod duration;
 mod http;
 mod number;
 mod rate;
+mod size;
 mod threshold;
 
 pub(crate) use address::{
@@ -25,4 +26,5 @@ pub(crate) use duration::{parse_duration, parse_positive_duration};
 pub(crate) use http::{parse_header, parse_http_url, parse_method, parse_name_value, Header};
 pub(crate) use number::{parse_rate, parse_rate_limit, parse_users, parse_whole_at_least_one};
 pub(crate) use rate::{parse_level, parse_rate_per, parse_stages, Level, StageTarget, Stages};
+pub(crate) use size::{parse_age, parse_size};
 pub(crate) use threshold::parse_threshold;

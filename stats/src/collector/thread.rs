@@ -7,10 +7,10 @@ use crossbeam_channel::{never, select, Receiver, Sender};
 
 use crate::background::step_back;
 use crate::client::Sampler;
-use crate::clock::{last_second_of_load, NS_PER_S};
+use crate::clock::{last_second_of_load, rfc3339_utc, NS_PER_S};
 use crate::interval::Interval;
 use crate::latency::Latency;
-use crate::output::OutputThread;
+use crate::output::{Begun, OutputThread};
 use crate::row::{RowKind, TRANSACTION};
 use crate::snapshot::{ClientState, Overall, RowSecond, Snapshot};
 use crate::summary::{SeriesPoint, Summary};
@@ -127,6 +127,9 @@ impl StatsThread {
     /// Works until the end is asked for. `None` when the handle was dropped instead.
     pub(super) fn run(mut self) -> Option<(Arc<Summary>, Vec<OutputThread>)> {
         step_back();
+        let begun = Begun { facts: self.run.clone(), model: self.model, started_at: rfc3339_utc(self.started_at) };
+        let begun = Arc::new(begun);
+        self.outputs.iter().for_each(|output| output.begin(&begun));
         let facts = loop {
             let intervals = self.intervals.clone();
             select! {

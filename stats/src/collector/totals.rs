@@ -270,11 +270,11 @@ impl Totals {
         }
 
         let failed_us = cells.failed_us.to_distribution();
-        let latency = match row.key.kind {
+        let (latency, service_us) = match row.key.kind {
             RowKind::Transaction => {
                 let duration = cells.duration.to_distribution();
                 row.duration.merge(&duration);
-                duration
+                (duration, Distribution::default())
             }
             RowKind::Setup => {
                 row.service.merge(&cells.service.to_distribution());
@@ -291,8 +291,8 @@ impl Totals {
                 self.response.merge(&response);
                 self.failed_us.merge(&failed_us);
                 match self.model {
-                    Model::Closed => service,
-                    Model::Open => response,
+                    Model::Closed => (service, Distribution::default()),
+                    Model::Open => (response, service),
                 }
             }
         };
@@ -303,6 +303,7 @@ impl Totals {
             bytes_received: cells.bytes_received,
             bytes_sent: cells.bytes_sent,
             latency,
+            service_us,
             failed_us,
         })
     }

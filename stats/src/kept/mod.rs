@@ -5,7 +5,10 @@
 
 mod span;
 
+pub(crate) use span::SpanMerger;
 pub use span::{merged_spans, KeptClient, KeptPart, KeptSecond};
+
+use serde::Serialize;
 
 use crate::row::RowKey;
 use crate::summary::Summary;
@@ -25,7 +28,8 @@ pub struct KeptRun {
 }
 
 /// How far a run came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// It has ended, and its summary is the one it wrote.
     Ended,

@@ -107,9 +107,13 @@ impl KeptSecond {
             (all.value_at(0.50), all.value_at(0.95), all.value_at(0.99));
     }
 
-    /// Whether a span may be merged with the one after it: not the warm-up with what is measured, and not the drain with anything.
-    fn goes_with(&self, next: &KeptSecond) -> bool {
-        !self.point.drain && !next.point.drain && self.point.warmup == next.point.warmup
+    /// Whether a span is to be merged with the one after it where each is to have `each_s` seconds: not the warm-up with what is
+    /// measured, and not the drain with anything.
+    fn goes_with(&self, next: &KeptSecond, each_s: u64) -> bool {
+        !self.point.drain
+            && !next.point.drain
+            && self.point.warmup == next.point.warmup
+            && self.point.t_s / each_s == next.point.t_s / each_s
     }
 }
 
@@ -121,18 +125,33 @@ pub fn merged_spans(
     most: usize,
     is_request: impl Fn(usize) -> bool,
 ) -> Vec<KeptSecond> {
-    let each_s = length_s.div_ceil(most.max(1) as u64).max(1);
-    let mut spans: Vec<KeptSecond> = Vec::new();
-    for second in seconds {
-        match spans.last_mut() {
-            Some(last) if last.goes_with(&second) && last.point.t_s / each_s == second.point.t_s / each_s => {
-                last.merge(&second);
-            }
-            _ => spans.push(second),
+    let mut merger = SpanMerger::new(length_s, most);
+    seconds.for_each(|second| merger.add(second));
+    merger.finish(is_request)
+}
+
+/// [`merged_spans`] of spans that come one by one.
+pub(crate) struct SpanMerger {
+    each_s: u64,
+    spans: Vec<KeptSecond>,
+}
+
+impl SpanMerger {
+    pub(crate) fn new(length_s: u64, most: usize) -> Self {
+        Self { each_s: length_s.div_ceil(most.max(1) as u64).max(1), spans: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, second: KeptSecond) {
+        match self.spans.last_mut() {
+            Some(last) if last.goes_with(&second, self.each_s) => last.merge(&second),
+            _ => self.spans.push(second),
         }
     }
-    spans.iter_mut().for_each(|span| span.refigure(&is_request));
-    spans
+
+    pub(crate) fn finish(mut self, is_request: impl Fn(usize) -> bool) -> Vec<KeptSecond> {
+        self.spans.iter_mut().for_each(|span| span.refigure(&is_request));
+        self.spans
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +161,9 @@ mod tests {
 
     fn second(t_s: u64, service_us: &[u64]) -> KeptSecond {
         let mut recorded = Recorded::<u32>::default();
-        service_us.iter().for_each(|us| recorded.record(*us));
+        for us in service_us {
+            recorded.record(*us);
+        }
         let requests = service_us.len() as u64;
         let part = KeptPart { succeeded: requests, service_us: recorded.to_distribution(), ..KeptPart::default() };
         let point = SeriesPoint { t_s, requests, users: t_s + 1, ..SeriesPoint::default() };
@@ -158,7 +179,10 @@ mod tests {
         let spans = merged_spans(seconds.into_iter(), 6, 3, |_| true);
         let seen: Vec<_> =
             spans.iter().map(|span| (span.point.t_s, span.span_s, span.point.requests, span.point.p50_us)).collect();
-        assert_eq!(seen, [(0, 1, 1, Some(10)), (1, 1, 1, Some(20)), (2, 2, 2, Some(30)), (4, 1, 1, Some(50)), (5, 1, 1, Some(999))]);
+        assert_eq!(
+            seen,
+            [(0, 1, 1, Some(10)), (1, 1, 1, Some(20)), (2, 2, 2, Some(30)), (4, 1, 1, Some(50)), (5, 1, 1, Some(999))]
+        );
         assert_eq!(spans[2].parts[0].service_us.buckets(), [(30, 1), (40, 1)]);
         assert_eq!(spans[2].point.users, 4);
     }

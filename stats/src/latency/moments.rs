@@ -19,6 +19,11 @@ impl Default for Moments {
 }
 
 impl Moments {
+    /// Those that were kept.
+    pub(crate) fn of(count: u64, (min, max): (u64, u64), sum: u64, sum_squares: u128) -> Self {
+        Self { count, min, max, sum, sum_squares }
+    }
+
     /// Adds one value.
     #[inline]
     pub fn record(&mut self, value: u64) {

@@ -109,7 +109,7 @@ impl Keep {
     pub fn wait_for(&self, snapshots: usize) {
         let since = Instant::now();
         while self.snapshots.lock().unwrap().len() < snapshots && since.elapsed() < Duration::from_secs(30) {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

@@ -46,6 +46,11 @@ pub fn mask_exchange(exchange: &mut ExchangeText) {
     secrets.take_out(message);
 }
 
+/// A URL without its secrets, as it may be the name of something: values of query parameters, and the password before a host.
+pub fn mask_url(url: &str) -> String {
+    masked(url.to_owned(), &mut Secrets::default())
+}
+
 /// Whether a head announces a form (the URL standard, section 5).
 fn has_form(head: &str) -> bool {
     head.lines().filter_map(|line| line.split_once(':')).any(|(name, value)| {
@@ -57,6 +62,14 @@ fn has_form(head: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_lose_their_secrets_and_nothing_else() {
+        let plain = "http://h:8080/a/b?id=7&page=2";
+        assert_eq!(mask_url(plain), plain);
+        assert_eq!(mask_url("http://h/a?token=abcdef&page=2"), "http://h/a?token=***&page=2");
+        assert_eq!(mask_url("http://me:hunter2@h/a"), "http://me:***@h/a");
+    }
 
     #[test]
     fn a_value_is_masked_wherever_it_stands() {

@@ -1,0 +1,357 @@
+//! A run out of the tables.
+
+use std::ops::Range;
+
+use rusqlite::{params, Connection, OptionalExtension};
+
+use super::entry::{Kind, Row};
+use super::packed::Packer;
+use super::writer::read_packed;
+use super::{Store, StoreError};
+use crate::collector::Model;
+use crate::kept::{KeptClient, KeptPart, KeptRun, KeptSecond, RunState, SpanMerger};
+use crate::latency::{Distribution, Latency};
+use crate::row::{RowKey, RowKind};
+use crate::summary::{ErrorCount, SeriesPoint, Step, Summary, Transaction};
+
+/// The run clock from one end to the other, as far as SQLite counts.
+const ALL_S: Range<u64> = 0..u64::MAX >> 1;
+
+impl Store {
+    /// The run that answers to a name: its id, the beginning of that, its label, or `last`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotOne`], and what SQLite says.
+    pub fn find(&self, name: &str) -> Result<String, StoreError> {
+        let broken = |source| self.broken(source);
+        if name == "last" {
+            let last: Option<String> = self
+                .connection
+                .query_row("SELECT id FROM run ORDER BY started_unix_s DESC, no DESC LIMIT 1", [], |row| row.get(0))
+                .optional()
+                .map_err(broken)?;
+            return last.ok_or_else(|| StoreError::NotOne { name: name.to_owned(), candidates: Vec::new() });
+        }
+        let mut candidates = Vec::new();
+        // The whole id first, then labels, then beginnings; the first of these that is known decides.
+        for condition in ["id = ?1", "label = ?1", "substr(id, 1, length(?1)) = ?1"] {
+            let mut found = self
+                .connection
+                .prepare(&format!("SELECT id FROM run WHERE {condition} ORDER BY no DESC LIMIT 9"))
+                .map_err(broken)?;
+            candidates = found
+                .query_map([name], |row| row.get::<_, String>(0))
+                .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+                .map_err(broken)?;
+            if !candidates.is_empty() {
+                break;
+            }
+        }
+        match candidates.as_slice() {
+            [one] if !name.is_empty() => Ok(one.clone()),
+            _ => Err(StoreError::NotOne { name: name.to_owned(), candidates }),
+        }
+    }
+
+    /// A run by its whole id.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn run(&self, id: &str) -> Result<KeptRun, StoreError> {
+        let no = self.number(id)?;
+        let broken = |source| self.broken(source);
+        let damaged = |what: &str, why: String| StoreError::Damaged {
+            path: self.path.clone(),
+            what: format!("{what} of run {id}"),
+            why,
+        };
+        let rows = rows_of(&self.connection, no).map_err(broken)?;
+        let (label, ended, text): (Option<String>, bool, Option<String>) = self
+            .connection
+            .query_row("SELECT label, ended, summary FROM run WHERE no = ?1", [no], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .map_err(broken)?;
+        let series = self.series(no).map_err(broken)?;
+        let (state, mut summary) = match text.filter(|_| ended) {
+            Some(text) => {
+                let summary = serde_json::from_str(&text).map_err(|error| damaged("the summary", error.to_string()))?;
+                (RunState::Ended, summary)
+            }
+            None => (RunState::CutOff, self.summed_up(id, no, &rows)?),
+        };
+        summary.series = series;
+        Ok(KeptRun { label, state, summary, rows })
+    }
+
+    /// Gives every span of a run to `each`, in order, the drain last.
+    ///
+    /// # Errors
+    /// It cannot be read; what `each` says is passed on.
+    pub fn seconds(
+        &self,
+        id: &str,
+        each: &mut dyn FnMut(KeptSecond) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let no = self.number(id)?;
+        read_spans(&self.connection, &mut Packer::default(), no, ALL_S, each).map_err(|source| self.broken(source))
+    }
+
+    /// The spans of a run, merged to at most about `most`.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn spans(&self, id: &str, most: usize) -> Result<Vec<KeptSecond>, StoreError> {
+        let no = self.number(id)?;
+        let broken = |source| self.broken(source);
+        let kinds = requests_of(&self.connection, no).map_err(broken)?;
+        let length_s: u64 = self
+            .connection
+            .query_row(
+                "SELECT coalesce(max(t_s + span_s), 0) FROM interval WHERE run = ?1 AND drain = 0",
+                [no],
+                |row| row.get(0),
+            )
+            .map_err(broken)?;
+        let mut merger = SpanMerger::new(length_s, most);
+        read_spans(&self.connection, &mut Packer::default(), no, ALL_S, &mut |second| {
+            merger.add(second);
+            Ok(())
+        })
+        .map_err(broken)?;
+        Ok(merger.finish(|row| kinds.get(row).copied().unwrap_or(false)))
+    }
+
+    pub(super) fn number(&self, id: &str) -> Result<i64, StoreError> {
+        let no = self.connection.query_row("SELECT no FROM run WHERE id = ?1", [id], |row| row.get(0)).optional();
+        no.map_err(|source| self.broken(source))?
+            .ok_or_else(|| StoreError::NotOne { name: id.to_owned(), candidates: Vec::new() })
+    }
+
+    fn series(&self, run: i64) -> rusqlite::Result<Vec<SeriesPoint>> {
+        let mut statement =
+            self.connection.prepare(&format!("SELECT {POINT} FROM interval WHERE run = ?1 ORDER BY t_s"))?;
+        let points = statement.query_map([run], |row| Ok(point(row)?.1))?;
+        points.collect()
+    }
+
+    /// The summary of a run that has none of its own.
+    fn summed_up(&self, id: &str, run: i64, rows: &[RowKey]) -> Result<Summary, StoreError> {
+        let broken = |source| self.broken(source);
+        let mut summary = Summary { schema: crate::summary::SCHEMA.to_owned(), ..Summary::default() };
+        id.clone_into(&mut summary.run.id);
+        let (model, host, plan) = self
+            .connection
+            .query_row(
+                "SELECT name, command, model, version, host, plan, started_at FROM run WHERE no = ?1",
+                [run],
+                |row| {
+                    summary.run.name = row.get(0)?;
+                    summary.run.command = row.get(1)?;
+                    summary.run.version = row.get(3)?;
+                    summary.run.started_at = row.get(6)?;
+                    Ok((row.get::<_, String>(2)?, row.get::<_, String>(4)?, row.get::<_, String>(5)?))
+                },
+            )
+            .map_err(broken)?;
+        summary.run.model = serde_json::from_value(model.into()).unwrap_or(Model::Closed);
+        summary.run.host = serde_json::from_str(&host).unwrap_or_default();
+        summary.plan = serde_json::from_str(&plan).unwrap_or_default();
+        summary.run.aborted = true;
+        summary.errors = self.errors(run).map_err(broken)?;
+
+        let mut sums: Vec<KeptPart> = (0..rows.len()).map(|row| KeptPart { row, ..KeptPart::default() }).collect();
+        let (mut load_s, mut warmup_s) = (0, 0);
+        read_spans(&self.connection, &mut Packer::default(), run, ALL_S, &mut |second| {
+            match (second.point.drain, second.point.warmup) {
+                (true, _) => {}
+                (false, true) => warmup_s += second.span_s,
+                (false, false) => load_s += second.span_s,
+            }
+            if !second.point.warmup {
+                for part in &second.parts {
+                    if let Some(sum) = sums.get_mut(part.row) {
+                        sum.merge(part);
+                    }
+                }
+            }
+            Ok(())
+        })
+        .map_err(broken)?;
+        summary.run.duration_s = (load_s + warmup_s) as f64;
+        (summary.run.load_s, summary.run.warmup_s) = (load_s as f64, warmup_s as f64);
+        fill_rows(&mut summary, rows, &sums, load_s as f64);
+        Ok(summary)
+    }
+
+    fn errors(&self, run: i64) -> rusqlite::Result<Vec<ErrorCount>> {
+        let mut statement =
+            self.connection.prepare("SELECT kind, step, message, count FROM error WHERE run = ?1 ORDER BY n")?;
+        let errors = statement.query_map([run], |row| {
+            Ok(ErrorCount { kind: row.get(0)?, step: row.get(1)?, message: row.get(2)?, count: row.get(3)? })
+        })?;
+        errors.collect()
+    }
+}
+
+/// Steps, transactions and totals of a summary from the sums of rows over `load_s` seconds.
+fn fill_rows(summary: &mut Summary, rows: &[RowKey], sums: &[KeptPart], load_s: f64) {
+    let rate = |count: u64| if load_s > 0.0 { count as f64 / load_s } else { 0.0 };
+    let open = summary.run.model == Model::Open;
+    let responses = |part: &KeptPart| if open { part.response_us.clone() } else { part.service_us.clone() };
+    let (mut service, mut response, mut failed) = <(Distribution, Distribution, Distribution)>::default();
+    for (key, sum) in rows.iter().zip(sums) {
+        let (case, label, name) = (key.case.to_string(), key.label.to_string(), key.name.to_string());
+        let count = sum.succeeded + sum.failed;
+        match key.kind {
+            RowKind::Request => {
+                service.merge(&sum.service_us);
+                response.merge(&responses(sum));
+                failed.merge(&sum.failed_us);
+                let totals = &mut summary.totals;
+                totals.requests += count;
+                totals.failures += sum.failed;
+                totals.bytes_received += sum.bytes_received;
+                totals.bytes_sent += sum.bytes_sent;
+                summary.steps.push(Step {
+                    case,
+                    label,
+                    name,
+                    requests: count,
+                    failures: sum.failed,
+                    rps: rate(count),
+                    bytes_received: sum.bytes_received,
+                    bytes_sent: sum.bytes_sent,
+                    service_us: sum.service_us.latency(),
+                    response_us: responses(sum).latency(),
+                    failed_us: sum.failed_us.latency(),
+                    ..Step::default()
+                });
+            }
+            RowKind::Transaction => summary.transactions.push(Transaction {
+                case,
+                label,
+                name,
+                passed: sum.succeeded,
+                failed: sum.failed,
+                rps: rate(count),
+                duration_us: sum.service_us.latency(),
+            }),
+            RowKind::Setup => {}
+        }
+    }
+    let totals = &mut summary.totals;
+    totals.rps = rate(totals.requests);
+    totals.failure_ratio = if totals.requests > 0 { totals.failures as f64 / totals.requests as f64 } else { 0.0 };
+    let latency = |distribution: &Distribution| -> Latency { distribution.latency() };
+    (totals.service_us, totals.response_us, totals.failed_us) =
+        (latency(&service), latency(&response), latency(&failed));
+}
+
+fn rows_of(connection: &Connection, run: i64) -> rusqlite::Result<Vec<RowKey>> {
+    let mut statement = connection.prepare("SELECT case_name, kind, type, name FROM row WHERE run = ?1 ORDER BY n")?;
+    let rows = statement.query_map([run], |row| {
+        let kind: String = row.get(1)?;
+        let kind = Kind::of_name(&kind).unwrap_or(Kind::Request);
+        Ok(Row { case: row.get(0)?, kind, label: row.get(2)?, name: row.get(3)? }.key())
+    })?;
+    rows.collect()
+}
+
+/// Which rows of a run are requests, by place.
+pub(super) fn requests_of(connection: &Connection, run: i64) -> rusqlite::Result<Vec<bool>> {
+    let mut statement = connection.prepare_cached("SELECT kind = 'request' FROM row WHERE run = ?1 ORDER BY n")?;
+    let kinds = statement.query_map([run], |row| row.get(0))?;
+    kinds.collect()
+}
+
+/// The columns of an interval that [`point`] reads.
+const POINT: &str =
+    "t_s, span_s, warmup, drain, users, requests, failures, bytes_received, handshakes, plugin_calls, arrivals, \
+                     arrivals_missed, p50_us, p95_us, p99_us";
+
+fn point(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, SeriesPoint)> {
+    let point = SeriesPoint {
+        t_s: row.get(0)?,
+        warmup: row.get(2)?,
+        drain: row.get(3)?,
+        users: row.get(4)?,
+        requests: row.get(5)?,
+        failures: row.get(6)?,
+        bytes_received: row.get(7)?,
+        handshakes: row.get(8)?,
+        plugin_calls: row.get(9)?,
+        arrivals: row.get(10)?,
+        arrivals_missed: row.get(11)?,
+        p50_us: row.get(12)?,
+        p95_us: row.get(13)?,
+        p99_us: row.get(14)?,
+    };
+    Ok((row.get(1)?, point))
+}
+
+/// Gives the spans that begin within some seconds to `each`, in order.
+pub(super) fn read_spans(
+    connection: &Connection,
+    packer: &mut Packer,
+    run: i64,
+    within_s: Range<u64>,
+    each: &mut dyn FnMut(KeptSecond) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut intervals = connection.prepare_cached(&format!(
+        "SELECT {POINT} FROM interval WHERE run = ?1 AND t_s >= ?2 AND t_s < ?3 ORDER BY t_s"
+    ))?;
+    let mut clients = connection.prepare_cached(
+        "SELECT cpu_share_max, connections_open, connections_opened, time_wait FROM client WHERE run = ?1 AND t_s = ?2",
+    )?;
+    let mut activity = connection.prepare_cached(
+        "SELECT row, succeeded, failed, bytes_received, bytes_sent FROM activity WHERE run = ?1 AND t_s = ?2 ORDER BY row",
+    )?;
+    let mut series = connection.prepare_cached(
+        "SELECT row, kind, count, min_us, max_us, sum_us, sum_squares, hdr FROM series WHERE run = ?1 AND t_s = ?2",
+    )?;
+    let mut found = intervals.query(params![run, within_s.start, within_s.end])?;
+    while let Some(row) = found.next()? {
+        let (span_s, point) = point(row)?;
+        let t_s = point.t_s;
+        let client = clients
+            .query_row(params![run, t_s], |row| {
+                Ok(KeptClient {
+                    cpu_share_max: row.get(0)?,
+                    connections_open: row.get(1)?,
+                    connections_opened: row.get(2)?,
+                    time_wait: row.get(3)?,
+                })
+            })
+            .optional()?
+            .unwrap_or_default();
+        let mut parts = activity
+            .query_map(params![run, t_s], |row| {
+                Ok(KeptPart {
+                    row: row.get(0)?,
+                    succeeded: row.get(1)?,
+                    failed: row.get(2)?,
+                    bytes_received: row.get(3)?,
+                    bytes_sent: row.get(4)?,
+                    ..KeptPart::default()
+                })
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut latencies = series.query(params![run, t_s])?;
+        while let Some(row) = latencies.next()? {
+            let place: usize = row.get(0)?;
+            let packed = read_packed(row, 2)?;
+            let distribution = packer
+                .unpack(&packed)
+                .map_err(|why| rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Blob, why.into()))?;
+            let Some(part) = parts.iter_mut().find(|part| part.row == place) else { continue };
+            match row.get_ref(1)?.as_str()? {
+                "service" => part.service_us = distribution,
+                "response" => part.response_us = distribution,
+                _ => part.failed_us = distribution,
+            }
+        }
+        each(KeptSecond { span_s, point, client, parts })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,351 @@
+//! Entries into tables.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::{params, Connection, OptionalExtension, Result, Transaction, TransactionBehavior};
+
+use super::entry::{Begin, Entry, Numbered, Part, Second};
+use super::packed::{Packed, Packer};
+use super::rollup;
+use crate::summary::{ErrorCount, SeriesPoint, Summary};
+use crate::Verdict;
+
+/// Writes entries; one of these for each connection.
+#[derive(Default)]
+pub(super) struct Writer {
+    packer: Packer,
+}
+
+impl Writer {
+    /// Writes entries, all or none of them. One that was written before is passed over.
+    pub(super) fn write(&mut self, connection: &mut Connection, entries: &[impl AsRef<Numbered>]) -> Result<()> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for entry in entries {
+            let Numbered { run, number, entry } = entry.as_ref();
+            self.apply(&transaction, run, *number, entry)?;
+        }
+        transaction.commit()
+    }
+
+    fn apply(&mut self, transaction: &Transaction<'_>, id: &str, number: u64, entry: &Entry) -> Result<()> {
+        let known: Option<(i64, u64)> = transaction
+            .prepare_cached("SELECT no, applied FROM run WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let run = match (known, entry) {
+            (Some((_, applied)), _) if number <= applied => return Ok(()),
+            (Some((run, _)), _) => run,
+            (None, Entry::Begin(begin)) => insert_run(transaction, id, begin)?,
+            // Somebody deleted the run while it went on, or a journal without its beginning: it belongs to nothing.
+            (None, _) => return Ok(()),
+        };
+        let bytes = match entry {
+            Entry::Begin(_) => 0,
+            Entry::Second(second) => insert_second(transaction, run, second)?,
+            Entry::Late(second) => self.add_late(transaction, run, second)?,
+            Entry::End(summary) => end(transaction, run, summary)?,
+        };
+        transaction
+            .prepare_cached("UPDATE run SET applied = ?2, written_unix_s = ?3, bytes = bytes + ?4 WHERE no = ?1")?
+            .execute(params![run, number, unix_s(), bytes])?;
+        rollup::roll_up(transaction, &mut self.packer, run)
+    }
+
+    /// What came late is added to the span it belongs to, which may have been merged since.
+    fn add_late(&mut self, transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<usize> {
+        learn(transaction, run, second)?;
+        let there: Option<(u64, u64, u64, u64)> = transaction
+            .prepare_cached(
+                "SELECT t_s, span_s, requests, failures FROM interval WHERE run = ?1 AND t_s <= ?2 \
+                 ORDER BY t_s DESC LIMIT 1",
+            )?
+            .query_row(params![run, second.point.t_s], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        let Some((t_s, span_s, requests, failures)) = there else {
+            return insert_second(transaction, run, second);
+        };
+        let point = &second.point;
+        if span_s == 1 {
+            insert_interval(transaction, run, point, 1)?;
+            let grown = |now: u64, before: u64| now.saturating_sub(before);
+            transaction
+                .prepare_cached("UPDATE run SET requests = requests + ?2, failures = failures + ?3 WHERE no = ?1")?
+                .execute(params![
+                    run,
+                    measured(point, grown(point.requests, requests)),
+                    measured(point, grown(point.failures, failures))
+                ])?;
+        }
+        let mut bytes = 0;
+        for part in &second.parts {
+            bytes += self.add_part(transaction, run, t_s, part)?;
+        }
+        Ok(bytes)
+    }
+
+    fn add_part(&mut self, transaction: &Transaction<'_>, run: i64, t_s: u64, part: &Part) -> Result<usize> {
+        let mut whole = part.clone();
+        for (kind, packed) in
+            [("service", &mut whole.service), ("response", &mut whole.response), ("failed", &mut whole.failed_us)]
+        {
+            let there = transaction
+                .prepare_cached(
+                    "SELECT count, min_us, max_us, sum_us, sum_squares, hdr FROM series \
+                     WHERE run = ?1 AND t_s = ?2 AND row = ?3 AND kind = ?4",
+                )?
+                .query_row(params![run, t_s, part.row, kind], |row| read_packed(row, 0))
+                .optional()?;
+            let Some(there) = there else { continue };
+            let merged = packed.as_ref().map_or_else(|| Some(there.clone()), |late| self.packer.merge(&there, late));
+            *packed = merged;
+        }
+        let counts = transaction
+            .prepare_cached(
+                "SELECT succeeded, failed, bytes_received, bytes_sent FROM activity WHERE run = ?1 AND t_s = ?2 AND row = ?3",
+            )?
+            .query_row(params![run, t_s, part.row], |row| {
+                Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?, row.get::<_, u64>(3)?))
+            })
+            .optional()?;
+        if let Some((succeeded, failed, received, sent)) = counts {
+            whole.succeeded += succeeded;
+            whole.failed += failed;
+            whole.bytes_received += received;
+            whole.bytes_sent += sent;
+        }
+        insert_part(transaction, run, t_s, &whole)
+    }
+}
+
+fn insert_second(transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<usize> {
+    learn(transaction, run, second)?;
+    insert_interval(transaction, run, &second.point, 1)?;
+    let client = &second.client;
+    transaction.prepare_cached("INSERT OR REPLACE INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+        run,
+        second.point.t_s,
+        client.cpu_share_max,
+        client.connections_open,
+        client.connections_opened,
+        client.time_wait
+    ])?;
+    let mut bytes = 0;
+    for part in &second.parts {
+        bytes += insert_part(transaction, run, second.point.t_s, part)?;
+    }
+    let point = &second.point;
+    transaction
+        .prepare_cached(
+            "UPDATE run SET requests = requests + ?2, failures = failures + ?3, duration_s = max(duration_s, ?4) \
+             WHERE no = ?1",
+        )?
+        .execute(params![run, measured(point, point.requests), measured(point, point.failures), point.t_s + 1])?;
+    Ok(bytes)
+}
+
+/// The warm-up's are none of the run's totals.
+fn measured(point: &SeriesPoint, count: u64) -> u64 {
+    if point.warmup {
+        0
+    } else {
+        count
+    }
+}
+
+fn unix_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+fn insert_run(transaction: &Transaction<'_>, id: &str, begin: &Begin) -> Result<i64> {
+    let model = serde_json::to_value(begin.model).ok();
+    let model = model.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+    transaction
+        .prepare_cached(
+            "INSERT INTO run (id, name, command, model, version, host, plan, started_at, started_unix_s, written_unix_s) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            id,
+            begin.name,
+            begin.command,
+            model,
+            begin.version,
+            json(&begin.host),
+            begin.plan.to_string(),
+            begin.started_at,
+            begin.started_unix_s,
+            unix_s()
+        ])?;
+    let run = transaction.last_insert_rowid();
+    insert_stages(transaction, run, &begin.plan)?;
+    Ok(run)
+}
+
+/// What the plan says of the course of the load: the warm-up and the stages, each from where to where.
+fn insert_stages(transaction: &Transaction<'_>, run: i64, plan: &serde_json::Value) -> Result<()> {
+    let mut n = 0;
+    let mut insert = |kind: &str, from_s: f64, until_s: Option<f64>, target: Option<f64>| {
+        n += 1;
+        transaction
+            .prepare_cached("INSERT INTO stage VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![run, n, kind, from_s, until_s, target])
+    };
+    if let Some(warmup_s) = plan["warmup_s"].as_f64().filter(|warmup_s| *warmup_s > 0.0) {
+        insert("warmup", 0.0, Some(warmup_s), None)?;
+    }
+    let mut from_s = 0.0;
+    for stage in plan["stages"].as_array().into_iter().flatten() {
+        let until_s = from_s + stage["over_s"].as_f64().unwrap_or(0.0);
+        insert("stage", from_s, Some(until_s), stage["target"].as_f64())?;
+        from_s = until_s;
+    }
+    Ok(())
+}
+
+fn learn(transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<()> {
+    let known: i64 =
+        transaction.prepare_cached("SELECT count(*) FROM row WHERE run = ?1")?.query_row([run], |row| row.get(0))?;
+    for (place, row) in (known..).zip(&second.new_rows) {
+        transaction.prepare_cached("INSERT INTO row VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+            run,
+            place,
+            row.case,
+            row.kind.name(),
+            row.label,
+            row.name
+        ])?;
+    }
+    match &second.errors {
+        Some(errors) => insert_errors(transaction, run, errors),
+        None => Ok(()),
+    }
+}
+
+fn insert_errors(transaction: &Transaction<'_>, run: i64, errors: &[ErrorCount]) -> Result<()> {
+    transaction.prepare_cached("DELETE FROM error WHERE run = ?1")?.execute([run])?;
+    for (n, error) in errors.iter().enumerate() {
+        transaction.prepare_cached("INSERT INTO error VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+            run,
+            n,
+            error.kind,
+            error.step,
+            error.message,
+            error.count
+        ])?;
+    }
+    Ok(())
+}
+
+/// Puts an interval in the place of the one that may be there.
+pub(super) fn insert_interval(transaction: &Transaction<'_>, run: i64, point: &SeriesPoint, span_s: u64) -> Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO interval VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        )?
+        .execute(params![
+            run,
+            point.t_s,
+            span_s,
+            point.warmup,
+            point.drain,
+            point.users,
+            point.requests,
+            point.failures,
+            point.bytes_received,
+            point.handshakes,
+            point.plugin_calls,
+            point.arrivals,
+            point.arrivals_missed,
+            point.p50_us,
+            point.p95_us,
+            point.p99_us
+        ])?;
+    Ok(())
+}
+
+/// Puts a row's part in the place of the one that may be there; gives about how many bytes it takes.
+pub(super) fn insert_part(transaction: &Transaction<'_>, run: i64, t_s: u64, part: &Part) -> Result<usize> {
+    /// What a row of these tables takes beside the payload.
+    const ROW_BYTES: usize = 60;
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO activity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![run, t_s, part.row, part.succeeded, part.failed, part.bytes_received, part.bytes_sent])?;
+    let mut bytes = ROW_BYTES;
+    for (kind, packed) in part.latencies() {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO series VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?
+            .execute(params![
+            run,
+            t_s,
+            part.row,
+            kind,
+            packed.count,
+            packed.min_us,
+            packed.max_us,
+            packed.sum_us as i64,
+            packed.sum_squares,
+            packed.hdr
+        ])?;
+        bytes += ROW_BYTES + packed.hdr.len();
+    }
+    Ok(bytes)
+}
+
+/// The six columns of a packed distribution, from `at` on.
+pub(super) fn read_packed(row: &rusqlite::Row<'_>, at: usize) -> Result<Packed> {
+    Ok(Packed {
+        count: row.get(at)?,
+        min_us: row.get(at + 1)?,
+        max_us: row.get(at + 2)?,
+        // Sums wrap in the recorder; the store keeps their bits.
+        sum_us: row.get::<_, i64>(at + 3)? as u64,
+        sum_squares: row.get(at + 4)?,
+        hdr: row.get(at + 5)?,
+    })
+}
+
+fn end(transaction: &Transaction<'_>, run: i64, summary: &Summary) -> Result<usize> {
+    let text = json(summary);
+    let verdict = match summary.client.verdict {
+        Verdict::Valid => "valid",
+        Verdict::Degraded => "degraded",
+        Verdict::Invalid => "invalid",
+    };
+    let latency =
+        if summary.run.model == crate::Model::Open { &summary.totals.response_us } else { &summary.totals.service_us };
+    transaction
+        .prepare_cached(
+            "UPDATE run SET ended = 1, name = ?2, requests = ?3, failures = ?4, duration_s = ?5, rps = ?6, p99_us = ?7, \
+             verdict = ?8, summary = ?9 WHERE no = ?1",
+        )?
+        .execute(params![
+            run,
+            summary.run.name,
+            summary.totals.requests,
+            summary.totals.failures,
+            summary.run.duration_s,
+            summary.totals.rps,
+            latency.p99,
+            verdict,
+            text
+        ])?;
+    insert_errors(transaction, run, &summary.errors)?;
+    for (n, sample) in summary.failure_samples.iter().enumerate() {
+        transaction.prepare_cached("INSERT OR REPLACE INTO sample VALUES (?1, ?2, ?3)")?.execute(params![
+            run,
+            n,
+            json(sample)
+        ])?;
+    }
+    for (n, threshold) in summary.thresholds.iter().enumerate() {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO threshold VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![run, n, threshold.expression, threshold.value, threshold.ok])?;
+    }
+    Ok(text.len())
+}
+
+/// What serde makes of our own types, which have no keys but text.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}

@@ -1,0 +1,416 @@
+//! What is in a store is what happened, whatever the database does meanwhile.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{fail, key, spec, start_spec, succeed, Keep, S};
+use pummel_stats::display::{kept_report, runs_table, ReportOptions};
+use pummel_stats::kept::RunState;
+use pummel_stats::snapshot::{ClientState, Overall};
+use pummel_stats::store::{Patience, PruneSpec, RunFilter, Store, StoreError, StoreOutcome, StoreOutput};
+use pummel_stats::{
+    Begun, CollectorSpec, Delivery, Distribution, FinalFacts, Model, OutputSpec, RowKind, RowSecond, RunFacts,
+    Snapshot, Summary,
+};
+use rusqlite::Connection;
+
+/// A folder of the test's own, removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("pummel-store-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn db(&self) -> PathBuf {
+        self.0.join("runs.db")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Sentences said while a run went on.
+type Said = Arc<Mutex<Vec<String>>>;
+
+fn output(path: &Path, patience: Patience) -> (OutputSpec, pummel_stats::store::StoreWatch, Said) {
+    let said = Said::default();
+    let hear = Arc::clone(&said);
+    let tell = Box::new(move |what: &str| hear.lock().unwrap().push(what.to_owned()));
+    let (spec, watch) = StoreOutput::with_patience(Store::open(path).unwrap(), tell, patience).unwrap();
+    (spec, watch, said)
+}
+
+fn facts(id: &str) -> RunFacts {
+    RunFacts {
+        id: id.into(),
+        name: "shop".into(),
+        command: "boom".into(),
+        plan: serde_json::json!({"users": 1, "warmup_s": 0.0, "stages": [{"over_s": 2.0, "target": 5.0}]}),
+        ..RunFacts::default()
+    }
+}
+
+/// A run of so many seconds: in second k, k + 1 requests of 100 us, 200 us and so on, and one that fails; gives what it said and what
+/// became of its keeping.
+fn play(path: &Path, id: &str, seconds: u64, patience: Patience) -> (Arc<Summary>, StoreOutcome, Vec<String>) {
+    let (spec_out, watch, said) = output(path, patience);
+    let kept = Keep::default();
+    let outputs = vec![spec_out, kept.spec(Delivery::Lossless)];
+    let (collector, mut recorders) = start_spec(CollectorSpec { run: facts(id), outputs, ..spec(1) });
+    let mut recorder = recorders.pop().unwrap();
+    let row = recorder.row(key(RowKind::Request, "a"));
+    recorder.user_started(0);
+    for second in 1..=seconds {
+        (1..=second).for_each(|n| succeed(&mut recorder, row, n * 100));
+        fail(&mut recorder, row, "refused");
+        recorder.hand_over(second);
+        // Each second is published by itself.
+        kept.wait_for(second as usize);
+    }
+    recorder.user_finished(seconds * S);
+    recorder.load_stopped(seconds * S);
+    recorder.finish(seconds * S);
+    let finished = collector.finish(FinalFacts::default()).unwrap();
+    assert!(finished.summary.conservation.ok);
+    let said = said.lock().unwrap().clone();
+    (finished.summary, watch.outcome(), said)
+}
+
+/// That two summaries are equal; says where they are not.
+fn assert_same(left: &Summary, right: &Summary) {
+    let lines = |summary: &Summary| -> Vec<String> {
+        serde_json::to_string_pretty(summary).unwrap().lines().map(str::to_owned).collect()
+    };
+    let (left, right) = (lines(left), lines(right));
+    for (at, (a, b)) in left.iter().zip(&right).enumerate() {
+        assert_eq!(a, b, "line {at}, after {:?}", &left[at.saturating_sub(6)..at]);
+    }
+    assert_eq!(left.len(), right.len());
+}
+
+#[test]
+fn a_run_is_read_as_it_was() {
+    let folder = Folder::new();
+    let (summary, outcome, said) = play(&folder.db(), "0123456789abcdef", 4, Patience::default());
+    assert_eq!((outcome.complete, outcome.journal, outcome.lost), (true, None, 0));
+    assert_eq!(outcome.run.as_deref(), Some("0123456789abcdef"));
+    assert!(said.is_empty());
+
+    let store = Store::open_existing(&folder.db()).unwrap();
+    let run = store.run(&store.find("0123").unwrap()).unwrap();
+    assert_eq!((run.state, &run.summary), (RunState::Ended, &*summary));
+    assert_eq!(run.rows, [key(RowKind::Request, "a")]);
+    let mut seen = Vec::new();
+    store
+        .seconds("0123456789abcdef", &mut |second| {
+            let part = &second.parts[0];
+            seen.push((second.point.t_s, second.span_s, part.succeeded, part.failed, part.service_us.moments().sum()));
+            assert_eq!(part.failed_us.buckets(), [(50, 1)]);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(seen, [(0, 1, 1, 1, 100), (1, 1, 2, 1, 300), (2, 1, 3, 1, 600), (3, 1, 4, 1, 1_000)]);
+
+    // Two windows of two seconds: 100 100 200, and 100 200 300 100 200 300 400.
+    let spans = store.spans("0123456789abcdef", 2).unwrap();
+    let p50: Vec<_> = spans.iter().map(|span| (span.point.requests, span.point.p50_us, span.point.p99_us)).collect();
+    assert_eq!(p50, [(5, Some(100), Some(200)), (9, Some(200), Some(400))]);
+    assert_eq!(
+        kept_report(&run, ReportOptions { colour: false }),
+        pummel_stats::display::report(&summary, ReportOptions { colour: false })
+    );
+}
+
+#[test]
+fn a_run_without_an_end_is_what_was_written_of_it() {
+    let folder = Folder::new();
+    play(&folder.db(), "aa", 3, Patience::default());
+    let connection = Connection::open(folder.db()).unwrap();
+    connection.execute("UPDATE run SET ended = 0, summary = NULL", []).unwrap();
+    let store = Store::open_existing(&folder.db()).unwrap();
+    let run = store.run("aa").unwrap();
+    assert_eq!(run.state, RunState::CutOff);
+    let totals = &run.summary.totals;
+    // 1 + 2 + 3 succeeded and 3 failed in 3 s.
+    assert_eq!((totals.requests, totals.failures, totals.rps), (9, 3, 3.0));
+    assert_eq!((totals.service_us.count, totals.service_us.max, totals.service_us.p50), (6, Some(300), Some(100)));
+    assert_eq!(run.summary.steps[0].name, "a");
+    assert_eq!((run.summary.errors[0].count, &*run.summary.errors[0].message), (3, "refused"));
+    assert_eq!(run.summary.series.len(), 3);
+    assert_eq!(run.summary.plan["users"], 1);
+    assert!(kept_report(&run, ReportOptions { colour: false }).starts_with("This run was cut off, or goes on"));
+}
+
+#[test]
+fn a_database_that_is_locked_for_a_while_gets_everything_in_the_end() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.db()).unwrap());
+    let other = Connection::open(folder.db()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let path = folder.db();
+    let run = std::thread::spawn(move || play(&path, "bb", 5, Patience::default()));
+    // Longer than a statement waits, so that it is said.
+    std::thread::sleep(Duration::from_millis(2_500));
+    other.execute_batch("COMMIT").unwrap();
+    let (summary, outcome, said) = run.join().unwrap();
+    assert!(outcome.complete);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("cannot be written: database is locked"), "{said:?}");
+    let run = Store::open_existing(&folder.db()).unwrap().run("bb").unwrap();
+    assert_same(&run.summary, &summary);
+}
+
+#[test]
+fn a_database_that_stays_locked_leaves_a_journal_that_is_taken_in_once() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.db()).unwrap());
+    let other = Connection::open(folder.db()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Room for the first few seconds in memory; the others go to the journal at once.
+    let patience = Patience { memory_bytes: 4_000, at_the_end: Duration::from_millis(100) };
+    let (summary, outcome, _) = play(&folder.db(), "cc", 30, patience);
+    let journal = outcome.journal.unwrap();
+    assert_eq!((outcome.complete, outcome.lost), (false, 0));
+    other.execute_batch("COMMIT").unwrap();
+
+    let mut store = Store::open_existing(&folder.db()).unwrap();
+    assert_eq!(store.recover(&journal).unwrap(), ["cc"]);
+    assert_eq!(store.recover(&journal).unwrap(), ["cc"]);
+    let run = store.run("cc").unwrap();
+    assert_same(&run.summary, &summary);
+    let mut count = 0;
+    store
+        .seconds("cc", &mut |second| {
+            count += second.parts[0].service_us.count();
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(count, 30 * 31 / 2);
+}
+
+#[test]
+fn what_went_to_a_journal_goes_to_the_database_when_it_is_back() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.db()).unwrap());
+    let other = Connection::open(folder.db()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let path = folder.db();
+    let patience = Patience { memory_bytes: 4_000, at_the_end: Duration::from_secs(50) };
+    let run = std::thread::spawn(move || play(&path, "dd", 100, patience));
+    std::thread::sleep(Duration::from_millis(500));
+    other.execute_batch("COMMIT").unwrap();
+    let (summary, outcome, _) = run.join().unwrap();
+    assert_eq!((outcome.complete, outcome.journal), (true, None));
+    let left = std::fs::read_dir(&folder.0)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".journal"));
+    assert_eq!(left.count(), 0, "the journal is gone");
+    let store = Store::open_existing(&folder.db()).unwrap();
+    assert_same(&store.run("dd").unwrap().summary, &summary);
+}
+
+#[test]
+fn a_journal_with_a_last_line_cut_off_is_read_up_to_it() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.db()).unwrap());
+    let other = Connection::open(folder.db()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let patience = Patience { memory_bytes: 0, at_the_end: Duration::ZERO };
+    let (_, outcome, _) = play(&folder.db(), "ee", 3, patience);
+    other.execute_batch("COMMIT").unwrap();
+    let journal = outcome.journal.unwrap();
+    let text = std::fs::read_to_string(&journal).unwrap();
+    // The beginning, three seconds, the end.
+    assert_eq!(text.lines().count(), 5);
+    let end = text.trim_end().rfind('\n').unwrap();
+    std::fs::write(&journal, &text[..end + 40]).unwrap();
+    let mut store = Store::open_existing(&folder.db()).unwrap();
+    assert_eq!(store.recover(&journal).unwrap(), ["ee"]);
+    let run = store.run("ee").unwrap();
+    assert_eq!((run.state, run.summary.totals.requests), (RunState::CutOff, 9));
+    std::fs::write(&journal, "something else\n").unwrap();
+    assert!(store.recover(&journal).unwrap_err().to_string().contains(":1: not a journal of a store"));
+}
+
+#[test]
+fn two_runs_at_once_do_not_mix() {
+    let folder = Folder::new();
+    let runs: Vec<_> = ["one1", "two2"]
+        .into_iter()
+        .map(|id| {
+            let path = folder.db();
+            std::thread::spawn(move || play(&path, id, 20, Patience::default()))
+        })
+        .collect();
+    for run in runs {
+        assert!(run.join().unwrap().1.complete);
+    }
+    let store = Store::open_existing(&folder.db()).unwrap();
+    for id in ["one1", "two2"] {
+        let run = store.run(id).unwrap();
+        assert_eq!((run.summary.totals.requests, run.summary.series.len()), (230, 20));
+    }
+}
+
+/// An hour and a half, second by second, without a collector.
+#[test]
+fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
+    const SECONDS: u64 = 5_400;
+    let folder = Folder::new();
+    let (mut spec_out, watch, _) = output(&folder.db(), Patience::default());
+    let out = &mut spec_out.output;
+    out.begin(&Arc::new(Begun {
+        facts: facts("long"),
+        model: Model::Open,
+        started_at: "2026-01-01T00:00:00.000Z".into(),
+    }));
+    let mut whole = Distribution::default();
+    let parts = distributions();
+    for t_s in 0..SECONDS {
+        let latency = parts[(t_s % 7) as usize].clone();
+        whole.merge(&latency);
+        let mut row = RowSecond::new(Arc::new(key(RowKind::Request, "a")));
+        row.succeeded = latency.count();
+        row.service_us = latency.clone();
+        row.latency = latency;
+        let mut snapshot = Snapshot {
+            point: pummel_stats::summary::SeriesPoint { t_s, ..Default::default() },
+            rows: Vec::new(),
+            totals: Arc::from([]),
+            overall: Overall::default(),
+            errors: Arc::from([]),
+            corrections: Vec::new(),
+            model: Model::Open,
+            client: ClientState::default(),
+        };
+        snapshot.point.requests = row.succeeded;
+        snapshot.point.warmup = t_s < 90;
+        snapshot.rows.push(Arc::new(row));
+        out.snapshot(&Arc::new(snapshot));
+    }
+    out.finish(&Arc::new(Summary::default()));
+    assert!(watch.outcome().complete);
+
+    let store = Store::open_existing(&folder.db()).unwrap();
+    let (mut spans, mut merged) = (Vec::new(), Distribution::default());
+    store
+        .seconds("long", &mut |span| {
+            spans.push((span.point.t_s, span.span_s, span.point.warmup));
+            assert_eq!(span.point.requests, span.parts[0].succeeded);
+            merged.merge(&span.parts[0].response_us);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(merged, whole);
+    // The warm-up ends within the second minute.
+    assert_eq!(spans[..4], [(0, 60, true), (60, 30, true), (90, 30, false), (120, 60, false)]);
+    assert_eq!(spans.iter().map(|span| span.1).sum::<u64>(), SECONDS);
+    assert_eq!(spans.iter().filter(|span| span.1 == 1).count(), 3_600);
+}
+
+/// Seven distributions of different shape.
+fn distributions() -> Vec<Distribution> {
+    (1..=7u64)
+        .map(|n| {
+            let kept = Keep::default();
+            let (collector, mut recorders) = common::start(1, vec![kept.spec(Delivery::Lossless)]);
+            let mut recorder = recorders.pop().unwrap();
+            let row = recorder.row(key(RowKind::Request, "a"));
+            recorder.user_started(0);
+            (0..n * 3).for_each(|i| succeed(&mut recorder, row, 17 * n + i * i * 1_000));
+            recorder.finish(S);
+            collector.finish(FinalFacts::default()).unwrap();
+            let snapshots = kept.snapshots.lock().unwrap();
+            let row = snapshots.iter().flat_map(|snapshot| &snapshot.rows).next().unwrap();
+            row.latency.clone()
+        })
+        .collect()
+}
+
+#[test]
+fn runs_are_found_labelled_and_pruned() {
+    let folder = Folder::new();
+    for id in ["a1", "a2", "b3"] {
+        play(&folder.db(), id, 1, Patience::default());
+    }
+    let store = Store::open_existing(&folder.db()).unwrap();
+    assert_eq!(store.find("last").unwrap(), "b3");
+    assert_eq!(store.find("b").unwrap(), "b3");
+    assert_eq!(store.find("a").unwrap_err().to_string(), "\"a\" could be any of a2, a1: give more of the id");
+    assert!(store.find("").is_err() && store.find("%").is_err());
+    assert!(store.find("zz").unwrap_err().to_string().starts_with("no run is called \"zz\""));
+    store.label("a1", Some("base")).unwrap();
+    assert_eq!(store.find("base").unwrap(), "a1");
+    let listed = store.list(&RunFilter::default()).unwrap();
+    assert_eq!(listed.iter().map(|run| &*run.id).collect::<Vec<_>>(), ["b3", "a2", "a1"]);
+    assert_eq!((listed[2].requests, listed[2].failures, listed[2].label.as_deref()), (2, 1, Some("base")));
+    assert!(runs_table(&listed).contains("base"));
+    let with_text =
+        |text: &str| store.list(&RunFilter { text: Some(text.into()), ..RunFilter::default() }).unwrap().len();
+    assert_eq!((with_text("bas"), with_text("boom"), with_text("nothing")), (1, 3, 0));
+
+    let keep_one = PruneSpec { keep: Some(1), dry_run: true, ..PruneSpec::default() };
+    let ids = |spec: &PruneSpec| store.prune(spec).unwrap().runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
+    // The one with a label stays, so another goes for it.
+    assert_eq!(ids(&keep_one), ["a2", "b3"]);
+    assert_eq!(store.list(&RunFilter::default()).unwrap().len(), 3);
+    assert_eq!(ids(&PruneSpec { labelled: true, dry_run: false, ..keep_one }), ["a1", "a2"]);
+    let orphans: i64 = Connection::open(folder.db())
+        .unwrap()
+        .query_row("SELECT (SELECT count(*) FROM series) + (SELECT count(*) FROM interval)", [], |row| row.get(0))
+        .unwrap();
+    // One second of one row: an interval, and two latencies.
+    assert_eq!(orphans, 3);
+    store.delete("b3").unwrap();
+    assert!(store.find("last").is_err());
+}
+
+#[test]
+fn files_that_are_no_store_are_refused_and_left_alone() {
+    let folder = Folder::new();
+    let (text, foreign, newer, empty) =
+        (folder.0.join("a.txt"), folder.0.join("f.db"), folder.0.join("n.db"), folder.0.join("e.db"));
+    std::fs::write(&text, "not a database, and long enough to be looked at: ".repeat(20)).unwrap();
+    let error = Store::open(&text).err().unwrap();
+    assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
+    assert!(error.to_string().contains("a file that is no SQLite database; name another file"));
+
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)").unwrap();
+    let before = std::fs::read(&foreign).unwrap();
+    assert!(matches!(Store::open(&foreign).err().unwrap(), StoreError::Foreign { .. }));
+    assert_eq!(std::fs::read(&foreign).unwrap(), before);
+
+    drop(Store::open(&newer).unwrap());
+    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = Store::open(&newer).err().unwrap().to_string();
+    assert!(error.contains("made by a later version of pummel (schema 99, this one knows 1)"), "{error}");
+
+    std::fs::write(&empty, "").unwrap();
+    assert!(Store::open(&empty).is_ok());
+    assert!(Store::open(&folder.0.join("new/deep/runs.db")).is_ok());
+    assert!(matches!(Store::open_existing(&folder.0.join("nowhere.db")).err().unwrap(), StoreError::NotThere { .. }));
+    assert!(Store::open(&text.join("below/a/file.db")).is_err());
+}
+
+#[test]
+fn a_damaged_latency_is_said_and_does_not_panic() {
+    let folder = Folder::new();
+    play(&folder.db(), "ff", 2, Patience::default());
+    Connection::open(folder.db()).unwrap().execute("UPDATE series SET hdr = x'00112233' WHERE t_s = 1", []).unwrap();
+    let store = Store::open_existing(&folder.db()).unwrap();
+    let error = store.seconds("ff", &mut |_| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("runs.db"), "{error}");
+    assert!(store.run("ff").is_ok(), "the summary is another part");
+}
