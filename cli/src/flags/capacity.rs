@@ -14,7 +14,8 @@ use crate::values::{parse_level, parse_positive_duration, parse_threshold, parse
 /// on, each at twice the rate before, until one fails; then between the highest that held and the lowest that failed, until they
 /// are 2 % apart. Each probe is a run of its own that settles, then measures. One that fails is repeated once before it counts,
 /// after the service has recovered. At the end 95 % of the rate that was found is held for longer. A probe in which this machine
-/// was the limit never raises the answer. A request without an answer counts as one that failed.
+/// was the limit never raises the answer. A request without an answer counts as one that failed. Where ports might not come back
+/// between probes, connections are closed with a reset if --close is not given.
 ///
 /// Sessions arrive open: iterations come at their times whatever the service does, and the steps of each follow one another, as
 /// visitors do. A URL counts as failed where its status is 400 or more.
