@@ -57,7 +57,6 @@ impl Failure {
     }
 
     /// The sentence, without help.
-    #[cfg(test)]
     pub(crate) fn message(&self) -> String {
         self.report.to_string()
     }

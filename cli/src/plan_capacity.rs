@@ -4,7 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use pummel_case::Case;
 use pummel_engine::{fit_users, CatchUp, Load, LoadModel, OpenLoad, Plan, Spacing};
-use pummel_stats::{capacity::Sizing, threshold::Metric, SearchSpec};
+use pummel_stats::{
+    capacity::{By, Sizing},
+    threshold::Metric,
+    SearchSpec,
+};
 
 use crate::{
     console::Stream,
@@ -43,6 +47,8 @@ pub(crate) struct PlannedSearch {
     pub(crate) live: bool,
     /// A client that was the limit is an exit code.
     pub(crate) fail_on_client_saturation: bool,
+    /// Somebody said how connections are closed.
+    pub(crate) close_given: bool,
 }
 
 impl PlannedSearch {
@@ -51,6 +57,14 @@ impl PlannedSearch {
         match self.json {
             Some(JsonTarget::Stdout) => Stream::Stderr,
             _ => Stream::Stdout,
+        }
+    }
+
+    /// Most users a probe may have.
+    pub(crate) fn most_users(&self) -> u32 {
+        match self.spec.by {
+            By::Rate => self.users_max,
+            By::Users => self.spec.max.min(f64::from(self.users_max)) as u32,
         }
     }
 
@@ -119,6 +133,7 @@ pub(crate) fn plan_capacity(flags: CapacityFlags, plugins: &CommandPlugins) -> R
         json: flags.json.as_deref().map(JsonTarget::of),
         live: !flags.quiet,
         fail_on_client_saturation: flags.fail_on_client_saturation,
+        close_given: flags.given.first_of(&["close"]).is_some(),
     })
 }
 
@@ -212,7 +227,7 @@ fn refuse_what_has_no_effect(flags: &CapacityFlags, of_url: bool) -> Result<(), 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use clap::FromArgMatches;
 
     use super::*;
@@ -222,12 +237,16 @@ mod tests {
         one_url(&what.iter().map(PathBuf::from).collect::<Vec<_>>())
     }
 
-    fn refused(args: &[&str]) -> Failure {
+    pub(crate) fn planned(args: &[&str]) -> Result<PlannedSearch, Failure> {
         let args = [&["pummel", "capacity"], args].concat();
         let cli = Cli::from_arg_matches(&command().get_matches_from(args)).unwrap();
         let Command::Capacity(flags) = cli.command else { panic!("another command") };
         let plugins = CommandPlugins::new(&flags.plugin, None);
-        plan_capacity(*flags, &plugins).unwrap_err()
+        plan_capacity(*flags, &plugins)
+    }
+
+    fn refused(args: &[&str]) -> Failure {
+        planned(args).unwrap_err()
     }
 
     #[test]

@@ -6,7 +6,16 @@
 #[path = "common/load.rs"]
 mod load;
 
-use std::{thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        Arc,
+    },
+    thread,
+    time::Duration,
+};
 
 use load::{run, start, target, url, Folder, Run};
 use serde_json::Value;
@@ -14,11 +23,18 @@ use serde_json::Value;
 /// Short probes, and an end in any case.
 const QUICK: [&str; 6] = ["--measure", "500ms", "--settle", "200ms", "--max-duration", "40s"];
 
+/// Probes in which a stall of the machine is a small part.
+const STEADY: [&str; 6] = ["--measure", "2s", "--settle", "200ms", "--max-duration", "40s"];
+
 /// A search, with its result.
 fn capacity(args: &[&str]) -> (Run, Value) {
     let ran = run(&[&["capacity"], args].concat());
     let result = ran.summary.clone();
     (ran, result)
+}
+
+fn with_steady<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    args.iter().copied().chain(STEADY).collect()
 }
 
 fn with_quick<'a>(args: &[&'a str]) -> Vec<&'a str> {
@@ -34,8 +50,16 @@ fn a_limit_is_found_and_never_exceeded() {
     assert!(ran.stderr.contains("5,000/s were asked for (--at-least), and "), "{}", ran.stderr);
     let held = result["held"].as_f64().unwrap();
     // In 0.7 s a bucket of 8 lets 288 pass, which are 411 a second; 1 % more may fail.
-    assert!((20.0..=420.0).contains(&held), "{}", ran.stdout);
+    assert!(held <= 420.0, "{}", ran.stdout);
     let probes = result["probes"].as_array().unwrap();
+    // The last of those within 2 % of the limit is found, unless some below it did not hold: late ones come too many at once.
+    let below: Vec<_> = probes.iter().filter(|probe| probe["level"].as_f64().unwrap() < 400.0).collect();
+    for probe in below.iter().filter(|probe| probe["grade"] != "held") {
+        let [requests, failures] = ["requests", "failures"].map(|figure| probe[figure].as_u64().unwrap());
+        let reason = if probe["grade"] == "failed" { failures * 100 >= requests } else { probe["verdict"] != "valid" };
+        assert!(reason, "{probe:#}");
+    }
+    assert!(held >= 392.0 || below.iter().any(|probe| probe["grade"] != "held"), "{}", ran.stdout);
     assert!(probes.iter().any(|probe| probe["level"].as_f64() == Some(held) && probe["grade"] == "held"), "{probes:?}");
     assert_eq!(probes.len() as u64, result["probe_count"].as_u64().unwrap());
     assert!(ran.stdout.contains("estimate at full speed: "), "{}", ran.stdout);
@@ -70,6 +94,68 @@ fn a_service_that_is_slow_is_not_down() {
 }
 
 #[test]
+fn a_service_that_accepts_and_never_answers_is_said_within_seconds() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let silent_url = format!("http://{}/", silent.local_addr().unwrap());
+    // An estimate of 3 s and one of 12 s; a probe of 7 s. The watchdog's minute bounds both.
+    for (args, what) in
+        [(&[][..], "not one iteration ended within 12 s"), (&["--by", "users"], "not one request ended within 7 s")]
+    {
+        let (ran, result) = capacity(&[&[&silent_url[..], "--threshold", "errors<1%"], args].concat());
+        assert_eq!((ran.code, &result["ended_by"]), (1, &"nothing_ended".into()), "{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+    }
+}
+
+/// A server on a free port that answers all requests but every fortieth.
+fn answers_all_but_every_fortieth() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Arc::new(AtomicU64::new(0));
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let asked = Arc::clone(&asked);
+            thread::spawn(move || {
+                let mut request = Vec::new();
+                let mut part = [0; 1024];
+                while let Ok(length @ 1..) = stream.read(&mut part) {
+                    request.extend(&part[..length]);
+                    if request.ends_with(b"\r\n\r\n") {
+                        request.clear();
+                        let is_answered = asked.fetch_add(1, Ordering::Relaxed) % 40 != 39;
+                        if is_answered && stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn requests_without_an_answer_count_as_failed() {
+    let url = format!("http://{}/", answers_all_but_every_fortieth());
+    let bounds = ["--at-most", "40/s", "--measure", "1s", "--settle", "200ms", "--max-duration", "15s"];
+    let (ran, result) = capacity(&[&[&url[..], "--threshold", "errors<1%"], &bounds[..]].concat());
+    let probe = &result["probes"][0];
+    // 48 in 1.2 s: one of them or two, while each arrival was made and hardly an iteration less ended.
+    assert_eq!(
+        (probe["level"].as_f64(), &probe["grade"]),
+        (Some(40.0), &"failed".into()),
+        "{}\n{result:#}",
+        ran.stdout
+    );
+    assert_eq!((probe["failures"].as_u64(), probe["thresholds"][0]["ok"].as_bool()), (Some(0), Some(false)));
+    let [requests, unanswered] = ["requests", "unanswered"].map(|figure| probe[figure].as_u64().unwrap());
+    assert!((1..=2).contains(&unanswered), "{probe:#}");
+    let share = unanswered as f64 / (requests + unanswered) as f64;
+    assert_eq!(probe["thresholds"][0]["value"].as_f64(), Some(share));
+    assert_ne!(result["held"].as_f64(), Some(40.0));
+}
+
+#[test]
 fn without_an_answer_the_exit_code_is_1() {
     let target = target();
     // p99.999 needs a million samples, which take longer than there is time.
@@ -94,19 +180,33 @@ fn users_that_pause_are_no_limit_of_the_server() {
     );
     // An iteration lasts three times as long as a probe is told to settle.
     let (ran, result) = capacity(&with_quick(&[&case, "--threshold", "errors<1%", "--at-most", "60"]));
-    assert_eq!((ran.code, result["held"].as_f64()), (0, Some(60.0)), "{}\n{}", ran.stdout, ran.stderr);
+    let all_held = grades_follow_verdicts(&result, "held");
+    if all_held {
+        assert_eq!((ran.code, result["held"].as_f64()), (0, Some(60.0)), "{}\n{}", ran.stdout, ran.stderr);
+    }
+}
+
+/// Each probe has this grade, but where the client was in its own way, which a busy machine may be. True where none was.
+fn grades_follow_verdicts(result: &Value, grade: &str) -> bool {
+    let probes = result["probes"].as_array().unwrap();
+    assert!(!probes.is_empty());
+    for probe in probes {
+        let expected = if probe["verdict"] == "valid" { grade } else { "client_limited" };
+        assert_eq!(probe["grade"], expected, "{probe:#}");
+    }
+    probes.iter().all(|probe| probe["verdict"] == "valid")
 }
 
 #[test]
 fn what_no_level_holds_exits_with_99() {
     let target = target();
     let slow = url(&target, "/delay/20/hello/a");
-    let (ran, result) = capacity(&with_quick(&[&slow, "--by", "users", "--threshold", "p50<10ms"]));
-    assert_eq!((ran.code, result["held"].as_f64()), (99, None), "{}\n{}", ran.stdout, ran.stderr);
+    let (ran, result) = capacity(&with_steady(&[&slow, "--by", "users", "--threshold", "p50<10ms"]));
+    let code = if grades_follow_verdicts(&result, "failed") { 99 } else { 1 };
+    assert_eq!((ran.code, result["held"].as_f64()), (code, None), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(result["ended_by"], "nothing_held");
     // Once more before it counts.
-    let grades: Vec<_> = result["probes"].as_array().unwrap().iter().map(|probe| &probe["grade"]).collect();
-    assert!(grades.iter().all(|grade| *grade == "failed") && grades.len() >= 2, "{grades:?}");
+    assert_eq!(result["probe_count"], 2);
 }
 
 #[test]
@@ -114,9 +214,12 @@ fn the_highest_level_to_try_may_hold() {
     let target = target();
     let slow = url(&target, "/delay/20/hello/a");
     let users = ["--by", "users", "--at-most", "4", "--threshold", "errors<1%"];
-    let (ran, result) = capacity(&with_quick(&[&[&slow[..]], &users[..]].concat()));
-    assert_eq!((ran.code, result["held"].as_f64()), (0, Some(4.0)), "{}\n{}", ran.stdout, ran.stderr);
-    assert_eq!((&result["ended_by"], &result["level_unit"]), (&"highest_reached".into(), &"users".into()));
+    let (ran, result) = capacity(&with_steady(&[&[&slow[..]], &users[..]].concat()));
+    if grades_follow_verdicts(&result, "held") {
+        assert_eq!((ran.code, result["held"].as_f64()), (0, Some(4.0)), "{}\n{}", ran.stdout, ran.stderr);
+        assert_eq!(result["ended_by"], "highest_reached");
+    }
+    assert_eq!(result["level_unit"], "users");
     assert_eq!((&result["run"]["name"], &result["run"]["version"]), (&slow.into(), &env!("CARGO_PKG_VERSION").into()));
 }
 

@@ -6,7 +6,7 @@ mod load;
 
 use std::{thread, time::Duration};
 
-use load::{closed_port, run, start, target, url, Folder, Nginx, Run};
+use load::{closed_port, run, start, target, unwrapped, url, Folder, Nginx, Run};
 use serde_json::{json, Value};
 
 /// What became of the arrivals of an open run: intended, made, missed.
@@ -16,6 +16,12 @@ fn arrivals(run: &Run) -> [u64; 3] {
     assert!(run.number("/arrivals/users_peak") <= run.number("/arrivals/users_max"));
     run.assert_conserved();
     [intended, made, missed]
+}
+
+/// A core of the load ran, or waited for its CPU, longer than the verdict allows.
+fn is_saturated(run: &Run) -> bool {
+    let cores = run.summary["client"]["cpu_cores"].as_array().unwrap();
+    cores.iter().filter_map(|core| core["share_occupied"].as_f64()).any(|share| share > 0.85)
 }
 
 /// A case of two steps in a transaction.
@@ -56,9 +62,9 @@ fn hit_makes_as_many_requests_as_arrive() {
 fn a_number_of_requests_is_one_of_arrivals() {
     let (target, folder) = (target(), Folder::new());
     let list = folder.write("urls.txt", &format!("{}\n{}\n", url(&target, "/hello/a"), url(&target, "/hello/b")));
-    let one = run(&["hit", &url(&target, "/hello/a"), "--rate", "500/s", "-n", "60", "--quiet"]);
+    let one = run(&["hit", &url(&target, "/hello/a"), "--rate", "500/s", "-n", "60", "--max-users", "60", "--quiet"]);
     assert_eq!((one.code, arrivals(&one), one.number("/totals/requests")), (0, [60, 60, 0], 60));
-    assert!(one.stdout.contains("up to 10000 connections, 60 requests in all\n"), "{}", one.stdout);
+    assert!(one.stdout.contains("up to 60 connections, 60 requests in all\n"), "{}", one.stdout);
     // Two requests are an iteration, the last of which has one.
     let two = run(&["hit", "--urls", &list, "--rate", "500/s", "-n", "31", "--quiet"]);
     assert_eq!((two.code, arrivals(&two)[0], two.number("/totals/requests")), (0, 16, 31));
@@ -69,9 +75,8 @@ fn a_number_of_requests_is_one_of_arrivals() {
 fn boom_makes_sessions_that_arrive() {
     let (target, folder) = (target(), Folder::new());
     let case = case(&folder, &target);
-    let more =
-        ["--rate", "6000/m", "--poisson", "--seed", "3", "--iterations", "40", "--catch-up", "smooth", "--quiet"];
-    let run = run(&[&["boom", case.as_str()], &more[..]].concat());
+    let more = ["--rate", "6000/m", "--poisson", "--seed", "3", "--iterations", "40", "--catch-up", "smooth"];
+    let run = run(&[&["boom", case.as_str(), "--max-users", "40", "--quiet"], &more[..]].concat());
     assert_eq!((run.code, arrivals(&run)), (0, [40, 40, 0]), "{}\n{}", run.stdout, run.stderr);
     assert_eq!((run.number("/totals/requests"), target.stop().requests), (80, 80));
     assert_eq!(run.number("/iterations/count"), 40);
@@ -80,7 +85,7 @@ fn boom_makes_sessions_that_arrive() {
     assert_eq!((&plan["arrivals"], &plan["catch_up"]), (&json!("poisson"), &json!("smooth")));
     assert!(
         run.stdout.contains(
-            "open run: 100 iterations a second, Poisson (seed 3), late ones made up for smoothly, up to 10000 users, 40 \
+            "open run: 100 iterations a second, Poisson (seed 3), late ones made up for smoothly, up to 40 users, 40 \
              iterations in all\n"
         ),
         "{}",
@@ -173,11 +178,6 @@ fn a_profile_holds_load_over_time_too() {
     }
 }
 
-/// Diagnostics are wrapped.
-fn unwrapped(stderr: &str) -> String {
-    stderr.replace(['\n', '│'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 #[test]
 fn flags_that_contradict_each_other_are_wrong_usage() {
     let target = target();
@@ -248,18 +248,18 @@ fn a_target_that_is_down_counts_every_arrival_as_a_failure() {
 fn a_rate_beyond_what_can_be_sent_is_not_passed_over_in_silence() {
     let target = target();
     let hello = url(&target, "/hello/a");
-    let more = ["--rate", "5000000/s", "--max-users", "50", "-d", "1s", "--fail-on-client-saturation", "--quiet"];
-    let run = run(&[&["hit", hello.as_str()], &more[..]].concat());
+    // On the target's own CPU, which one of the two always wants while some of so many users have an answer.
+    let more = ["--rate", "5000000/s", "--max-users", "1000", "--cpus", "0", "-d", "1s"];
+    let run = run(&[&["hit", hello.as_str(), "--fail-on-client-saturation", "--quiet"], &more[..]].concat());
     let [intended, made, missed] = arrivals(&run);
     assert_eq!(intended, 5_000_000);
-    assert!(missed > made, "no machine sends half of that by 50 users: {made}");
+    assert!(missed > made, "no core sends half of that: {made}");
     let reasons = run.summary["client"]["reasons"].as_array().unwrap();
     let named = reasons[0].as_str().unwrap();
     assert!(named.starts_with(&format!("{made} of 5000000 intended arrivals were made (")), "{named}");
-    let invalid = run.summary["client"]["verdict"] == "invalid";
-    assert_eq!(run.code, if invalid { 98 } else { 0 }, "{}\n{}", run.stdout, run.stderr);
-    // All users were busy, so only a client without time to spare is to blame.
-    assert_eq!(invalid, named.ends_with("a core of the client was saturated"), "{named}");
+    assert!(is_saturated(&run) && named.ends_with("and a core of the client was saturated"), "{named}");
+    let client = &run.summary["client"];
+    assert_eq!((run.code, &client["verdict"], &client["limit"]), (98, &json!("invalid"), &json!("client")));
     assert!(run.stdout.contains(&format!(" MISSED {missed} (")), "{}", run.stdout);
 }
 
@@ -273,12 +273,15 @@ fn a_slow_server_is_not_the_clients_fault() {
     // Each of four takes 100 ms: 44 at most.
     assert_eq!(intended, 200);
     assert!(made <= 44 && missed >= 156);
-    let verdict = &run.summary["client"]["verdict"];
     let reason = run.summary["client"]["reasons"][0].as_str().unwrap();
-    if verdict != "invalid" {
-        assert!(reason.contains("the others waited for users, of which 4 of 4 were busy"), "{reason}");
-        assert_eq!(run.code, 0);
-    }
+    // A machine that is busy with something else is named instead.
+    let (code, verdict, why) = if is_saturated(&run) {
+        (98, "invalid", " and a core of the client was saturated")
+    } else {
+        (0, "valid", ": the others waited for users, of which 4 of 4 were busy")
+    };
+    assert_eq!((run.code, &run.summary["client"]["verdict"]), (code, &json!(verdict)), "{reason}");
+    assert!(reason.contains(why), "{reason}");
     // The live table says so, too.
     assert!(run.stdout.contains(&format!("Arrivals: {made} made, {missed} MISSED\n")), "{}", run.stdout);
 }
@@ -295,9 +298,13 @@ fn a_server_that_falls_behind_is_named_though_each_arrival_was_made() {
     let reasons = run.summary["client"]["reasons"].as_array().unwrap();
     let named = format!("{made} arrivals were made and {ended} iterations ended: {} were under way", made - ended);
     let is_named = reasons.iter().any(|reason| reason.as_str().unwrap().starts_with(&named));
-    // A machine that is busy with something else is named instead.
-    let clear = run.summary["client"]["verdict"] == "valid" && run.summary["client"]["limit"] != "client";
-    assert!(is_named && run.summary["client"]["limit"] == "server" || !clear, "{reasons:?}");
+    let limit = &run.summary["client"]["limit"];
+    // A machine that is busy with something else is named instead, or made less than it was to.
+    if is_saturated(&run) {
+        assert_eq!(limit, "client", "{reasons:?}");
+    } else if made * 100 >= intended * 99 {
+        assert!(is_named && limit == "server", "{reasons:?}");
+    }
     assert!(!run.stdout.contains("neither side was at its limit"), "{}", run.stdout);
 }
 

@@ -4,7 +4,7 @@ mod common;
 #[path = "common/load.rs"]
 mod load;
 
-use load::{run, target, url, Folder, Run};
+use load::{run, target, unwrapped, url, Folder, Run};
 use serde_json::{json, Value};
 
 /// The one threshold of a run.
@@ -158,8 +158,7 @@ fn thresholds_that_mean_nothing_are_wrong_usage() {
     ] {
         let ran = common::run(&[&["boom", case.as_str()], &arguments[..]].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {}", ran.stderr);
-        // Diagnostics are wrapped.
-        let stderr = ran.stderr.replace(['\n', '│'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let stderr = unwrapped(&ran.stderr);
         for part in parts {
             assert!(stderr.contains(part), "{arguments:?}: \"{part}\" is not in\n{}", ran.stderr);
         }

@@ -4,7 +4,7 @@ mod common;
 #[path = "common/load.rs"]
 mod load;
 
-use load::{run, start, target, url, Folder, Run};
+use load::{run, start, target, unwrapped, url, Folder, Run};
 use serde_json::{json, Value};
 
 /// The sum of a figure over the seconds that are, or are not, of the warm-up.
@@ -139,7 +139,7 @@ fn a_warmup_that_leaves_nothing_is_wrong_usage() {
     ] {
         let ran = common::run(&[&hit, arguments].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {}", ran.stderr);
-        let stderr = ran.stderr.replace(['\n', '│'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let stderr = unwrapped(&ran.stderr);
         for part in parts {
             assert!(stderr.contains(part), "{arguments:?}: \"{part}\" is not in\n{}", ran.stderr);
         }

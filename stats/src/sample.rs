@@ -278,6 +278,7 @@ fn client() -> Client {
             share_busy: Some(0.62),
             share_max: Some(0.655),
             run_queue_share: Some(0.004),
+            share_occupied: Some(0.624),
             awake_share: Some(0.0),
         }],
         connections: Connections { opened: 200, closed: 200, peak: 200, reused: 29_799, stale: 0, errors: 1 },

@@ -375,12 +375,15 @@ pub struct CpuCore {
     pub cpu: Option<u64>,
     /// Mean CPU share of the thread, 0 to 1, without `awake_share`; `null` when it could not be read.
     pub share_mean: Option<f64>,
-    /// The share that a quarter of the seconds reached or passed; the verdict looks at this one.
+    /// The share that a quarter of the seconds reached or passed.
     pub share_busy: Option<f64>,
     /// The busiest second's share.
     pub share_max: Option<f64>,
     /// Share of the time the thread was ready to run but waited for the CPU.
     pub run_queue_share: Option<f64>,
+    /// The share of running and waiting together that a quarter of the seconds reached or passed; the verdict's bounds are held
+    /// against this one.
+    pub share_occupied: Option<f64>,
     /// Share of the time the thread kept awake with nothing to do, for an arrival of an open run that was soon due.
     pub awake_share: Option<f64>,
 }

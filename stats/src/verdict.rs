@@ -26,6 +26,10 @@ pub const LITTLE_TOLERANCE: f64 = 0.05;
 /// An open run must make this share of its intended rate.
 pub const ACHIEVED_SHARE: f64 = 0.99;
 
+/// Arrivals that may be missing of a slow run, in which [`ACHIEVED_SHARE`] is less than one, and what share of its arrivals at most.
+const FEW_MISSED: u64 = 3;
+const FEW_MISSED_SHARE: f64 = 0.1;
+
 /// An open run of fewer requests has no lateness p99 to go by, as it takes 10 samples beyond one
 /// ([`Statistic::samples_needed`](crate::threshold::Statistic::samples_needed)): the few that are latest are the first of a run, or
 /// those of a single hiccup.
@@ -97,7 +101,7 @@ pub struct Exhausted {
 pub struct Facts<'a> {
     /// Closed or open.
     pub model: Model,
-    /// The load was held back by its plan: a rate limit, think time or rendezvous.
+    /// The load was held back by its plan, or by somebody while it went on: a rate limit, pacing, think time, rendezvous or pause.
     pub paced: bool,
     /// How busy the cores were, as reported.
     pub cores: &'a [CpuCore],
@@ -229,19 +233,19 @@ fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
         open.intended,
         percent(open.made as f64 / open.intended as f64)
     );
+    let users = format!("{} of {} users", open.users_peak, open.users_max);
     let waited = open.waited_for_users || open.users_peak >= open.users_max;
     if load.saturated {
         judgement.at_least(Verdict::Invalid, format!("{figures} and a core of the client was saturated"));
     } else if !waited {
         // Somebody was free to make them, so it was not the server that held them up. Those that were dropped have no lateness.
         judgement.limit = Limit::Client;
-        judgement.at_least(
-            Verdict::Invalid,
-            format!(
-                "{figures}, and lateness p99 was {} us (bound {} us) with {} of {} users busy",
-                load.lateness_p99_us, load.bound_us, open.users_peak, open.users_max
-            ),
-        );
+        let how = if load.late() {
+            format!(", and lateness p99 was {} us (bound {} us) with {users} busy", load.lateness_p99_us, load.bound_us)
+        } else {
+            format!(": the others were dropped or not begun while {users} were busy")
+        };
+        judgement.at_least(Verdict::Invalid, format!("{figures}{how}"));
     } else if load.all_known {
         judgement.limit = Limit::Server;
         judgement.reasons.push(format!(
@@ -258,7 +262,13 @@ fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
 }
 
 fn missed_the_rate(open: &Arrivals) -> bool {
-    open.intended > 0 && (open.made as f64) < open.intended as f64 * ACHIEVED_SHARE
+    (open.made as f64) < open.intended as f64 * ACHIEVED_SHARE && !is_few(open)
+}
+
+/// Whether so few arrivals were missed, if any, that a slow run may have had them at its ends.
+pub(crate) fn is_few(open: &Arrivals) -> bool {
+    let missed = open.intended.saturating_sub(open.made);
+    missed <= FEW_MISSED && missed as f64 <= open.intended as f64 * FEW_MISSED_SHARE
 }
 
 fn judge_latency(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
@@ -360,7 +370,9 @@ fn judge_limit(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     } else if facts.model == Model::Open {
         judgement.reasons.push("the intended rate was reached, so neither side was at its limit".to_owned());
     } else if facts.paced {
-        judgement.reasons.push("the plan held the load back (rate limit, think time or rendezvous)".to_owned());
+        judgement.reasons.push(
+            "the load was held back as it was told (rate limit, pacing, think time, rendezvous or pause)".to_owned(),
+        );
     } else if load.late() {
         judgement.reasons.push(format!(
             "requests waited in the client (lateness p99 {} us) though no core was above {}",

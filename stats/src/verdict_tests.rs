@@ -221,8 +221,30 @@ fn an_open_run_is_invalid_only_when_the_client_missed_the_rate() {
     assert_eq!((dropped.verdict, dropped.limit), (Verdict::Invalid, Limit::Client));
     assert_eq!(
         dropped.reasons,
-        ["500 of 1000 intended arrivals were made (50.0 %), and lateness p99 was 20 us (bound 1000 us) with 99 of 100 users busy"]
+        ["500 of 1000 intended arrivals were made (50.0 %): the others were dropped or not begun while 99 of 100 users were busy"]
     );
+    assert_eq!(
+        late(99).judge().reasons,
+        ["989 of 1000 intended arrivals were made (98.9 %), and lateness p99 was 2000 us (bound 1000 us) with 99 of 100 users busy"]
+    );
+}
+
+#[test]
+fn a_few_arrivals_of_a_slow_run_may_be_missing() {
+    // Up to three, and up to one in ten: where one of 50 is missed, 98 % were made.
+    for (intended, made, verdict) in [
+        (50, 49, Verdict::Valid),
+        (50, 47, Verdict::Valid),
+        (50, 46, Verdict::Invalid),
+        (10, 9, Verdict::Valid),
+        (10, 8, Verdict::Invalid),
+        (1, 0, Verdict::Invalid),
+        (0, 0, Verdict::Valid),
+    ] {
+        assert_eq!(Run::open(intended, made, 5).outcome().0, verdict, "{made} of {intended}");
+    }
+    let reached = "the intended rate was reached, so neither side was at its limit";
+    assert_eq!(Run::open(50, 49, 5).judge().reasons, [reached]);
 }
 
 #[test]

@@ -5,24 +5,31 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use pummel_stats::{capacity::By, Condition};
 
-use super::{CaseFileFlags, MachineFlags, NetworkFlags, PluginFlags, RequestFlags};
+use super::{CaseFileFlags, GivenFlags, MachineFlags, NetworkFlags, PluginFlags, RequestFlags};
 use crate::values::{parse_level, parse_positive_duration, parse_threshold, parse_users, Level};
 
 /// Search for the highest rate, or number of users, at which the thresholds hold
 ///
-/// A rough estimate first (3 s at full speed, longer where an iteration takes longer), then probes: from a quarter of the estimate on, each at twice the rate before, until
-/// one fails; then between the highest that held and the lowest that failed, until they are 2 % apart. Each probe is a run of its
-/// own that settles, then measures. One that fails is repeated once before it counts, after the service has recovered. At the end
-/// 95 % of the rate that was found is held for longer. A probe in which this machine was the limit never raises the answer.
+/// A rough estimate first (3 s at full speed, longer where an iteration takes longer), then probes: from a quarter of the estimate
+/// on, each at twice the rate before, until one fails; then between the highest that held and the lowest that failed, until they
+/// are 2 % apart. Each probe is a run of its own that settles, then measures. One that fails is repeated once before it counts,
+/// after the service has recovered. At the end 95 % of the rate that was found is held for longer. A probe in which this machine
+/// was the limit never raises the answer. A request without an answer counts as one that failed. Where ports might not come back
+/// between probes, connections are closed with a reset if --close is not given.
 ///
 /// Sessions arrive open: iterations come at their times whatever the service does, and the steps of each follow one another, as
 /// visitors do. A URL counts as failed where its status is 400 or more.
 ///
 /// Exits with 0 where there is an answer, with 99 where no level held or less was found than --at-least, and with 1 where nothing
-/// is known: nothing succeeded, or the time was used up before a level held.
+/// is known: nothing succeeded, the time or the samples did not suffice for a level to hold, it was unclear what failed, or a run
+/// of the search itself failed.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct CapacityFlags {
+    /// Which of the flags were typed.
+    #[command(flatten)]
+    pub(crate) given: GivenFlags,
+
     /// What to load: test cases, files or folders of them, or one http:// or https:// URL
     #[arg(value_name = "CASE|URL", required = true)]
     pub(crate) what: Vec<PathBuf>,

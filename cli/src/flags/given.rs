@@ -2,7 +2,7 @@
 
 use clap::{parser::ValueSource, ArgMatches, Args, Command, Error, FromArgMatches};
 
-/// Flags that say how much load a closed run makes, or an open one. Ids of clap.
+/// Flags that say how much load a closed run makes, or an open one, and those whose default something else may change. Ids of clap.
 const WATCHED: &[&str] = &[
     "spawn_count",
     "spawn_rate",
@@ -15,6 +15,7 @@ const WATCHED: &[&str] = &[
     "max_users",
     "seed",
     "catch_up",
+    "close",
 ];
 
 /// Those that were given, without dashes, on the command line or in a profile. It has to stand before the flags it watches: clap

@@ -16,8 +16,9 @@ pub(crate) struct ThresholdFlags {
     /// METRIC is a latency (p99, p99.9 or any other percentile, min, mean, max; in us, ms or s), errors (with % their share,
     /// without their number), rps, or requests; OP is <, <=, > or >=. Such as 'p99<250ms', 'errors<0.1%', 'rps>2000',
     /// 'login:p95<100ms'. STEP is the name of a step, a transaction or a referenced case; without it all requests are meant. A
-    /// latency is the time of service; response.p99 is the time from when the request was due. What is judged is the whole run, less its --warmup.
-    /// A percentile needs 10 samples beyond it (1,000 for p99); with fewer it does not pass.
+    /// latency is the time of service in a closed run, and of response (from when the request was due) in an open one (--rate);
+    /// service.p99 and response.p99 say which. What is judged is the whole run, less its --warmup. A percentile needs 10 samples
+    /// beyond it (1,000 for p99); with fewer it does not pass.
     #[arg(long = "threshold", value_name = "EXPR", value_parser = parse_threshold)]
     pub(crate) thresholds: Vec<Condition>,
 

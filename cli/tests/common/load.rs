@@ -122,6 +122,11 @@ pub(crate) fn start_as(mut command: Command, arguments: &[&str]) -> Running {
     Running { child, json, _folder: folder }
 }
 
+/// Diagnostics as one line: they are wrapped.
+pub(crate) fn unwrapped(stderr: &str) -> String {
+    stderr.replace(['\n', '│'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Runs the binary to its end.
 pub(crate) fn run(arguments: &[&str]) -> Run {
     start(arguments).finish()

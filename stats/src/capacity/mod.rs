@@ -9,12 +9,13 @@
 //!   verdict was valid; no level at or above one that failed is ever an answer;
 //! - one bad probe is no failure: it is repeated, after the service had time to recover;
 //! - a probe with too few samples is repeated for longer, and fails nothing: where longer does not help the search ends;
+//! - a request that has no answer counts as one that failed;
 //! - an answer that another probe contradicts is called unclear, and that probe is named;
 //! - where the client was in the way the answer is "at least", with the reason;
 //! - the search ends after [`SearchSpec::probes_max`] probes and [`COOL_DOWNS_MAX`] cool-downs after each, whatever comes of them;
 //! - the law of scalability is not drawn beyond what was measured.
 //!
-//! Reading order: [`spec`], [`probe`], [`sizing`], `cool_down`, [`search`], [`usl`], [`result`].
+//! Reading order: [`spec`], [`probe`], `unanswered`, [`sizing`], `cool_down`, [`search`], [`usl`], [`result`].
 
 mod cool_down;
 pub mod probe;
@@ -24,6 +25,7 @@ pub mod search;
 pub(crate) mod simulated;
 pub mod sizing;
 pub mod spec;
+mod unanswered;
 pub mod usl;
 
 pub use cool_down::COOL_DOWNS_MAX;

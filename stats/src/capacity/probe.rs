@@ -1,13 +1,16 @@
 //! One probe: what was found, and what it says of its level.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use super::unanswered::Unanswered;
 use crate::collector::Model;
 use crate::latency::Latency;
 use crate::row::TRANSACTION;
-use crate::summary::{Arrivals, CpuCore, Summary, Threshold};
+use crate::summary::{Arrivals, Summary, Threshold};
 use crate::threshold::{Condition, Metric, Part};
-use crate::verdict::{Limit, Resource, Verdict, ACHIEVED_SHARE, SATURATED_SHARE};
+use crate::verdict::{is_few, Limit, Resource, Verdict, ACHIEVED_SHARE, SATURATED_SHARE};
 
 /// The transaction as which each iteration of a case is recorded (hrp spec 14.8).
 const ACTION: &str = "Action";
@@ -75,7 +78,7 @@ pub struct ProbeOutcome {
     pub limit: Limit,
     /// Why, in sentences.
     pub reasons: Vec<String>,
-    /// The thresholds and whether they held.
+    /// The thresholds and whether they held. Requests without an answer count in them as failed, and as slower than all others.
     pub thresholds: Vec<Threshold>,
     /// What was achieved of the load that was intended, 0 to 1; `null` in a closed probe, which intends no rate.
     pub achieved_share: Option<f64>,
@@ -87,6 +90,8 @@ pub struct ProbeOutcome {
     pub requests: u64,
     /// Requests failed.
     pub failures: u64,
+    /// Requests that had no answer when they were cut off after the load, though they had long enough.
+    pub unanswered: u64,
     /// Latency of the requests that succeeded: response time in an open probe, service time in a closed one.
     pub latency_us: Latency,
     /// Requests under way at once, on average: Little's law, requests/s x mean service time, failed ones with the time they took.
@@ -99,7 +104,7 @@ pub struct ProbeOutcome {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClientHints {
-    /// The busiest core's share of the time in which its thread ran or waited for the CPU, 0 to 1.
+    /// The busiest core's share of the time in which its thread ran or waited for the CPU, 0 to 1: what the verdict looks at.
     pub core_occupied_share: Option<f64>,
     /// Most users busy at once, in an open probe.
     pub users_peak: Option<u64>,
@@ -132,29 +137,36 @@ pub struct Probe {
 
 impl ProbeOutcome {
     /// What the run with this summary found. `settled` where the load had settled before its window began: then as many iterations
-    /// end in it as begin, and fewer say that work piles up, which a short probe does not show in any other way.
-    pub fn of(summary: &Summary, settled: bool) -> Self {
+    /// end in it as begin, and fewer say that work piles up, which a short probe does not show in any other way. Requests under way
+    /// at its end were cut off after `drained`.
+    pub fn of(summary: &Summary, settled: bool, drained: Duration) -> Self {
         let (totals, client) = (&summary.totals, &summary.client);
         let arrivals = summary.arrivals.as_ref();
         let in_flight_mean = in_flight(summary);
+        let unanswered = Unanswered::of(summary, drained);
         Self {
             duration_s: summary.run.load_s,
             verdict: client.verdict,
             limit: client.limit,
             reasons: client.reasons.clone(),
-            thresholds: summary.thresholds.clone(),
+            thresholds: summary.thresholds.iter().map(|threshold| unanswered.judged(threshold)).collect(),
             achieved_share: arrivals.and_then(|arrivals| achieved_share(summary, arrivals, settled)),
             iterations_per_s: succeeded_per_s(summary),
             requests_per_s: totals.rps,
             requests: totals.requests,
             failures: totals.failures,
+            unanswered: unanswered.count(),
             latency_us: match summary.run.model {
                 Model::Closed => totals.service_us.clone(),
                 Model::Open => totals.response_us.clone(),
             },
             in_flight_mean,
             client: ClientHints {
-                core_occupied_share: client.cpu_cores.iter().filter_map(occupied).max_by(f64::total_cmp),
+                core_occupied_share: client
+                    .cpu_cores
+                    .iter()
+                    .filter_map(|core| core.share_occupied)
+                    .max_by(f64::total_cmp),
                 users_peak: arrivals.map(|arrivals| arrivals.users_peak),
                 users_max: arrivals.map(|arrivals| arrivals.users_max),
                 // Those that wait from the warm-up on to the end are missed.
@@ -190,14 +202,20 @@ impl ProbeOutcome {
         Grade::Held
     }
 
-    /// Whether nothing that was asked succeeded.
+    /// Whether no request succeeded.
     pub(super) fn nothing_succeeded(&self) -> bool {
-        self.requests > 0 && self.failures == self.requests
+        self.failures >= self.requests
+    }
+
+    /// Requests that failed or had no answer, and all of them.
+    pub fn failed_of_all(&self) -> (u64, u64) {
+        (self.failures + self.unanswered, self.requests + self.unanswered)
     }
 
     /// Whether it says how long an iteration takes and how many samples it makes: it held, or at least hardly failed and kept up.
     pub(super) fn is_typical(&self) -> bool {
-        let few_failed = (self.failures as f64) < self.requests as f64 * FEW_FAILED;
+        let (failed, all) = self.failed_of_all();
+        let few_failed = (failed as f64) < all as f64 * FEW_FAILED;
         self.grade() == Grade::Held || few_failed && self.achieved()
     }
 
@@ -244,7 +262,7 @@ fn achieved_share(summary: &Summary, arrivals: &Arrivals, settled: bool) -> Opti
         return None;
     }
     let share = |count: f64| (count / arrivals.intended as f64).min(1.0);
-    let made = share(arrivals.made as f64);
+    let made = if is_few(arrivals) { 1.0 } else { share(arrivals.made as f64) };
     if !settled {
         return Some(made);
     }
@@ -279,11 +297,6 @@ fn in_flight(summary: &Summary) -> Option<f64> {
     Some(totals.rps * (failed_us + service_us) / 1e6)
 }
 
-/// Share of the time in which the core's thread ran or waited for its CPU.
-fn occupied(core: &CpuCore) -> Option<f64> {
-    core.share_busy.map(|busy| (busy + core.run_queue_share.unwrap_or(0.0)).min(1.0))
-}
-
 impl From<Resource> for ClientResource {
     fn from(resource: Resource) -> Self {
         match resource {
@@ -298,6 +311,9 @@ impl From<Resource> for ClientResource {
 mod tests {
     use super::*;
     use crate::sample;
+
+    /// In a summary with none abandoned it does not matter.
+    const DRAINED: Duration = Duration::from_secs(5);
 
     fn threshold(expression: &str, ok: bool) -> Threshold {
         Threshold { expression: expression.into(), ok, value: Some(1.0), ..Threshold::default() }
@@ -385,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_closed_summary() {
-        let probe = ProbeOutcome::of(&sample::summary(), true);
+        let probe = ProbeOutcome::of(&sample::summary(), true, DRAINED);
         assert_eq!((probe.requests, probe.failures, probe.achieved_share), (30_000, 4, None));
         assert!((probe.requests_per_s - 2000.0).abs() < 1e-9);
         assert!((probe.client.core_occupied_share.unwrap() - 0.624).abs() < 1e-9);
@@ -411,7 +427,7 @@ mod tests {
         let arrivals = summary.arrivals.as_mut().unwrap();
         (arrivals.made, arrivals.users_peak, arrivals.waited_for_users) = (29_000, 1_000, true);
         summary.client.exhausted = vec![ClientResource::Descriptors];
-        let probe = ProbeOutcome::of(&summary, true);
+        let probe = ProbeOutcome::of(&summary, true, DRAINED);
         assert_eq!(probe.achieved_share, Some(29.0 / 30.0));
         assert_eq!((probe.client.users_peak, probe.client.users_max), (Some(1_000), Some(1_000)));
         assert!(probe.users_ran_out());
@@ -424,9 +440,9 @@ mod tests {
         let mut summary = open(30_000, 29_000, 8_100.0);
         let arrivals = summary.arrivals.as_mut().unwrap();
         (arrivals.users_peak, arrivals.missed) = (1_000, 1_000);
-        assert!(ProbeOutcome::of(&summary, true).users_ran_out());
+        assert!(ProbeOutcome::of(&summary, true, DRAINED).users_ran_out());
         summary.arrivals.as_mut().unwrap().missed = 0;
-        assert!(!ProbeOutcome::of(&summary, true).users_ran_out());
+        assert!(!ProbeOutcome::of(&summary, true, DRAINED).users_ran_out());
     }
 
     #[test]
@@ -450,29 +466,53 @@ mod tests {
     }
 
     #[test]
+    fn an_arrival_missing_of_a_slow_probe_is_no_failure() {
+        // Of 50 one, as for the verdict; of 50 four are missed.
+        for (made, share, grade) in [(49, 1.0, Grade::Held), (46, 0.92, Grade::Failed)] {
+            let mut summary = open(50, 50, 8_100.0);
+            let arrivals = summary.arrivals.as_mut().unwrap();
+            (arrivals.made, arrivals.missed) = (made, 50 - made);
+            let probe = ProbeOutcome::of(&summary, true, DRAINED);
+            assert_eq!((probe.achieved_share, probe.grade()), (Some(share), grade), "{made}");
+        }
+    }
+
+    #[test]
+    fn a_core_is_as_occupied_as_the_verdict_has_it() {
+        let mut summary = sample::summary();
+        let core = &mut summary.client.cpu_cores[0];
+        // Both were high in the same quarter of the seconds.
+        (core.share_busy, core.run_queue_share, core.share_occupied) = (Some(0.5), Some(0.12), Some(0.95));
+        let probe = ProbeOutcome::of(&summary, true, DRAINED);
+        assert_eq!((probe.client.core_occupied_share, probe.resource()), (Some(0.95), Some(ClientResource::Cpu)));
+    }
+
+    #[test]
     fn work_that_piles_up_is_not_achieved() {
         // 2,000/s x 16.2 ms are 32.4 under way; the root of 64.8 is 8.05, so 25.1 more may be at the end than at the start.
-        let share = |finished| ProbeOutcome::of(&open(30_000, finished, 16_200.0), true).achieved_share.unwrap();
+        let share =
+            |finished| ProbeOutcome::of(&open(30_000, finished, 16_200.0), true, DRAINED).achieved_share.unwrap();
         assert!((share(29_975) - 1.0).abs() < 1e-12, "{}", share(29_975));
         assert!((share(28_475) - 28_500.149_25 / 30_000.0).abs() < 1e-6, "{}", share(28_475));
         // In a load that has not settled fewer end than begin.
-        let unsettled = ProbeOutcome::of(&open(30_000, 10_000, 16_200.0), false);
+        let unsettled = ProbeOutcome::of(&open(30_000, 10_000, 16_200.0), false, DRAINED);
         assert_eq!((unsettled.achieved_share, unsettled.grade()), (Some(1.0), Grade::Held));
     }
 
     #[test]
     fn iterations_that_pause_are_under_way_too() {
         // 10/s for 15 s with 2.5 s of think time are 25 under way: the root of 50 is 7.07, and 22.2 may be missing by chance.
-        let share = |finished| ProbeOutcome::of(&open(150, finished, 2_500_000.0), true).achieved_share.unwrap();
+        let share =
+            |finished| ProbeOutcome::of(&open(150, finished, 2_500_000.0), true, DRAINED).achieved_share.unwrap();
         assert!((share(128) - 1.0).abs() < 1e-12 && share(127) < 1.0, "{} {}", share(128), share(127));
     }
 
     #[test]
     fn a_run_in_which_nothing_finished_fails() {
         let summary = Summary { thresholds: vec![threshold("p99<50ms", false)], ..Summary::default() };
-        let probe = ProbeOutcome::of(&summary, true);
+        let probe = ProbeOutcome::of(&summary, true, DRAINED);
         assert_eq!((probe.grade(), probe.in_flight_mean, probe.resource()), (Grade::Failed, None, None));
-        assert!(!probe.nothing_succeeded() && !probe.is_typical());
+        assert!(probe.nothing_succeeded() && !probe.is_typical());
     }
 
     #[test]

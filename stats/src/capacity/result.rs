@@ -28,7 +28,7 @@ pub enum EndedBy {
     NothingHeld,
     /// No iteration succeeded in the estimate.
     NothingSucceeded,
-    /// No iteration ended in the estimate, not in the longest either, and none failed.
+    /// No iteration ended in the estimate, not in the longest either, and none failed; by users, no request of the first probe.
     NothingEnded,
     /// A probe had too few samples to be judged, however long it was made.
     TooFewSamples,
@@ -36,6 +36,8 @@ pub enum EndedBy {
     ProbesUsedUp,
     /// The time was used up.
     Time,
+    /// A run could not be started, or broke down; a note says why.
+    RunFailed,
     /// Somebody interrupted it.
     #[default]
     Interrupted,
@@ -134,7 +136,7 @@ pub struct CurvePoint {
     pub p95_us: Option<u64>,
     /// 99th percentile.
     pub p99_us: Option<u64>,
-    /// Requests failed, as a share of those finished, 0 to 1.
+    /// Requests that failed or had no answer, as a share of those that did and those that finished, 0 to 1.
     pub failure_ratio: f64,
     /// What the probe said of the level.
     pub grade: Grade,
@@ -195,6 +197,10 @@ fn why_not_held(probe: &Probe) -> Vec<String> {
     }
     let broken = outcome.thresholds.iter().filter(|threshold| !threshold.ok);
     let mut reasons: Vec<String> = broken.map(how_it_was).collect();
+    if outcome.unanswered > 0 {
+        let (unanswered, all) = (with_separators(outcome.unanswered), with_separators(outcome.failed_of_all().1));
+        reasons.push(format!("{unanswered} of {all} requests had no answer, and count as failed"));
+    }
     if let Some(share) = outcome.achieved_share.filter(|_| !outcome.achieved()) {
         reasons.push(format!("only {:.1} % of the rate was achieved", share * 100.0));
     }
@@ -222,13 +228,14 @@ fn curve(probes: &[Probe]) -> Vec<CurvePoint> {
     let mut curve: Vec<CurvePoint> = Vec::new();
     for probe in probes {
         let outcome = &probe.outcome;
+        let (failed, all) = outcome.failed_of_all();
         let mut point = CurvePoint {
             level: probe.level,
             achieved_per_s: outcome.iterations_per_s,
             p50_us: outcome.latency_us.p50,
             p95_us: outcome.latency_us.p95,
             p99_us: outcome.latency_us.p99,
-            failure_ratio: if outcome.requests == 0 { 0.0 } else { outcome.failures as f64 / outcome.requests as f64 },
+            failure_ratio: if all == 0 { 0.0 } else { failed as f64 / all as f64 },
             grade: probe.grade,
             probes: 1,
         };

@@ -15,7 +15,7 @@ pub enum Step {
         /// How many times as long as at first.
         times: u32,
     },
-    /// Probe a level, and tell [`Search::probed`].
+    /// Probe a level, and tell [`Search::probed`]; or of the first one by users [`Search::nothing_ended`].
     Probe {
         /// Iterations/s, or users.
         level: f64,
@@ -67,9 +67,11 @@ struct Trial {
     lengthened: u32,
 }
 
-/// How many times as long an estimate lasts in which nothing ended, and how many times as long as the first the longest is.
+/// How many times as long an estimate lasts in which nothing ended, and how many times as long as the first the longest is: where
+/// iterations are long, and where nothing was answered at all.
 const ESTIMATE_LONGER: u32 = 4;
 const ESTIMATE_LONGEST: u32 = 16;
+const ESTIMATE_LONGEST_UNANSWERED: u32 = 4;
 
 /// How many times as long a confirmation measures, and a probe each time that the one before had too few samples.
 const LONGER: u32 = 2;
@@ -133,13 +135,15 @@ impl Search {
         self.begin(self.spec.first(per_s), Purpose::Growth);
     }
 
-    /// In the estimate no iteration ended, and nothing failed: it is repeated for longer.
-    pub fn nothing_ended(&mut self) {
-        let State::Estimating { times } = &mut self.state else { return };
-        if *times >= ESTIMATE_LONGEST {
-            self.end(EndedBy::NothingEnded);
-        } else {
-            *times *= ESTIMATE_LONGER;
+    /// In the estimate no iteration ended, and nothing failed: it is repeated for longer, and not so often where requests were sent
+    /// and none of them was `answered`. The same of the first probe by users ends the search.
+    pub fn nothing_ended(&mut self, answered: bool) {
+        let longest = if answered { ESTIMATE_LONGEST } else { ESTIMATE_LONGEST_UNANSWERED };
+        match &mut self.state {
+            State::Estimating { times } if *times < longest => *times *= ESTIMATE_LONGER,
+            State::Estimating { .. } => self.end(EndedBy::NothingEnded),
+            State::Trying(_) if self.spec.by == By::Users && self.probes.is_empty() => self.end(EndedBy::NothingEnded),
+            State::Trying(_) | State::CoolingDown(..) | State::Ended(_) => {}
         }
     }
 
@@ -202,7 +206,7 @@ impl Search {
         self.state = State::Trying(trial);
     }
 
-    /// Ends the search where it stands: the time is used up, somebody interrupts it.
+    /// Ends the search where it stands: the time is used up, somebody interrupts it, a run failed.
     pub fn stop(&mut self, why: EndedBy) {
         if let State::Trying(trial) | State::CoolingDown(_, trial) = &self.state {
             if trial.failed > 0 {
@@ -345,7 +349,7 @@ impl Search {
         CoolDown::new(held, p50_us.map(|us| us as f64))
     }
 
-    /// The first probe by users, in which every request failed.
+    /// The first probe by users, in which no request succeeded.
     fn nothing_ever_succeeded(&self) -> bool {
         self.spec.by == By::Users && matches!(self.probes.as_slice(), [only] if only.outcome.nothing_succeeded())
     }

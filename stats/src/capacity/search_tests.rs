@@ -96,6 +96,19 @@ fn one_user_may_be_the_answer_and_confirms_itself() {
 }
 
 #[test]
+fn what_had_no_answer_is_said_of_the_limit() {
+    // 5,000 requests ended, half of them failed.
+    let server = |level: f64, _: bool| match level {
+        ..=1_000.0 => graded(Grade::Held),
+        _ => ProbeOutcome { unanswered: 50, ..graded(Grade::Failed) },
+    };
+    let result = result(spec(By::Rate), 4_000.0, server);
+    let reasons = ["errors<1% did not hold: 50.00 %", "50 of 5,050 requests had no answer, and count as failed"];
+    assert_eq!((result.held, result.limit.reasons), (Some(1_000.0), reasons.map(str::to_owned).to_vec()));
+    assert_eq!(result.curve.last().unwrap().failure_ratio, 2_550.0 / 5_050.0);
+}
+
+#[test]
 fn a_probe_that_fails_once_is_repeated_after_a_cool_down() {
     let mut search = search(4_000.0);
     search.probed(outcome(1_000.0, 4_000.0, 0.0));
@@ -261,19 +274,35 @@ fn a_confirmation_without_samples_is_lengthened_too_and_fails_nothing() {
 
 #[test]
 fn an_estimate_in_which_nothing_ended_is_repeated_four_times_as_long() {
-    let mut search = Search::new(spec(By::Rate));
-    for times in [1, 4, 16] {
-        assert_eq!(search.next(), Step::Estimate { times });
-        search.nothing_ended();
+    // Where nothing was answered, once; where iterations are long, once more.
+    for (answered, lengths) in [(false, &[1, 4][..]), (true, &[1, 4, 16])] {
+        let mut search = Search::new(spec(By::Rate));
+        for &times in lengths {
+            assert_eq!(search.next(), Step::Estimate { times });
+            search.nothing_ended(answered);
+        }
+        assert_eq!((search.next(), search.finish().ended_by), (Step::Done, EndedBy::NothingEnded));
     }
-    assert_eq!(search.next(), Step::Done);
-    assert_eq!(search.finish().ended_by, EndedBy::NothingEnded);
     let mut search = Search::new(spec(By::Rate));
-    search.nothing_ended();
+    search.nothing_ended(false);
     search.estimated(2.0);
-    search.nothing_ended();
+    search.nothing_ended(false);
     // A quarter of the estimate, below the lowest level of a service that is quicker.
     assert_eq!(level(&search), 0.5);
+}
+
+#[test]
+fn users_of_a_service_that_never_answers_end_the_search_at_once() {
+    let mut search = Search::new(spec(By::Users));
+    search.nothing_ended(false);
+    assert_eq!(search.next(), Step::Done);
+    let result = search.finish();
+    assert_eq!((result.ended_by, result.probe_count, result.held), (EndedBy::NothingEnded, 0, None));
+    // What has answered before hangs now.
+    let mut search = Search::new(spec(By::Users));
+    search.probed(graded(Grade::Held));
+    search.nothing_ended(false);
+    assert_eq!(level(&search), 2.0);
 }
 
 #[test]
@@ -282,6 +311,10 @@ fn users_of_a_service_that_is_down_end_the_search_at_once() {
     let mut search = Search::new(spec(By::Users));
     search.probed(down());
     assert_eq!((search.next(), search.finish().ended_by), (Step::Done, EndedBy::NothingSucceeded));
+    // None of its requests came about, as what stands before them failed.
+    let mut search = Search::new(spec(By::Users));
+    search.probed(ProbeOutcome { requests: 0, failures: 0, ..graded(Grade::Failed) });
+    assert_eq!(search.finish().ended_by, EndedBy::NothingSucceeded);
     // What has worked before is overloaded.
     let mut search = Search::new(spec(By::Users));
     search.probed(graded(Grade::Held));

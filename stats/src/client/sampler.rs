@@ -107,6 +107,7 @@ impl CoreThread {
             share_busy: reached(running.to_vec()),
             share_max: running.iter().copied().reduce(f32::max).map(rounded),
             run_queue_share: mean(waiting),
+            share_occupied: self.occupied().map(|share| share.min(1.0)),
             awake_share: mean(&self.keeping_awake[self.warmup_spans.min(self.keeping_awake.len())..]),
         }
     }
@@ -340,6 +341,20 @@ mod tests {
         assert_eq!(reached(vec![0.1, 0.9, 0.2, 0.8, 0.3]), Some(0.8));
         assert_eq!(mean(&[0.25, 0.75]), Some(0.5));
         assert_eq!(mean(&[]), None);
+    }
+
+    #[test]
+    fn a_core_is_occupied_while_it_runs_or_waits() {
+        // In one second of four both are high: a quarter of the seconds reached 0.5 + 0.45, and the mean wait is 0.12.
+        let core = CoreThread {
+            running: vec![0.2, 0.5, 0.3, 0.4],
+            waiting: vec![0.01, 0.45, 0.01, 0.01],
+            keeping_awake: vec![0.0; 4],
+            ..CoreThread::default()
+        };
+        let seen = core.summary();
+        assert_eq!((seen.share_busy, seen.run_queue_share, seen.share_occupied), (Some(0.5), Some(0.12), Some(0.95)));
+        assert_eq!(seen.share_occupied, core.occupied());
     }
 
     #[test]

@@ -241,8 +241,8 @@ impl Totals {
         parts
     }
 
-    /// Adds one row's cells; a second knows nothing of once-per-user steps. Each histogram is walked once: its sparse form then feeds the row, the overall total and the
-    /// second.
+    /// Adds one row's cells; a second knows nothing of once-per-user steps. Each histogram is walked once: its sparse form then feeds
+    /// the row, the overall total and the second.
     fn merge_row(&mut self, index: usize, cells: &RowCells, in_window: bool) -> Option<RowSecond> {
         let row = &mut self.rows[index];
         row.succeeded += cells.succeeded;

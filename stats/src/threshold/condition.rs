@@ -54,7 +54,7 @@ pub enum Statistic {
 
 impl Statistic {
     /// Millionths of a whole.
-    pub(super) const WHOLE: u32 = 1_000_000;
+    pub(crate) const WHOLE: u32 = 1_000_000;
 
     /// How many samples the figure needs to mean anything: a percentile, 10 beyond it (1,000 for p99); others, one.
     pub fn samples_needed(self) -> u64 {

@@ -21,7 +21,7 @@ pub use network::{
 /// A run, resolved: what to send, how much of it, from where, and with which limits.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The command that made the plan: `boom`, `hit` or `demo`.
+    /// The command that made the plan, such as `boom`.
     pub command: &'static str,
     /// A name for the run, shown in reports: the case's name, or the URL of `hit`.
     pub name: String,

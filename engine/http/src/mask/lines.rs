@@ -7,7 +7,8 @@ use super::scan::Edited;
 use super::secrets::Secrets;
 use super::MASK;
 
-/// Masks the values of such lines, with the lines that go on with them: those that stand further right.
+/// Masks the values of such lines, with the lines that go on with them: those that stand further right, and in YAML the entries of
+/// a list, which may begin where the name does (YAML 1.2.2 section 8.2.2).
 pub(super) fn masked(text: String, secrets: &mut Secrets) -> String {
     let mut edited = Edited::new(&text);
     // How far to the right the name of the value stands that may go on.
@@ -22,6 +23,12 @@ pub(super) fn masked(text: String, secrets: &mut Secrets) -> String {
             let white = line.len() - line.trim_start_matches([' ', '\t']).len();
             if white > left && white < line.len() {
                 edited.mask(start + white, start + line.len(), secrets);
+                continue;
+            }
+            if let Some(entry) = entry(&line[white..]).filter(|_| white == left) {
+                if !entry.is_empty() {
+                    edited.mask(start + line.len() - entry.len(), start + line.len(), secrets);
+                }
                 continue;
             }
         }
@@ -43,6 +50,12 @@ pub(super) fn masked(text: String, secrets: &mut Secrets) -> String {
         edited.mask(value_at, value_at + value.len(), secrets);
     }
     edited.done().unwrap_or(text)
+}
+
+/// What stands behind the dash of a list's entry; a boundary of parts begins with more of them.
+fn entry(line: &str) -> Option<&str> {
+    let entry = line.strip_prefix('-')?;
+    (entry.is_empty() || entry.starts_with([' ', '\t'])).then(|| entry.trim_start())
 }
 
 /// Learns what is secret in the value of a header field: credentials behind their scheme, the values of cookies.
@@ -112,5 +125,16 @@ mod tests {
         assert_eq!(of("token: |\n  one\n  two\nc: 2"), "token: ***\n  ***\n  ***\nc: 2");
         assert_eq!(of("secrets:\n  a: b\nc: 2"), "secrets:\n  ***\nc: 2");
         assert_eq!(of("a token: b\nthe token"), "a token: b\nthe token");
+    }
+
+    #[test]
+    fn lists_in_yaml_may_begin_where_their_name_does() {
+        assert_eq!(of("tokens:\n- s3cr3t\n-\tother\nc: 2"), "tokens:\n- ***\n-\t***\nc: 2");
+        assert_eq!(
+            of("a:\n- tokens: # two\n  - one\n  -\n    two\n- b"),
+            "a:\n- tokens: ***\n  - ***\n  -\n    ***\n- b"
+        );
+        assert_eq!(of("tokens:\n- a: x\n  b: y\n- z\nc:\n- d"), "tokens:\n- ***\n  ***\n- ***\nc:\n- d");
+        assert_eq!(of("X-Token: a\r\n--b\r\n-c"), "X-Token: ***\r\n--b\r\n-c");
     }
 }

@@ -80,10 +80,12 @@ pub(super) fn why_it_ended(result: &CapacityResult) -> String {
         // Users are not estimated: it was their first probe.
         EndedBy::NothingSucceeded if result.by == By::Users => "no iteration of one user succeeded".to_owned(),
         EndedBy::NothingSucceeded => "no iteration succeeded in the estimate".to_owned(),
+        EndedBy::NothingEnded if result.by == By::Users => "no request of one user ended".to_owned(),
         EndedBy::NothingEnded => "no iteration ended in the estimate".to_owned(),
         EndedBy::TooFewSamples => "a probe had too few samples to be judged, however long it was".to_owned(),
         EndedBy::ProbesUsedUp => format!("probe {} was the last the search may make", result.probe_count),
         EndedBy::Time => "the time was used up".to_owned(),
+        EndedBy::RunFailed => "a run failed".to_owned(),
         EndedBy::Interrupted => "the search was interrupted".to_owned(),
     }
 }

@@ -14,13 +14,14 @@ pub fn probe_line(by: By, probe: &Probe) -> String {
         Purpose::Repeat => " again",
         Purpose::Confirmation => " to confirm",
     };
+    let (failed, all) = outcome.failed_of_all();
     let mut line = format!(
         "probe {}: {}{purpose}  {}  p99 {}  errors {}",
         probe.number,
         by.text(probe.level),
         grade(probe.grade),
         whole_us(outcome.latency_us.p99),
-        percent(outcome.failures, outcome.requests),
+        percent(failed, all),
     );
     if let Some(share) = outcome.achieved_share.filter(|_| !outcome.achieved()) {
         let _ = write!(line, "  achieved {:.1}%", share * 100.0);

@@ -2,7 +2,9 @@
 
 use super::{capacity_headline, capacity_report, probe_line};
 use crate::capacity::simulated::{graded, outcome, queue, result, spec, stopped_after, token_bucket};
-use crate::capacity::{By, CapacityResult, ClientResource, EndedBy, Grade, Probe, ProbeOutcome, Purpose, SearchSpec};
+use crate::capacity::{
+    By, CapacityResult, ClientResource, EndedBy, Grade, Probe, ProbeOutcome, Purpose, Search, SearchSpec,
+};
 use crate::display::{capacity_json, ReportOptions};
 
 fn report(result: &CapacityResult) -> String {
@@ -180,6 +182,12 @@ fn every_headline() {
     headlines.push(capacity_headline(&result(spec(By::Users), 0.0, |_, _| graded(Grade::Failed))));
     headlines.push(capacity_headline(&result(rate(), 4.0, |_, _| graded(Grade::ClientLimited))));
     headlines.push(capacity_headline(&result(rate(), 0.0, bucket(1.0))));
+    headlines.push(capacity_headline(&stopped_after(2, EndedBy::RunFailed, 2_000.0, bucket(1_500.0))));
+    for by in [By::Rate, By::Users] {
+        let mut silent = Search::new(spec(by));
+        (0..2).for_each(|_| silent.nothing_ended(false));
+        headlines.push(capacity_headline(&silent.finish()));
+    }
     found.limit.side = crate::verdict::Limit::Unclear;
     headlines.push(capacity_headline(&found));
     found.limit.side = crate::verdict::Limit::Client;
@@ -202,6 +210,9 @@ fn every_headline() {
     Capacity: none found; p99<50ms, errors<1% did not hold at any number of users tried, the least was 1 user
     Capacity: unknown; no probe held, and at 1/s it was not clearly the server's doing
     Capacity: unknown; no iteration succeeded in the estimate
+    Capacity: at least 1,000/s holds p99<50ms, errors<1%; not confirmed: a run failed
+    Capacity: unknown; no iteration ended in the estimate
+    Capacity: unknown; no request of one user ended
     Capacity: at least 1,509/s holds its load: whether the server was the limit from 1,525/s on is unclear; confirmed at 1,434/s for 10 s
     Capacity: at least 1,509/s holds its load: the client was the limit from 1,525/s on (for the reasons below); confirmed at 1,434/s for 10 s
     Capacity: at least 1,509/s holds its load: the client was the limit from 1,525/s on (all users were busy; raise --max-users); confirmed at 1,434/s for 10 s
@@ -232,6 +243,9 @@ fn a_probe_on_a_line() {
         probe(5, Purpose::Repeat, slow),
         "probe 5: 2,000/s again  failed  p99 138 ms  errors 0.5%  achieved 93.1%"
     );
+    // 9,950 that ended and 50 that did not.
+    let silent = ProbeOutcome { requests: 9_950, unanswered: 50, ..outcome(2_000.0, 2_627.5, 0.0) };
+    assert_eq!(probe(7, Purpose::Growth, silent), "probe 7: 2,000/s  held  p99 12.1 ms  errors 0.5%");
     assert_eq!(
         probe(6, Purpose::Confirmation, graded(Grade::ClientLimited)),
         "probe 6: 2,000/s to confirm  client limited  p99 4.61 ms  errors 0.0%  (a core was saturated)"
