@@ -37,15 +37,16 @@ const charts = (() => {
     percent: (v) => v + " %",
   };
 
-  /* What a chart shows of the horizontal axis; one for all charts over time. */
-  function makeView(min, max, least) {
-    const view = { full: [min, max], now: [min, max], least, charts: [] };
+  /* What a chart shows of the horizontal axis; one for all charts over time. `least(x)` is the narrowest it shows around x. */
+  function makeView(min, max, least, shown = () => {}) {
+    const view = { full: [min, max], now: [min, max], charts: [] };
     view.show = (from, to) => {
       const middle = (from + to) / 2;
       const half = Math.max(to - from, Math.min(least(middle), max - min)) / 2;
       const left = Math.max(min, Math.min(middle - half, max - 2 * half));
       view.now = [left, Math.min(max, left + 2 * half)];
       for (const chart of view.charts) chart.plot?.setScale("x", { min: view.now[0], max: view.now[1] });
+      shown(view.now);
     };
     view.reset = () => view.show(...view.full);
     return view;
@@ -222,7 +223,10 @@ const charts = (() => {
     const sum = (values) => values.reduce((total, v) => total + (v ?? 0), 0);
     const busiest = new Set([...requests].sort((a, b) => sum(b.rps) - sum(a.rps)).slice(0, PALETTE).map((row) => row.at));
     const spanAt = (time) => of.span_s[Math.max(0, of.t_s.findLastIndex((t) => t <= time))];
-    const view = makeView(first, last, (middle) => 3 * spanAt(middle));
+    // What is shown is left where a test finds it, too.
+    const view = makeView(first, last, (middle) => 3 * spanAt(middle), (now) => {
+      document.documentElement.dataset.shown = now.map(Math.round).join(" ");
+    });
 
     const over = (spec) => ({
       view,

@@ -6,7 +6,7 @@ use super::figure::Figure;
 use super::text::short;
 use crate::collector::Model;
 use crate::kept::{KeptPart, KeptRun, KeptSecond};
-use crate::latency::{Distribution, LOWEST_US};
+use crate::latency::{Distribution, Recorded, LOWEST_US};
 use crate::row::RowKind;
 
 /// Rows with curves of their own. More cannot be told apart in a chart, and a run whose steps are named after values has very many.
@@ -107,8 +107,7 @@ impl Charts {
             arrivals_missed: of_open(|span| span.point.arrivals_missed),
             all: all_curves(&slots, spans, &is_request),
             all_service: if open {
-                let service = |part: &KeptPart| part.service_us.clone();
-                distribution(&merged(measured(spans).filter(|part| is_request(part.row)).map(service)))
+                distribution(measured(spans).filter(|part| is_request(part.row)).map(|part| &part.service_us))
             } else {
                 Vec::new()
             },
@@ -176,24 +175,22 @@ fn measured(spans: &[KeptSecond]) -> impl Iterator<Item = &KeptPart> {
     spans.iter().filter(|span| !span.point.warmup).flat_map(|span| &span.parts)
 }
 
-fn merged(distributions: impl Iterator<Item = Distribution>) -> Distribution {
+/// The latency of all requests in one span.
+fn merged_requests(span: &KeptSecond, is_request: &impl Fn(usize) -> bool) -> Distribution {
     let mut all = Distribution::default();
-    distributions.for_each(|one| all.merge(&one));
+    span.parts.iter().filter(|part| is_request(part.row)).for_each(|part| all.merge(part.latency()));
     all
 }
 
 fn all_curves(slots: &[Slot<'_>], spans: &[KeptSecond], is_request: &impl Fn(usize) -> bool) -> Curves {
-    let latency = |parts: &mut dyn Iterator<Item = &KeptPart>| {
-        merged(parts.filter(|part| is_request(part.row)).map(|part| part.latency().clone()))
-    };
     let mut curves = Curves {
         rps: rates(slots, |span| span.point.requests),
         failures: rates(slots, |span| span.point.failures),
-        distribution: distribution(&latency(&mut measured(spans))),
+        distribution: distribution(measured(spans).filter(|part| is_request(part.row)).map(KeptPart::latency)),
         ..Curves::default()
     };
     for slot in slots {
-        curves.push_percentiles(slot.span.map(|span| latency(&mut span.parts.iter())).as_ref());
+        curves.push_percentiles(slot.span.map(|span| merged_requests(span, is_request)).as_ref());
     }
     curves
 }
@@ -204,9 +201,7 @@ fn row_curves(run: &KeptRun, row: usize, slots: &[Slot<'_>], spans: &[KeptSecond
     let mut curves = Curves {
         rps: rates(slots, |span| count(span, |part| part.succeeded + part.failed)),
         failures: rates(slots, |span| count(span, |part| part.failed)),
-        distribution: distribution(&merged(
-            measured(spans).filter(|part| part.row == row).map(|part| part.latency().clone()),
-        )),
+        distribution: distribution(measured(spans).filter(|part| part.row == row).map(KeptPart::latency)),
         ..Curves::default()
     };
     for slot in slots {
@@ -232,8 +227,11 @@ impl Curves {
     }
 }
 
-/// Latency at shares that come ever closer to all, up to the last beyond which there is a sample.
-fn distribution(latency: &Distribution) -> Vec<u64> {
+/// Latency of several parts together at shares that come ever closer to all, up to the last beyond which there is a sample.
+fn distribution<'a>(parts: impl Iterator<Item = &'a Distribution>) -> Vec<u64> {
+    let mut together = Recorded::<u64>::default();
+    parts.for_each(|part| together.merge(part));
+    let latency = together.to_distribution();
     let points = (0..=DECADES * POINTS_PER_DECADE).map(|n| 10_f64.powf(f64::from(n) / f64::from(POINTS_PER_DECADE)));
     // The first point is the share of none, so where there is one sample there is a point.
     points

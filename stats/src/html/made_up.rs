@@ -1,17 +1,23 @@
 //! Runs made up for the tests of this module.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::kept::{KeptClient, KeptPart, KeptRun, KeptSecond, RunState};
-use crate::latency::{Distribution, Recorded};
+use crate::latency::{Distribution, Moments};
 use crate::row::{RowKey, RowKind};
 use crate::sample;
 use crate::summary::{SeriesPoint, Step};
 
+/// Each value in a bucket of its own: a histogram for each of some ten thousand parts would take a test half a minute.
 pub(super) fn distribution(values_us: impl IntoIterator<Item = u64>) -> Distribution {
-    let mut recorded = Recorded::<u32>::default();
-    values_us.into_iter().for_each(|us| recorded.record(us));
-    recorded.to_distribution()
+    let mut moments = Moments::default();
+    let mut buckets = BTreeMap::new();
+    for us in values_us {
+        moments.record(us);
+        *buckets.entry(us).or_default() += 1;
+    }
+    Distribution::new(moments, buckets.into_iter().collect())
 }
 
 pub(super) fn key(kind: RowKind, name: &str) -> RowKey {
@@ -53,7 +59,7 @@ pub(super) fn span(t_s: u64, span_s: u64, parts: &[(usize, &[u64], u64)]) -> Kep
     KeptSecond { span_s, point, client, parts }
 }
 
-/// An hour of 20 steps and two transactions in 600 spans of 6 s, in each of which each step has 300 requests.
+/// An hour of 20 steps and two transactions in 600 spans of 6 s, in each of which each row has 50 samples.
 pub(super) fn hour() -> (KeptRun, Vec<KeptSecond>) {
     const STEPS: usize = 20;
     let name = |n: usize| format!("step {n}: a name of usual length for a step");
@@ -62,12 +68,13 @@ pub(super) fn hour() -> (KeptRun, Vec<KeptSecond>) {
     let mut made = run(rows);
     let like = made.summary.steps[0].clone();
     made.summary.steps = (0..STEPS).map(|n| Step { name: name(n), ..like.clone() }).collect();
-    // No two spans are equal, and latencies have as many digits as they do where a server takes a second.
+    // No two spans are equal, and latencies have as many digits as they do where a server takes a second: buckets are 256 us wide at
+    // least there.
     let mut random = fixed_random();
     let spans = (0..600)
         .map(|n| {
             let latencies: Vec<Vec<u64>> =
-                made.rows.iter().map(|_| (0..300).map(|_| 100_000 + random() % 900_000).collect()).collect();
+                made.rows.iter().map(|_| (0..50).map(|_| (131_072 + random() % 900_000) | 255).collect()).collect();
             let parts: Vec<(usize, &[u64], u64)> =
                 latencies.iter().enumerate().map(|(row, us)| (row, us.as_slice(), n % 7)).collect();
             span(n * 6, 6, &parts)

@@ -158,6 +158,9 @@
     return element("div", "card", element("div", "tabs", tabs), place, leftOut(steps.left_out, "step"));
   }
 
+  const units = { us: format.latency, ratio: (v) => (v * 100).toFixed(2) + " %", per_second: (v) => format.rate(v) + "/s", count: format.count };
+  const inUnit = (unit, value) => (format.known(value) ? units[unit](value) : format.DASH);
+
   function headline() {
     const facts = [
       run.command && `pummel ${run.command}`,
@@ -173,8 +176,9 @@
       element("div", "", element("h1", "", run.name || run.id || "Load run"), element("div", "facts", facts.map((fact) => element("span", "", fact)))),
       themes.toggle));
 
+    const notices = element("div", "notices");
     if (data.cut_off) {
-      top.append(notice("warn", "This run was cut off.", element("p", "",
+      notices.append(notice("warn", "This run was cut off.", element("p", "",
         `It did not come to its end, or still goes on. What is shown are the ${plural(data.written_s, "second")} that were written: nobody judged it, and no count was checked.`)));
     }
     if (data.verdict) {
@@ -187,19 +191,20 @@
       }[verdict];
       const limited = { client: "Limited by the load generator.", server: "Limited by the server, or the way to it.", unclear: "What limited it is unclear, or was the plan." }[limit];
       const more = notes.length > 0 ? element("details", "", element("summary", "dim", plural(notes.length, "thing") + " could not be judged"), list(notes)) : null;
-      top.append(notice(kind, meaning, " ", element("span", "", limited), list(reasons), more));
+      notices.append(notice(kind, meaning, " ", element("span", "", limited), list(reasons), more));
     }
     if (run.aborted) {
-      top.append(notice("warn", "Ended before its plan was fulfilled.", run.stopped_for ? element("p", "", `Stopped by the threshold ${run.stopped_for}.`) : null));
+      notices.append(notice("warn", "Ended before its plan was fulfilled.", run.stopped_for ? element("p", "", `Stopped by the threshold ${run.stopped_for}.`) : null));
     }
-    if (data.broken.length > 0) top.append(notice("bad", "The counts do not add up.", list(data.broken)));
+    if (data.broken.length > 0) notices.append(notice("bad", "The counts do not add up.", list(data.broken)));
     const missed = data.thresholds.filter((threshold) => !threshold.ok);
     if (data.thresholds.length > 0) {
-      const held = data.thresholds.length - missed.length;
-      top.append(missed.length === 0
+      const how = (row) => row.expression + (row.reason ? ": " + row.reason : format.known(row.value) ? ": " + inUnit(row.unit, row.value) : "");
+      notices.append(missed.length === 0
         ? notice("good", data.thresholds.length === 1 ? "The threshold held." : `All ${data.thresholds.length} thresholds held.`)
-        : notice("bad", `${missed.length} of ${plural(data.thresholds.length, "threshold")} missed.`, list(missed.map((threshold) => threshold.expression)), held > 0 ? element("span", "dim", `${held} held.`) : null));
+        : notice("bad", `${missed.length} of ${plural(data.thresholds.length, "threshold")} missed.`, list(missed.map(how))));
     }
+    top.append(notices);
 
     const latency = (name) => format.latency(figure(totals.latency_us, name));
     const which = run.open ? "response time" : "service time";
@@ -218,9 +223,6 @@
     return top;
   }
 
-  const of = { us: format.latency, ratio: (v) => (v * 100).toFixed(2) + " %", per_second: (v) => format.rate(v) + "/s", count: format.count };
-  const inUnit = (unit, value) => (format.known(value) ? of[unit](value) : format.DASH);
-
   function thresholds() {
     const verdictOf = (row) => (row.ok ? "held" : "missed");
     return element("div", "card", table([
@@ -230,7 +232,7 @@
       { title: "Limit", value: (row) => row.limit, text: (v, row) => inUnit(row.unit, v) },
       { title: "Beyond it by", value: (row) => row.by, text: (v) => (format.known(v) ? (v * 100).toFixed(1) + " %" : format.DASH) },
       { title: "First missed", value: (row) => row.first_failed_s, text: (v) => (format.known(v) ? "at " + format.clock(v) : format.DASH) },
-      { title: "Why", kind: "text", value: (row) => row.reason ?? "" },
+      ...(data.thresholds.some((row) => row.reason) ? [{ title: "Why", kind: "text long", value: (row) => row.reason ?? "" }] : []),
     ], data.thresholds));
   }
 
