@@ -64,7 +64,7 @@ fn play(model: Model) -> Played {
         (0..40).for_each(|n| recorder.transaction(transaction, n > 0, 40_000 + n * 700));
         if model == Model::Open {
             recorder.arrivals(ArrivalsPart {
-                intended: 41,
+                intended: 40 + u64::from(second > 60),
                 made: 40,
                 missed: u64::from(second > 60),
                 ..ArrivalsPart::default()
@@ -196,7 +196,8 @@ struct Look {
 }
 
 /// A page that shows the report as wide as it is told, which may be less than a browser's window, and uses its first chart: points at
-/// a quarter of it, drags from there to three quarters, and clicks twice. Then it becomes the report, with what that led to in notes.
+/// a quarter of it, drags from there to three quarters, clicks twice, and does the same with a finger. Then it clicks all that can be clicked once and chooses all
+/// that can be chosen, and becomes the report, with what that led to in notes.
 const FRAME: &str = r#"<!doctype html><meta charset="utf-8"><body style="margin:0">
 <iframe src="report.html#check" style="width:WIDTHpx;height:1500px;border:0"></iframe>
 <script>
@@ -208,9 +209,13 @@ onload = async () => {
   const over = page.querySelector(".chart .u-over");
   if (over) {
     const box = over.getBoundingClientRect();
+    const place = (share) => ({ clientX: box.left + box.width * share, clientY: box.top + 20, movementX: 9, button: 0, bubbles: true });
     const mouse = async (type, share) => {
-      const place = { clientX: box.left + box.width * share, clientY: box.top + 20, movementX: 9, button: 0, bubbles: true };
-      over.dispatchEvent(new frame.contentWindow.MouseEvent(type, place));
+      over.dispatchEvent(new frame.contentWindow.MouseEvent(type, place(share)));
+      await pause();
+    };
+    const finger = async (type, share) => {
+      over.dispatchEvent(new frame.contentWindow.PointerEvent(type, { ...place(share), pointerType: "touch" }));
       await pause();
     };
     await mouse("mousemove", 0.25);
@@ -220,7 +225,25 @@ onload = async () => {
     await mouse("mouseup", 0.75);
     notes.zoomed = notes.shown;
     await mouse("dblclick", 0.5);
+    notes.reset = notes.shown;
+    await finger("pointerdown", 0.75);
+    await finger("pointermove", 0.5);
+    await finger("pointerup", 0.25);
+    notes.swiped = notes.shown;
+    for (const type of ["pointerdown", "pointerup", "pointerdown", "pointerup"]) await finger(type, 0.5);
   }
+  for (const target of page.querySelectorAll("button, summary, .legend th")) {
+    target.click();
+    await pause();
+  }
+  for (const choice of page.querySelectorAll("option")) {
+    choice.selected = true;
+    choice.parentElement.dispatchEvent(new Event("change"));
+    await pause();
+  }
+  // The colours go from the system's to light to dark and back.
+  page.getElementById("theme").click();
+  page.getElementById("theme").click();
   document.documentElement.replaceWith(document.importNode(page.documentElement, true));
 };
 </script>"#;
@@ -249,7 +272,7 @@ impl Seen {
             "--dump-dom",
         ]);
         browser.args([
-            "--virtual-time-budget=10000",
+            "--virtual-time-budget=30000",
             "--enable-logging=stderr",
             "--v=0",
             "--allow-file-access-from-files",
@@ -322,11 +345,14 @@ fn a_closed_run_is_drawn_on_a_phone_and_on_a_large_screen_in_light_and_dark() {
         ] {
             assert!(seen.body().contains(text), "{text} is not on the page");
         }
-        // The cursor is on all charts over time, dragging zooms to whole seconds near, and two clicks show all of it again.
+        // The cursor is on all charts over time; a mouse and a finger zoom, and two clicks or taps show all of it again.
         let hover = seen.note("hover");
         assert!(hover.starts_with("Time0:2") && hover.ends_with("Users20"), "{hover}");
-        let zoomed: Vec<u64> = seen.note("zoomed").split(' ').map(|s| s.parse().expect("seconds")).collect();
-        assert!((22..=23).contains(&zoomed[0]) && (67..=68).contains(&zoomed[1]), "{zoomed:?}");
+        for note in ["zoomed", "swiped"] {
+            let shown: Vec<u64> = seen.note(note).split(' ').map(|s| s.parse().expect("seconds")).collect();
+            assert!((22..=23).contains(&shown[0]) && (67..=68).contains(&shown[1]), "{note}: {shown:?}");
+        }
+        assert_eq!(seen.note("reset"), "0 90");
         assert_eq!(seen.note("shown"), "0 90");
     }
 }
@@ -349,7 +375,7 @@ fn a_run_that_was_cut_off_says_so() {
     seen.assert_well(look, 8);
     let body = seen.body();
     assert!(body.contains("This run was cut off.") && body.contains("30 seconds"));
-    assert!(!body.contains("the figures can be trusted"));
+    assert!(!body.contains("the figures can be trusted") && !body.contains("thresholds missed"));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 
 /* The charts: a card each, with its tools, its plot and its legend. Those over time show the same stretch of it. */
 const charts = (() => {
-  const HEIGHT = 220;
   const PALETTE = 8;
   const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4], [4, 2]];
   const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
   const BYTE_STEPS = ["", "K", "M", "G", "T"].flatMap((_, k) => [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((n) => n * 1024 ** k));
   const all = [];
+
+  const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const height = () => Math.round(rem() * 15.7);
 
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -96,32 +98,32 @@ const charts = (() => {
     all.push(chart);
     new ResizeObserver(() => {
       const width = Math.floor(plotBox.clientWidth);
-      if (chart.plot && width > 0 && width !== chart.plot.width) chart.plot.setSize({ width, height: HEIGHT });
+      if (chart.plot && width > 0 && width !== chart.plot.width) chart.plot.setSize({ width, height: height() });
     }).observe(plotBox);
     return chart;
   }
 
   function options(chart, series, legendBox) {
     const { spec } = chart;
-    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const font = `${Math.round(rem * 0.82)}px system-ui, sans-serif`;
+    const em = rem();
+    const font = `${Math.round(em * 0.82)}px system-ui, sans-serif`;
     const axis = { stroke: colour("--dim"), font, grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--grid"), width: 1, size: 4 }, gap: 4 };
     const range = chart.log
       ? (u, min, max) => (max === null ? [1, 10] : uPlot.rangeLog(Math.max(min, 1), Math.max(max, 1), 10, false))
       : (u, min, max) => [0, spec.most ?? (max > 0 ? max * 1.06 : 1)];
     return {
       width: Math.max(Math.floor(chart.root.querySelector(".plot").clientWidth), 80),
-      height: HEIGHT,
-      padding: [8, 12, 0, 0],
+      height: height(),
+      padding: [8, em * 1.6, 0, 0],
       scales: {
         x: { time: false, distr: spec.xLog ? 3 : 1, range: () => spec.view.now },
         y: { distr: chart.log ? 3 : 1, range },
       },
       axes: [
-        { ...axis, size: rem * 1.9, ...spec.xAxis },
+        { ...axis, size: em * 1.9, ...spec.xAxis },
         {
           ...axis,
-          size: (u, values) => Math.ceil(Math.max(2, ...(values ?? []).map((text) => text?.length ?? 0)) * rem * 0.5 + 12),
+          size: (u, values) => Math.ceil(Math.max(2, ...(values ?? []).map((text) => text?.length ?? 0)) * em * 0.5 + 12),
           values: (u, splits) => splits.map((v) => (v === null ? "" : ticks[spec.kind](v))),
           ...(spec.kind === "bytes" && !chart.log ? { incrs: BYTE_STEPS } : {}),
         },
@@ -260,8 +262,9 @@ const charts = (() => {
     const chooser = element("select", "", element("option", "", "All requests"), labels.map((label, n) => element("option", "", (of.rows[n].transaction ? "Transaction: " : "") + label)));
     [...chooser.options].forEach((option, n) => { option.value = String(n - 1); });
     chooser.setAttribute("aria-label", "Whose latency");
+    const title = run.open ? "Response time" : "Service time";
     const latency = makeChart(over({
-      title: run.open ? "Response time" : "Service time",
+      title,
       kind: "latency",
       text: format.latency,
       log: true,
@@ -270,7 +273,10 @@ const charts = (() => {
         return [["p50", "p50", "--p50"], ["p95", "p95", "--p95"], ["p99", "p99", "--p99"], ["p99.9", "p99_9", "--p999"]].map(([label, key, colourName]) => ({ label, values: chosen[key], colour: colourName }));
       },
     }), [chooser]);
-    chooser.addEventListener("change", () => latency.draw());
+    chooser.addEventListener("change", () => {
+      latency.root.querySelector("h3").textContent = of.rows[Number(chooser.value)]?.transaction ? "Duration" : title;
+      latency.draw();
+    });
     made.push(latency);
 
     const failing = requests.filter((row) => row.failures.some((v) => v > 0));
@@ -316,7 +322,7 @@ const charts = (() => {
     const points = Math.max(2, ...curves, of.all_service.length);
     const x = Array.from({ length: points }, (_, n) => 10 ** (n / 20));
     const padded = (values) => x.map((_, n) => values[n] ?? null);
-    const marks = [1, 2, 10, 100, 1e3, 1e4, 1e5, 1e6];
+    const marks = [2, 10, 100, 1e3, 1e4, 1e5, 1e6];
     const share = (v) => Number((100 - 100 / v).toPrecision(v > 1 ? Math.ceil(Math.log10(v)) + 2 : 1));
     const view = makeView(1, x.at(-1), (middle) => middle / 2);
     return {

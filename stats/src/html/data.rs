@@ -41,7 +41,7 @@ pub(super) struct PageData {
     /// The seconds that were written of a run that was cut off.
     written_s: u64,
     run: RunData,
-    /// `null` where the run was cut off: there was nobody to judge.
+    /// `null` where the run was cut off: there was nobody to judge, and so no threshold and no check of counts either.
     verdict: Option<VerdictData>,
     /// What does not add up; empty where everything does, or where nothing was checked.
     broken: Vec<String>,
@@ -179,7 +179,7 @@ impl PageData {
                 notes: sentences(&summary.client.notes),
             }),
             broken: if cut_off { Vec::new() } else { sentences(&summary.conservation.broken) },
-            thresholds: summary.thresholds.iter().take(LINES_MAX).map(threshold).collect(),
+            thresholds: if cut_off { Vec::new() } else { thresholds(summary) },
             totals: TotalsData {
                 requests: summary.totals.requests,
                 failures: summary.totals.failures,
@@ -348,8 +348,13 @@ fn sentences(of: &[String]) -> Vec<String> {
     of.iter().take(LINES_MAX).map(|sentence| crate::display::text::one_line(sentence, 1_000)).collect()
 }
 
-fn threshold(of: &Threshold) -> Threshold {
-    Threshold { expression: short(&of.expression), reason: of.reason.as_deref().map(short), ..of.clone() }
+fn thresholds(summary: &Summary) -> Vec<Threshold> {
+    let bounded = |of: &Threshold| Threshold {
+        expression: short(&of.expression),
+        reason: of.reason.as_deref().map(short),
+        ..of.clone()
+    };
+    summary.thresholds.iter().take(LINES_MAX).map(bounded).collect()
 }
 
 /// Where the time of connections and requests went, as far as it is known.

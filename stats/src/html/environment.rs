@@ -113,7 +113,7 @@ fn machine_rows(summary: &Summary) -> Vec<(String, String)> {
 /// The plan's values by the way to each: `stages[0].users`.
 fn plan_rows(plan: &Value) -> Vec<(String, String)> {
     let mut rows = Vec::new();
-    let left_out = flatten(plan, String::new(), 0, &mut rows);
+    let left_out = flatten(plan, "", 0, &mut rows);
     if left_out > 0 {
         rows.push(("…".to_owned(), format!("{left_out} more")));
     }
@@ -121,25 +121,25 @@ fn plan_rows(plan: &Value) -> Vec<(String, String)> {
 }
 
 /// Adds the values below one, and gives the number of those for which there was no room.
-fn flatten(value: &Value, way: String, depth: usize, rows: &mut Vec<(String, String)>) -> usize {
+fn flatten(value: &Value, way: &str, depth: usize, rows: &mut Vec<(String, String)>) -> usize {
     match value {
         Value::Object(fields) if !fields.is_empty() && depth < PLAN_DEPTH_MAX => fields
             .iter()
             .map(|(name, value)| {
                 let way = if way.is_empty() { name.clone() } else { format!("{way}.{name}") };
-                flatten(value, way, depth + 1, rows)
+                flatten(value, &way, depth + 1, rows)
             })
             .sum(),
         // A list of plain values is one value.
         Value::Array(values)
             if values.iter().any(|value| value.is_object() || value.is_array()) && depth < PLAN_DEPTH_MAX =>
         {
-            values.iter().enumerate().map(|(n, value)| flatten(value, format!("{way}[{n}]"), depth + 1, rows)).sum()
+            values.iter().enumerate().map(|(n, value)| flatten(value, &format!("{way}[{n}]"), depth + 1, rows)).sum()
         }
         Value::Null => 0,
         _ if rows.len() >= PLAN_ROWS_MAX => 1,
         value => {
-            rows.push((short(&way), short(&plain(value))));
+            rows.push((short(way), short(&plain(value))));
             0
         }
     }

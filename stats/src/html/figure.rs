@@ -27,7 +27,7 @@ impl Serialize for Figure {
         let short = self.short();
         if !short.is_finite() {
             serializer.serialize_none()
-        } else if short == short.trunc() && short.abs() < 9e15 {
+        } else if short.fract() == 0.0 && short.abs() < 9e15 {
             serializer.serialize_i64(short as i64)
         } else {
             serializer.serialize_f64(short)

@@ -20,9 +20,9 @@ const format = (() => {
 
   function latency(us) {
     if (!known(us)) return DASH;
-    if (us < 999.5) return us.toFixed(0) + " µs";
-    if (us < 999500) return threeDigits(us / 1e3) + " ms";
-    return threeDigits(us / 1e6) + " s";
+    if (us < 999.5) return us.toFixed(0) + "\u00a0µs";
+    if (us < 999500) return threeDigits(us / 1e3) + "\u00a0ms";
+    return threeDigits(us / 1e6) + "\u00a0s";
   }
 
   function rate(perSecond) {
@@ -39,16 +39,16 @@ const format = (() => {
       value /= 1024;
       unit = larger;
     }
-    return (unit === "B" ? value.toFixed(0) : threeDigits(value)) + " " + unit;
+    return (unit === "B" ? value.toFixed(0) : threeDigits(value)) + "\u00a0" + unit;
   }
 
   /* None and all are said of none and all alone. */
   function percent(part, whole) {
-    if (!part || !whole) return "0 %";
+    if (!part || !whole) return "0\u00a0%";
     const share = (part / whole) * 100;
-    if (share < 0.01) return "<0.01 %";
-    if (share >= 99.95 && part < whole) return ">99.9 %";
-    return share.toFixed(share < 1 ? 2 : 1) + " %";
+    if (share < 0.01) return "<0.01\u00a0%";
+    if (share >= 99.95 && part < whole) return ">99.9\u00a0%";
+    return share.toFixed(share < 1 ? 2 : 1) + "\u00a0%";
   }
 
   /* Seconds as 0:45, 12:30 or 2:05:00. */
@@ -63,10 +63,10 @@ const format = (() => {
   /* Seconds as 45 s, 1 min 30 s or 2 h 5 min. */
   function duration(seconds) {
     if (!known(seconds)) return DASH;
-    if (seconds < 60) return (seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0)) + " s";
+    if (seconds < 60) return (seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0)) + "\u00a0s";
     const whole = Math.round(seconds);
     const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-    return [h && h + " h", m && m + " min", s && s + " s"].filter(Boolean).join(" ");
+    return [h && h + "\u00a0h", m && m + "\u00a0min", s && s + "\u00a0s"].filter(Boolean).join(" ");
   }
 
   /* 2026-11-22T01:52:20.123Z as 2026-11-22 01:52:20 UTC; anything else as it is. */

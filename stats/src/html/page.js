@@ -10,6 +10,15 @@
   const LATENCY = ["count", "min", "mean", "stddev", "p50", "p75", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
   const figure = (figures, name) => figures[LATENCY.indexOf(name)];
 
+  /* Samples for ten to lie beyond a percentile; with fewer it is marked, as on the terminal. */
+  const NEEDED = { p50: 20, p75: 40, p90: 100, p95: 200, p99: 1000, "p99.9": 10000, "p99.99": 100000 };
+
+  function percentile(figures, name) {
+    if (!figures) return format.DASH;
+    const text = format.latency(figure(figures, name));
+    return text !== format.DASH && figure(figures, "count") < (NEEDED[name] ?? 0) ? "~" + text : text;
+  }
+
   function plural(n, one, many = one + "s") {
     return `${format.count(n)} ${n === 1 ? one : many}`;
   }
@@ -109,10 +118,10 @@
     text: (n, row) => (n > 0 ? `${format.count(n)} (${format.percent(n, whole(row))})` : "0"),
     bad: (row) => part(row) > 0,
   });
-  const latencyColumns = (of) => ["count", "min", "mean", "stddev", "p50", "p75", "p90", "p95", "p99", "p99.9", "p99.99", "max"].map((name) => ({
+  const latencyColumns = (of) => LATENCY.map((name) => ({
     title: name === "count" ? "samples" : name,
     value: (row) => (of(row) ? figure(of(row), name) : null),
-    text: name === "count" ? format.count : format.latency,
+    text: name === "count" ? format.count : (us, row) => percentile(of(row), name),
   }));
 
   /* Steps, with the group of figures that was chosen. */
@@ -206,7 +215,7 @@
     }
     top.append(notices);
 
-    const latency = (name) => format.latency(figure(totals.latency_us, name));
+    const latency = (name) => percentile(totals.latency_us, name);
     const which = run.open ? "response time" : "service time";
     const tile = (value, label, kind = "") => element("div", "tile", element("b", kind, value), element("small", "", label));
     top.append(element("div", "tiles",
@@ -218,7 +227,7 @@
       run.arrivals ? tile(format.count(run.arrivals[2]), `of ${plural(run.arrivals[0], "arrival")} missed`, run.arrivals[2] > 0 ? "bad" : "") : null));
     if (run.warmup) {
       const [requests, failures, rps, figures] = run.warmup;
-      top.append(element("p", "facts", `Without the warm-up of ${format.duration(run.warmup_s)}: ${plural(requests, "request")}, ${plural(failures, "failure")}, ${format.rate(rps)}/s, p99 ${format.latency(figure(figures, "p99"))}.`));
+      top.append(element("p", "facts", `Warm-up, in none of these figures: ${format.duration(run.warmup_s)}, ${plural(requests, "request")}, ${plural(failures, "failure")}, ${format.rate(rps)}/s, p99 ${percentile(figures, "p99")}.`));
     }
     return top;
   }
@@ -293,10 +302,10 @@
       run.changes.length > 0 ? `Dashed lines are changes under way: ${run.changes.map((change) => `${change.change} at ${format.clock(change.t_s)}`).join(", ")}.` : null,
       data.charts.rows_left_out > 0 ? `${plural(data.charts.rows_left_out, "step")} with fewer requests have no lines.` : null,
     ];
-    contents.push(section("charts", "Over time", element("p", "hint", hints.filter(Boolean).join(" ")), grid));
+    contents.push(section("charts", "Charts", element("p", "hint", hints.filter(Boolean).join(" ")), grid));
     drawn = charts.build(grid, data, run);
   } else {
-    contents.push(section("charts", "Over time", element("p", "dim", "No second of this run was kept.")));
+    contents.push(section("charts", "Charts", element("p", "dim", "No second of this run was kept.")));
   }
   if (data.thresholds.length > 0) contents.push(section("thresholds", "Thresholds", thresholds()));
   if (data.steps.rows.length > 0) contents.push(section("steps", "Steps", stepTable(data.steps)));
@@ -323,7 +332,7 @@
     link.href = "#" + id;
     return link;
   })));
-  document.getElementById("foot").append(`Made by pummel${run.version ? " " + run.version : ""}. Latencies are of requests that succeeded; percentiles are exact within 0.1 %.`);
+  document.getElementById("foot").append(`Made by Pummel${run.version ? " " + run.version : ""}. Latencies are of requests that succeeded; percentiles are exact within 0.1 %, and marked ~ where fewer than ten samples lie beyond.`);
 
   // What a test reads: how many charts there are and whether the page fits its window; where it asks, how many have a picture.
   root.dataset.charts = String(drawn);
