@@ -27,6 +27,7 @@ pub mod display;
 pub mod endpoint;
 pub mod errors;
 pub mod failure;
+pub mod html;
 mod interval;
 pub mod kept;
 pub mod latency;
