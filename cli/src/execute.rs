@@ -14,6 +14,7 @@ use crate::{
     exit,
     failure::{colour_wanted, warn, Failure},
     plan::{JsonTarget, OutputPlan, PlannedRun},
+    report_files::ReportFiles,
     signals::raise_on_signal,
 };
 
@@ -29,11 +30,13 @@ pub(crate) struct Ended {
 /// Runs the plan and reports.
 ///
 /// # Errors
-/// Before the run: a JSON file that cannot be written, and what the engine refuses. After it: a JSON file that could not
-/// be written to its end; the report has been shown by then.
+/// Before the run: a file that cannot be written, and what the engine refuses. After it: a file that could not be written to its end;
+/// the report has been shown and the other files are written by then.
 pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let PlannedRun { plan, output } = run;
     let json = output.json.as_ref().map(open_json).transpose()?;
+    let mut files = ReportFiles::open(&output.files)?;
+    files.refuse_those_of_seconds()?;
     let stop = Control::default();
     raise_on_signal(&stop)?;
     let resolved = pummel_engine::resolve(plan).map_err(|error| not_started(&error))?;
@@ -57,14 +60,16 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
         let what = summary.conservation.broken.join("; ");
         warn(format!("the counts do not add up: {what}"), Some("this is a defect of pummel: please report it".into()));
     }
-    if let Some(json) = json {
-        let document =
-            summary_json(&summary).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
-        json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))?;
-    }
+    let written = json.map_or(Ok(()), |json| write_json(json, &summary));
+    written.and(files.write_summary(&summary))?;
     let (requests, failures) = (summary.totals.requests, summary.totals.failures);
     tracing::info!(requests, failures, exit_code, "the run ended");
     Ok(Ended { summary, exit_code })
+}
+
+fn write_json(json: WholeFile, summary: &Summary) -> Result<(), Failure> {
+    let document = summary_json(summary).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
+    json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))
 }
 
 /// Why there was no run. The engine's sentences hold their remedy; where the machine is to blame, doctor knows more.
@@ -85,6 +90,7 @@ fn console(plan: &Plan, output: &OutputPlan) -> Option<OutputSpec> {
         interval_table: output.live,
         progress: output.live,
         colour: stream.is_terminal() && colour_wanted(),
+        chart: output.chart,
         out: stream.writer(),
         run_time: plan.load.run_time,
     };
@@ -119,9 +125,11 @@ fn exit_code(finished: &Finished, fail_on_client_saturation: bool) -> u8 {
 impl OutputPlan {
     /// Where text for people goes.
     pub(crate) fn stream(&self) -> Stream {
-        match self.json {
-            Some(JsonTarget::Stdout) => Stream::Stderr,
-            _ => Stream::Stdout,
+        let mut targets = self.json.iter().chain(self.files.iter().map(|file| &file.target));
+        if targets.any(|target| *target == JsonTarget::Stdout) {
+            Stream::Stderr
+        } else {
+            Stream::Stdout
         }
     }
 }

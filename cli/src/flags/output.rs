@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{builder::BoolishValueParser, ArgAction, Args};
 use pummel_stats::SAMPLES_PER_SORT_MAX;
 
+use super::ReportFileFlags;
+
 /// Flags of every command that makes load.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
@@ -12,6 +14,13 @@ pub(crate) struct OutputFlags {
     /// Write the summary as JSON (pummel.summary/1); - is stdout, and the report then goes to stderr
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) files: ReportFileFlags,
+
+    /// Draw RPS and p99 over time and the latencies as a histogram in the final summary
+    #[arg(long)]
+    pub(crate) chart: bool,
 
     /// Show the final summary only, without tables and progress while the load runs
     #[arg(short, long)]
