@@ -13,8 +13,8 @@ use crate::{
     console::Stream,
     exit,
     failure::{colour_wanted, warn, Failure},
-    kept_runs::say_how_it_was_kept,
     plan::{JsonTarget, OutputPlan, PlannedRun},
+    report_files::ReportFiles,
     signals::raise_on_signal,
 };
 
@@ -30,11 +30,12 @@ pub(crate) struct Ended {
 /// Runs the plan and reports.
 ///
 /// # Errors
-/// Before the run: a JSON file that cannot be written, and what the engine refuses. After it: a JSON file that could not
-/// be written to its end; the report has been shown by then.
+/// Before the run: a file that cannot be written, and what the engine refuses. After it: a file that could not be written to its end;
+/// the report has been shown and the other files are written by then.
 pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let PlannedRun { plan, output } = run;
     let json = output.json.as_ref().map(open_json).transpose()?;
+    let mut files = ReportFiles::open(&output.files)?;
     let stop = Control::default();
     raise_on_signal(&stop)?;
     let resolved = pummel_engine::resolve(plan).map_err(|error| not_started(&error))?;
@@ -45,7 +46,7 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     if let Some((warning, help)) = ports.and_then(port_warning) {
         warn(warning, Some(help));
     }
-    let (kept, watch) = output.store.output()?.unzip();
+    let (kept, keeping) = output.store.keep(files.want_seconds())?.unzip();
     let outputs = console(plan, &output).into_iter().chain(kept).collect();
     tracing::info!(command = plan.command, name = plan.name, users = plan.load.users, cpus = ?plan.cpus, "the run starts");
     let finished = resolved.run(&stop, outputs).map_err(|error| not_started(&error))?;
@@ -55,21 +56,28 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     for problem in output_problems {
         warn(problem, None);
     }
-    if let Some(watch) = &watch {
-        say_how_it_was_kept(watch);
+    if let Some(keeping) = &keeping {
+        keeping.say_how();
     }
     if !summary.conservation.ok {
         let what = summary.conservation.broken.join("; ");
         warn(format!("the counts do not add up: {what}"), Some("this is a defect of pummel: please report it".into()));
     }
-    if let Some(json) = json {
-        let document =
-            summary_json(&summary).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
-        json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))?;
-    }
+    let written = json.map_or(Ok(()), |json| write_json(json, &summary));
+    let written = written.and(files.write_summary(&summary));
+    written.and(keeping.map_or(Ok(()), |keeping| keeping.write_seconds(files)))?;
     let (requests, failures) = (summary.totals.requests, summary.totals.failures);
     tracing::info!(requests, failures, exit_code, "the run ended");
     Ok(Ended { summary, exit_code })
+}
+
+/// Writes the JSON summary.
+///
+/// # Errors
+/// It cannot be written to its end.
+pub(crate) fn write_json(json: WholeFile, summary: &Summary) -> Result<(), Failure> {
+    let document = summary_json(summary).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
+    json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))
 }
 
 /// Why there was no run. The engine's sentences hold their remedy; where the machine is to blame, doctor knows more.
@@ -90,6 +98,7 @@ fn console(plan: &Plan, output: &OutputPlan) -> Option<OutputSpec> {
         interval_table: output.live,
         progress: output.live,
         colour: stream.is_terminal() && colour_wanted(),
+        chart: output.chart,
         out: stream.writer(),
         run_time: plan.load.run_time,
     };
@@ -124,9 +133,11 @@ fn exit_code(finished: &Finished, fail_on_client_saturation: bool) -> u8 {
 impl OutputPlan {
     /// Where text for people goes.
     pub(crate) fn stream(&self) -> Stream {
-        match self.json {
-            Some(JsonTarget::Stdout) => Stream::Stderr,
-            _ => Stream::Stdout,
+        let mut targets = self.json.iter().chain(self.files.iter().map(|file| &file.target));
+        if targets.any(|target| *target == JsonTarget::Stdout) {
+            Stream::Stderr
+        } else {
+            Stream::Stdout
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use pummel_stats::{
-    store::{Store, StoreError, StoreOutput, StoreWatch},
+    store::{Store, StoreError, StoreOutput, StoreWatch, Trouble},
     OutputSpec,
 };
 
@@ -14,6 +14,7 @@ use crate::{
     exit,
     failure::{warn, Failure},
     flags::StoreFlags,
+    report_files::ReportFiles,
 };
 
 /// Where runs are kept.
@@ -38,27 +39,28 @@ impl StorePlace {
         }
     }
 
-    /// The output that keeps a run there.
+    /// The output that keeps a run there. Where that is nowhere and files are to be written that are made of its seconds (`needed`), it
+    /// is kept in a temporary folder until they are.
     ///
     /// # Errors
-    /// A file somebody named cannot be used.
-    pub(crate) fn output(&self) -> Result<Option<(OutputSpec, StoreWatch)>, Failure> {
-        let path = match self {
-            Self::None => return Ok(None),
-            Self::Usual(path) | Self::Named(path) => path,
-        };
-        let tell = Box::new(|what: &str| warn(what, None));
-        let output = Store::open(path).map_err(|error| error.to_string());
-        match output.and_then(|store| StoreOutput::spec(store, tell).map_err(|error| error.to_string())) {
-            Ok(output) => Ok(Some(output)),
-            Err(why) if matches!(self, Self::Usual(_)) => {
-                warn(
-                    format!("this run is kept nowhere: {why}"),
-                    Some("--store FILE names another file, --store none says so".into()),
-                );
-                Ok(None)
-            }
-            Err(why) => Err(Failure::without_help(exit::USAGE, format!("--store {why}"))),
+    /// A file somebody named cannot be used, or a temporary one that is needed.
+    pub(crate) fn keep(&self, needed: bool) -> Result<Option<(OutputSpec, Keeping)>, Failure> {
+        match self {
+            Self::Named(path) => match Keeping::start(path, None) {
+                Ok(kept) => Ok(Some(kept)),
+                Err(why) => Err(Failure::without_help(exit::USAGE, format!("--store {why}"))),
+            },
+            Self::Usual(path) => match Keeping::start(path, None) {
+                Ok(kept) => Ok(Some(kept)),
+                Err(why) => {
+                    warn(
+                        format!("this run is kept nowhere: {why}"),
+                        Some("--store FILE names another file, --store none says so".into()),
+                    );
+                    needed.then(Keeping::for_now).transpose()
+                }
+            },
+            Self::None => needed.then(Keeping::for_now).transpose(),
         }
     }
 
@@ -83,22 +85,100 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
     Failure::without_help(code, error.to_string())
 }
 
-/// What became of a run's keeping, said at its end.
-pub(crate) fn say_how_it_was_kept(watch: &StoreWatch) {
-    let outcome = watch.outcome();
-    if outcome.complete {
-        return;
+/// The keeping of a run.
+pub(crate) struct Keeping {
+    watch: StoreWatch,
+    path: PathBuf,
+    /// The folder is there for this run alone.
+    for_now: Option<TemporaryFolder>,
+}
+
+impl Keeping {
+    fn start(path: &Path, for_now: Option<TemporaryFolder>) -> Result<(OutputSpec, Self), String> {
+        let tell = Box::new(|what: &str| warn(what, None));
+        let store = Store::open(path).map_err(|error| error.to_string())?;
+        let (spec, watch) = StoreOutput::spec(store, tell).map_err(|error| error.to_string())?;
+        Ok((spec, Self { watch, path: path.to_owned(), for_now }))
     }
-    let lost = match outcome.lost {
-        0 => String::new(),
-        lost => format!("; {lost} of its seconds are nowhere, for no disk had room"),
-    };
-    match outcome.journal {
-        Some(journal) => warn(
-            format!("part of this run is not in the store but in {}{lost}", journal.display()),
-            Some(format!("`pummel report --recover {}` takes it in once the store can be written", journal.display())),
-        ),
-        None => warn(format!("this run is not whole in the store{lost}"), None),
+
+    fn for_now() -> Result<(OutputSpec, Self), Failure> {
+        let folder = TemporaryFolder::new().map_err(|error| {
+            Failure::with_code(
+                exit::FAILED,
+                format!("no temporary folder can be made for the seconds of this run: {error}"),
+                "TMPDIR names another place, and --store FILE keeps the run",
+            )
+        })?;
+        let path = folder.0.join("runs.db");
+        Self::start(&path, Some(folder)).map_err(|why| Failure::without_help(exit::FAILED, why))
+    }
+
+    /// Says what became of it, where that is not what was wanted.
+    pub(crate) fn say_how(&self) {
+        let outcome = self.watch.outcome();
+        if outcome.complete {
+            return;
+        }
+        let lost = match outcome.lost {
+            0 => String::new(),
+            lost => format!("; {lost} of its seconds are nowhere, for no disk had room"),
+        };
+        match outcome.journal {
+            Some(journal) => warn(
+                format!("part of this run is not in the store but in {}{lost}", journal.display()),
+                Some(format!(
+                    "`pummel report --recover {}` takes it in once the store can be written",
+                    journal.display()
+                )),
+            ),
+            None => warn(format!("this run is not whole in the store{lost}"), None),
+        }
+    }
+
+    /// Writes the files that are made of the run's seconds.
+    ///
+    /// # Errors
+    /// They cannot be read, or a file cannot be written.
+    pub(crate) fn write_seconds(self, files: ReportFiles) -> Result<(), Failure> {
+        if !files.want_seconds() {
+            return Ok(());
+        }
+        let Some(run) = self.watch.outcome().run else { return Ok(()) };
+        let store = Store::open_existing(&self.path).map_err(|error| failure(&error))?;
+        let written = write_seconds(&store, &run, files);
+        drop((store, self.for_now));
+        written
+    }
+}
+
+/// Writes the files that are made of a run's seconds.
+///
+/// # Errors
+/// As [`Keeping::write_seconds`].
+pub(crate) fn write_seconds(store: &Store, run: &str, files: ReportFiles) -> Result<(), Failure> {
+    let kept = store.run(run).map_err(|error| failure(&error))?;
+    let trouble = Trouble::default();
+    let written = files.write_seconds(&kept, || store.iter_seconds(run, &trouble));
+    match trouble.take() {
+        Some(error) => Err(failure(&error)),
+        None => written,
+    }
+}
+
+/// Removed when dropped.
+struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    fn new() -> std::io::Result<Self> {
+        let path = env::temp_dir().join(format!("pummel-{}-{:08x}", std::process::id(), fastrand::u32(..)));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -34,6 +34,7 @@ mod profile;
 mod profile_load;
 mod profile_network;
 mod profile_plugin;
+mod report_files;
 mod signals;
 mod values;
 

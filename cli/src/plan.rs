@@ -26,6 +26,7 @@ use crate::{
     plan_warmup::with_warmup,
     plugins::CommandPlugins,
     profile::apply_profile,
+    report_files::{planned_files, PlannedFile},
 };
 
 /// The `User-Agent` of requests that set none.
@@ -47,6 +48,10 @@ pub(crate) struct OutputPlan {
     pub(crate) json: Option<JsonTarget>,
     /// Where the run is kept.
     pub(crate) store: StorePlace,
+    /// The other files results go to.
+    pub(crate) files: Vec<PlannedFile>,
+    /// Charts in the report.
+    pub(crate) chart: bool,
     /// Tables and a progress line while the load runs.
     pub(crate) live: bool,
     /// What is about to be done, and the report at the end.
@@ -55,7 +60,7 @@ pub(crate) struct OutputPlan {
     pub(crate) fail_on_client_saturation: bool,
 }
 
-/// Where a JSON summary goes.
+/// Where a JSON summary, or another file of results, goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JsonTarget {
     /// `-`: stdout, and text for people goes to stderr.
@@ -202,7 +207,7 @@ pub(crate) fn plan_hit(flags: &HitFlags) -> Result<PlannedRun, Failure> {
         functional: None,
     };
     let plan = with_warmup(with_fitting_users(plan, &flags.open), &flags.warmup)?;
-    Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output) })
+    Ok(PlannedRun { plan: with_thresholds(plan, &flags.thresholds)?, output: output_plan(&flags.output)? })
 }
 
 /// Whose connections are whose. Those of HTTP/2 are as many as the users of one connection (`--streams`) make them.
@@ -248,7 +253,7 @@ fn plan_cases(
     plan.network.request_phases = output.http_stat;
     plan.failure_samples = failure_samples(output);
     let plan = with_warmup(with_fitting_users(plan, &load.open), warmup)?;
-    Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output) })
+    Ok(PlannedRun { plan: with_thresholds(plan, thresholds)?, output: output_plan(output)? })
 }
 
 /// A plan without a ceiling on the rate and without thresholds.
@@ -294,14 +299,18 @@ fn failure_samples(flags: &OutputFlags) -> FailureSampling {
     FailureSampling { per_kind: flags.sample_failures, show_secrets: flags.show_secrets }
 }
 
-fn output_plan(flags: &OutputFlags) -> OutputPlan {
-    OutputPlan {
-        json: flags.json.as_deref().map(JsonTarget::of),
+fn output_plan(flags: &OutputFlags) -> Result<OutputPlan, Failure> {
+    let json = flags.json.as_deref().map(JsonTarget::of);
+    let files = planned_files(&flags.files, json.as_ref())?;
+    Ok(OutputPlan {
+        json,
         store: StorePlace::of(&flags.store),
+        files,
+        chart: flags.chart,
         live: !flags.quiet && !flags.disable_console_output,
         report: !flags.disable_console_output,
         fail_on_client_saturation: flags.fail_on_client_saturation,
-    }
+    })
 }
 
 /// The first case's name, and how many there are besides.

@@ -40,6 +40,7 @@ const KEYS: &[&str] = &[
     "disable-compression",
     "disable-console-output",
     "http-stat",
+    "chart",
     "warmup",
     "threshold",
     "abort-on-threshold",
@@ -107,6 +108,7 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
         "max-rps" => parse_rate_limit(value).map(|limit| flags.run.load.max_rps = limit),
         "disable-console-output" => parse_switch(value).map(|on| flags.run.output.disable_console_output = on),
         "http-stat" => parse_switch(value).map(|on| flags.run.output.http_stat = on),
+        "chart" => parse_switch(value).map(|on| flags.run.output.chart = on),
         "warmup" => parse_duration(value).map(|time| flags.run.warmup.warmup = Some(time)),
         "sample-failures" => parse_samples(value).map(|samples| flags.run.output.sample_failures = samples),
         "store" => {
@@ -362,7 +364,8 @@ mod tests {
         assert!(apply("b.json", text, &mut flags).unwrap().is_empty());
         assert_eq!((flags.run.load.spawn_count, flags.run.load.loop_count), (4, 5));
         assert!(flags.run.output.disable_console_output);
-        apply("b.yml", "sample-failures: 7\nshow-secrets: yes\n", &mut flags).unwrap();
+        apply("b.yml", "sample-failures: 7\nshow-secrets: yes\nchart: true\n", &mut flags).unwrap();
+        assert!(flags.run.output.chart);
         assert_eq!((flags.run.output.sample_failures, flags.run.output.show_secrets), (7, true));
     }
 

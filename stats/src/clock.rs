@@ -29,6 +29,31 @@ pub fn rfc3339_utc(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
 }
 
+/// The time a text says that [`rfc3339_utc`] wrote; `None` of any other.
+pub(crate) fn from_rfc3339_utc(text: &str) -> Option<SystemTime> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let (time, millis) = time.split_once('.').unwrap_or((time, "0"));
+    let [year, month, day] = numbers(date, '-')?;
+    let [hour, minute, second] = numbers(time, ':')?;
+    let [millis] = numbers(millis, '.')?;
+    let is_time = (1970..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=days_in_month(year, month)).contains(&day)
+        && (hour < 24 && minute < 60 && second < 60 && millis < 1000);
+    let days = is_time.then(|| {
+        let years: u64 = (1970..year).map(days_in_year).sum();
+        years + (1..month).map(|month| days_in_month(year, month)).sum::<u64>() + day - 1
+    })?;
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    Some(UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_millis(millis))
+}
+
+/// As many numbers as there should be, and nothing else.
+fn numbers<const N: usize>(text: &str, between: char) -> Option<[u64; N]> {
+    let numbers: Option<Vec<u64>> = text.split(between).map(|number| number.parse().ok()).collect();
+    numbers?.try_into().ok()
+}
+
 /// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar.
 fn civil_date(mut days: u64) -> (u64, u64, u64) {
     let mut year = 1970;
@@ -78,6 +103,31 @@ mod tests {
         assert_eq!(at(4_107_542_400, 0), "2100-03-01T00:00:00.000Z");
         assert_eq!(at(12_622_780_800, 0), "2370-01-01T00:00:00.000Z");
         assert_eq!(rfc3339_utc(UNIX_EPOCH - Duration::from_secs(5)), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn times_read_back() {
+        for text in [
+            "1970-01-01T00:00:00.000Z",
+            "2000-02-29T23:59:59.007Z",
+            "2026-11-22T01:52:20.000Z",
+            "9999-12-31T00:00:00.999Z",
+        ] {
+            assert_eq!(rfc3339_utc(from_rfc3339_utc(text).unwrap()), text);
+        }
+        for text in [
+            "",
+            "Z",
+            "2026-11-22",
+            "2026-11-31T00:00:00.000Z",
+            "2026-13-01T00:00:00.000Z",
+            "1969-01-01T00:00:00.000Z",
+            "18446744073709551615-01-01T00:00:00.000Z",
+            "2026-11-22T24:00:00.000Z",
+            "2026-11-22T01:52:20.000+01:00",
+        ] {
+            assert_eq!(from_rfc3339_utc(text), None, "{text}");
+        }
     }
 
     #[test]

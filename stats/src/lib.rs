@@ -14,7 +14,7 @@
 //!
 //! Reading order: [`row`], [`endpoint`], [`failure`], [`errors`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`], [`store`].
+//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`], [`store`], [`report_files`], [`html`].
 #![forbid(unsafe_code)]
 
 mod background;
@@ -34,6 +34,7 @@ pub mod latency;
 pub mod output;
 pub mod phases;
 pub mod recorder;
+pub mod report_files;
 pub mod row;
 pub mod snapshot;
 pub mod store;

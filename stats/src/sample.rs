@@ -202,6 +202,7 @@ pub fn summary() -> Summary {
         },
         iterations: Iterations { count: 15_000, per_s: 1000.0, mean_us: Some(16_200.0) },
         arrivals: None,
+        latency_distribution: Distribution::default(),
         steps: vec![
             step(&hello(), 0, sent(15_000, 0), &hello_us, &Distribution::default()),
             step(&order(), 4, sent(14_999, 1), &order_us, &failed_us),

@@ -10,7 +10,7 @@ use crate::capacity::ClientResource;
 use crate::collector::Model;
 use crate::endpoint::Endpoint;
 use crate::failure::FailureSample;
-use crate::latency::Latency;
+use crate::latency::{Distribution, Latency};
 use crate::row::ExchangeCounts;
 use crate::threshold::Unit;
 use crate::verdict::{Limit, Verdict};
@@ -35,6 +35,10 @@ pub struct Summary {
     pub iterations: Iterations,
     /// The arrivals of an open run; `null` in a closed one.
     pub arrivals: Option<Arrivals>,
+    /// The model's latency of all requests that succeeded, whole: what [`Totals::service_us`] or [`Totals::response_us`] sum up. Not in
+    /// the document, and so empty in a summary that was read.
+    #[serde(skip)]
+    pub latency_distribution: Distribution,
     /// One entry for each (case, type, name) of a request, in the order first seen.
     pub steps: Vec<Step>,
     /// The same of the steps each user does once, before its load. They are part of no total, second or rate, and not of the
@@ -69,6 +73,13 @@ pub struct Summary {
     pub conservation: Conservation,
     /// Thresholds and whether they held; empty when none was given.
     pub thresholds: Vec<Threshold>,
+}
+
+impl Summary {
+    /// Whether the summary is that of a run which came to its end: it was checked whether its counts add up, and the client was judged.
+    pub fn was_judged(&self) -> bool {
+        self.conservation.ok || !self.conservation.broken.is_empty()
+    }
 }
 
 /// What ran, when and where.

@@ -110,7 +110,8 @@ fn a_run_is_read_as_it_was() {
 
     let store = Store::open_existing(&folder.db()).unwrap();
     let run = store.run(&store.find("0123").unwrap()).unwrap();
-    assert_eq!((run.state, &run.summary), (RunState::Ended, &*summary));
+    assert_eq!(run.state, RunState::Ended);
+    assert_same(&run.summary, &summary);
     assert_eq!(run.rows, [key(RowKind::Request, "a")]);
     let mut seen = Vec::new();
     store
@@ -128,8 +129,8 @@ fn a_run_is_read_as_it_was() {
     let p50: Vec<_> = spans.iter().map(|span| (span.point.requests, span.point.p50_us, span.point.p99_us)).collect();
     assert_eq!(p50, [(5, Some(100), Some(200)), (9, Some(200), Some(400))]);
     assert_eq!(
-        kept_report(&run, ReportOptions { colour: false }),
-        pummel_stats::display::report(&summary, ReportOptions { colour: false })
+        kept_report(&run, ReportOptions::default()),
+        pummel_stats::display::report(&summary, ReportOptions::default())
     );
 }
 
@@ -150,7 +151,7 @@ fn a_run_without_an_end_is_what_was_written_of_it() {
     assert_eq!((run.summary.errors[0].count, &*run.summary.errors[0].message), (3, "refused"));
     assert_eq!(run.summary.series.len(), 3);
     assert_eq!(run.summary.plan["users"], 1);
-    assert!(kept_report(&run, ReportOptions { colour: false }).starts_with("This run was cut off, or goes on"));
+    assert!(kept_report(&run, ReportOptions::default()).starts_with("This run was cut off, or goes on"));
 }
 
 #[test]

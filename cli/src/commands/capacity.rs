@@ -35,7 +35,7 @@ pub(crate) fn capacity(flags: CapacityFlags, venv: Option<OsString>) -> Result<u
         stream.print(&format!("pummel capacity: {}\n", planned.plan.name));
     }
     let found = search(&planned, &control)?;
-    let options = ReportOptions { colour: stream.is_terminal() && colour_wanted() };
+    let options = ReportOptions { colour: stream.is_terminal() && colour_wanted(), chart: false };
     stream.print(&capacity_report(&found.result, options));
     if let Some(json) = json {
         let document =

@@ -1,19 +1,21 @@
 //! `pummel report`.
 
 use pummel_stats::{
-    display::{kept_report, summary_json, ReportOptions},
+    display::{kept_report, ReportOptions},
     kept::KeptRun,
-    store::Store,
+    store::{Store, Trouble},
+    Distribution, RowKind,
 };
 
 use crate::{
     console::Stream,
-    execute::{json_failure, open_json},
+    execute::{open_json, write_json},
     exit,
     failure::{colour_wanted, Failure},
     flags::ReportFlags,
-    kept_runs::{failure, StorePlace},
+    kept_runs::{failure, write_seconds, StorePlace},
     plan::JsonTarget,
+    report_files::{planned_files, ReportFiles},
 };
 
 /// Reports on a run that is kept.
@@ -22,19 +24,23 @@ use crate::{
 /// There is no store, no such run, something cannot be read, or a file cannot be written.
 pub(crate) fn report(flags: &ReportFlags) -> Result<u8, Failure> {
     let target = flags.json.as_deref().map(JsonTarget::of);
+    let planned = planned_files(&flags.files, target.as_ref())?;
     let json = target.as_ref().map(open_json).transpose()?;
+    let mut files = ReportFiles::open(&planned)?;
     let (store, recovered) = recovered(flags)?;
     let name = flags.run.as_deref().or(recovered.as_deref()).unwrap_or("last");
     let id = store.find(name).map_err(|error| failure(&error))?;
     let run = store.run(&id).map_err(|error| failure(&error))?;
-    match json {
-        Some(json) => {
-            let document =
-                summary_json(&run.summary).map_err(|error| Failure::without_help(exit::FAILED, error.to_string()))?;
-            json.write(&document).map_err(|error| json_failure(exit::FAILED, &error))?;
+    if json.is_none() && planned.is_empty() {
+        let mut run = run.clone();
+        if flags.chart {
+            run.summary.latency_distribution = latencies(&store, &run)?;
         }
-        None => print(&run),
+        print(&run, flags.chart);
     }
+    let written = json.map_or(Ok(()), |json| write_json(json, &run.summary));
+    let written = written.and(files.write_summary(&run.summary));
+    written.and(if files.want_seconds() { write_seconds(&store, &id, files) } else { Ok(()) })?;
     Ok(exit::DONE)
 }
 
@@ -56,7 +62,19 @@ fn recovered(flags: &ReportFlags) -> Result<(Store, Option<String>), Failure> {
     Ok((store, last))
 }
 
-fn print(run: &KeptRun) {
+/// The model's latency of all requests that were measured.
+fn latencies(store: &Store, run: &KeptRun) -> Result<Distribution, Failure> {
+    let trouble = Trouble::default();
+    let mut all = Distribution::default();
+    for second in store.iter_seconds(&run.summary.run.id, &trouble).filter(|second| !second.point.warmup) {
+        for part in second.parts.iter().filter(|part| run.rows[part.row].kind == RowKind::Request) {
+            all.merge(part.latency());
+        }
+    }
+    trouble.take().map_or(Ok(all), |error| Err(failure(&error)))
+}
+
+fn print(run: &KeptRun, chart: bool) {
     let stream = Stream::Stdout;
-    stream.print(&kept_report(run, ReportOptions { colour: stream.is_terminal() && colour_wanted() }));
+    stream.print(&kept_report(run, ReportOptions { colour: stream.is_terminal() && colour_wanted(), chart }));
 }

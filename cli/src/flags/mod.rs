@@ -4,7 +4,7 @@
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
 //! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `plugin.rs`, `case_run.rs`: `load.rs`, `open.rs`,
-//! `warmup.rs`, `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
+//! `warmup.rs`, `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`, `report_files.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod address;
 mod auth;
@@ -27,6 +27,7 @@ mod output;
 mod pasted;
 mod plugin;
 mod proxy;
+mod report_files;
 mod request;
 mod run;
 mod runs;
@@ -60,6 +61,7 @@ pub(crate) use output::OutputFlags;
 pub(crate) use pasted::PastedCommand;
 pub(crate) use plugin::{PluginFlags, PluginRunner};
 pub(crate) use proxy::ProxyFlags;
+pub(crate) use report_files::ReportFileFlags;
 pub(crate) use request::RequestFlags;
 pub(crate) use run::RunFlags;
 pub(crate) use runs::{ListFlags, PruneFlags, ReportFlags, RunsAction, RunsFlags};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{builder::BoolishValueParser, ArgAction, Args};
 use pummel_stats::SAMPLES_PER_SORT_MAX;
 
-use super::StoreFlags;
+use super::{ReportFileFlags, StoreFlags};
 
 /// Flags of every command that makes load.
 #[derive(Debug, Clone, Args)]
@@ -18,6 +18,14 @@ pub(crate) struct OutputFlags {
     /// Where the run is kept.
     #[command(flatten)]
     pub(crate) store: StoreFlags,
+
+    /// The other files results go to.
+    #[command(flatten)]
+    pub(crate) files: ReportFileFlags,
+
+    /// Draw RPS and p99 over time and the latencies as a histogram in the final summary
+    #[arg(long)]
+    pub(crate) chart: bool,
 
     /// Show the final summary only, without tables and progress while the load runs
     #[arg(short, long)]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::StoreFlags;
+use super::{ReportFileFlags, StoreFlags};
 use crate::values::{parse_age, parse_size, parse_whole_at_least_one};
 
 /// List the runs that are kept, label, delete and prune them
@@ -107,6 +107,14 @@ pub(crate) struct ReportFlags {
     /// Write the summary as JSON (pummel.summary/1); - is stdout
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Other files.
+    #[command(flatten, next_help_heading = "Output")]
+    pub(crate) files: ReportFileFlags,
+
+    /// Draw RPS and p99 over time and the latencies as a histogram, too
+    #[arg(long, help_heading = "Output")]
+    pub(crate) chart: bool,
 
     /// First take in a file that a run has left beside a store it could not write (may be given again)
     #[arg(long, value_name = "FILE")]

@@ -41,6 +41,10 @@ pub(super) fn summary(stats: &mut StatsThread, facts: &FinalFacts) -> Summary {
         totals: totals(stats, load_s),
         iterations: iterations(stats, load_s),
         arrivals: arrivals(stats, facts, load_s),
+        latency_distribution: match stats.model {
+            Model::Closed => stats.totals.service.to_distribution(),
+            Model::Open => stats.totals.response.to_distribution(),
+        },
         steps: stats.totals.of_kind(RowKind::Request).map(|row| step(row, load_s)).collect(),
         setup: stats.totals.of_kind(RowKind::Setup).map(|row| step(row, whole_load_s)).collect(),
         transactions: stats.totals.of_kind(RowKind::Transaction).map(|row| transaction(row, load_s)).collect(),

@@ -19,6 +19,8 @@ pub struct ConsoleOptions {
     pub progress: bool,
     /// Colours in the report; only if `out` is a terminal.
     pub colour: bool,
+    /// Charts in the report.
+    pub chart: bool,
     /// Where tables and the report go.
     pub out: Box<dyn Write + Send>,
     /// How long load is to be made, for the time left; `None` where that is open.
@@ -30,7 +32,7 @@ pub struct Console {
     /// `None` after it has failed: what is left is for nobody.
     out: Option<Box<dyn Write + Send>>,
     interval_table: bool,
-    colour: bool,
+    report: ReportOptions,
     progress: Option<Progress>,
     interval: Interval,
     latest: Option<Arc<Snapshot>>,
@@ -39,11 +41,11 @@ pub struct Console {
 impl Console {
     /// A console that has shown nothing yet.
     pub fn new(options: ConsoleOptions) -> Self {
-        let ConsoleOptions { interval_table, progress, colour, out, run_time } = options;
+        let ConsoleOptions { interval_table, progress, colour, chart, out, run_time } = options;
         Self {
             out: Some(out),
             interval_table,
-            colour,
+            report: ReportOptions { colour, chart },
             progress: progress.then(|| Progress::on_terminal(run_time)).flatten(),
             interval: Interval::default(),
             latest: None,
@@ -109,7 +111,7 @@ impl Output for Console {
         if let Some(latest) = self.latest.take().filter(|_| !self.interval.is_empty()) {
             self.print_interval(&latest, State::Stopped);
         }
-        self.print(&report(summary, ReportOptions { colour: self.colour }));
+        self.print(&report(summary, self.report));
     }
 }
 
@@ -157,6 +159,7 @@ mod tests {
             interval_table,
             progress: false,
             colour: false,
+            chart: false,
             out: Box::new(paper.clone()),
             run_time: None,
         })
@@ -177,7 +180,7 @@ mod tests {
         let paper = Paper::new(1 << 20);
         play(&mut console(&paper, true), 7);
         assert_eq!(states(&paper.text()), ["running", "running", "stopped"]);
-        assert!(paper.text().ends_with(&report(&sample::summary(), ReportOptions { colour: false })));
+        assert!(paper.text().ends_with(&report(&sample::summary(), ReportOptions::default())));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! [`Console`] is an [`Output`](crate::Output): while the load runs it prints hrp's interval table and keeps a progress
 //! line, and at the end it prints the [`report`]. [`summary_json`] is the whole [`Summary`](crate::Summary), and [`WholeFile`] where it is written.
+//! [`charts`] are the same seconds and latencies drawn.
 //! [`capacity_report`] and [`capacity_json`] are the same of a capacity search, [`probe_line`] a probe while it goes on.
 //!
 //! Guarantees:
@@ -11,13 +12,14 @@
 //! - a reader that goes away ends the output and nothing else;
 //! - a file is whole or is not there: a reader never sees half of one.
 //!
-//! Reading order: [`units`], [`text`], `table`, `progress`, `report`, `console`, `capacity`, `json`, `whole_file`.
+//! Reading order: [`units`], [`text`], `table`, `progress`, `report`, `console`, `chart`, `capacity`, `json`, `whole_file`.
 
 mod capacity;
+mod chart;
 mod console;
 mod json;
 mod progress;
-mod report;
+pub(crate) mod report;
 mod runs;
 mod table;
 pub mod text;
@@ -25,6 +27,7 @@ pub mod units;
 mod whole_file;
 
 pub use capacity::{capacity_headline, capacity_report, probe_line};
+pub use chart::charts;
 pub use console::{Console, ConsoleOptions};
 pub use json::{capacity_json, summary_json};
 pub use report::{report, ReportOptions};

@@ -24,7 +24,7 @@ pub(super) const LINE_CHARS_MAX: usize = 110;
 /// could steer a terminal or turn the reading direction becomes `?`.
 pub fn one_line(text: &str, chars_max: usize) -> String {
     let mut safe = text.chars().map(|c| match c {
-        '\n' | '\r' | '\t' => ' ',
+        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
         c if c.is_control() || turns_direction(c) => '?',
         c => c,
     });

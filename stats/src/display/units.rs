@@ -18,7 +18,7 @@ pub fn latency_or_dash(us: Option<f64>) -> String {
 }
 
 /// [`latency_or_dash`] of whole microseconds.
-pub(super) fn whole_us(us: Option<u64>) -> String {
+pub(crate) fn whole_us(us: Option<u64>) -> String {
     latency_or_dash(us.map(|us| us as f64))
 }
 

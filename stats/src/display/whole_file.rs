@@ -1,7 +1,7 @@
 //! A file that is whole or is not there, or stdout: where the results of a run go.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Why a result is not where it was asked for.
@@ -87,17 +87,25 @@ impl WholeFile {
     /// [`WholeFileError::NotFinished`]: it is not there, or not all of it. A file that was there before is then as it was,
     /// unless it had to be written in place.
     pub fn write(self, content: &[u8]) -> Result<(), WholeFileError> {
+        self.write_with(|out| out.write_all(content))
+    }
+
+    /// As [`write`](Self::write), of what is made while it is written: the seconds of a long run need not be held at once.
+    ///
+    /// # Errors
+    /// As above, and what `fill` fails with.
+    pub fn write_with(self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WholeFileError> {
         let (path, written) = match self.place {
-            Place::Stdout => (PathBuf::from("-"), write_to_stdout(content)),
+            Place::Stdout => (PathBuf::from("-"), write_to_stdout(fill)),
             Place::Replace { path, beside } => {
-                let written = replace(&path, &beside, content);
+                let written = replace(&path, &beside, fill);
                 if written.is_err() {
                     // The error worth telling is the first one.
                     let _ = fs::remove_file(&beside);
                 }
                 (path, written)
             }
-            Place::Overwrite { path, file } => (path, write_in_place(&file, content)),
+            Place::Overwrite { path, file } => (path, write_in_place(&file, fill)),
         };
         written.map_err(|source| WholeFileError::NotFinished { path, source })
     }
@@ -116,9 +124,11 @@ fn make_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-fn replace(path: &Path, beside: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = make_new(beside)?;
-    file.write_all(content)?;
+type Fill<'a> = &'a mut dyn Write;
+
+fn replace(path: &Path, beside: &Path, fill: impl FnOnce(Fill<'_>) -> io::Result<()>) -> io::Result<()> {
+    let file = make_new(beside)?;
+    write_buffered(&file, fill)?;
     if let Ok(old) = fs::metadata(path) {
         file.set_permissions(old.permissions())?;
     }
@@ -127,20 +137,27 @@ fn replace(path: &Path, beside: &Path, content: &[u8]) -> io::Result<()> {
     fs::rename(beside, path).or_else(|error| {
         // A file that is a mount point of its own, as in a container, cannot be replaced but can be written.
         let mounted = OpenOptions::new().write(true).open(path).map_err(|_| error)?;
-        write_in_place(&mounted, content)?;
+        let mut whole = File::open(beside)?;
+        write_in_place(&mounted, |out| io::copy(&mut whole, out).map(drop))?;
         fs::remove_file(beside)
     })
 }
 
-fn write_in_place(mut file: &File, content: &[u8]) -> io::Result<()> {
+fn write_in_place(file: &File, fill: impl FnOnce(Fill<'_>) -> io::Result<()>) -> io::Result<()> {
     // Fails on pipes and devices, which have nothing to cut off.
     let _ = file.set_len(0);
-    file.write_all(content)
+    write_buffered(file, fill)
 }
 
-fn write_to_stdout(content: &[u8]) -> io::Result<()> {
+fn write_buffered(file: &File, fill: impl FnOnce(Fill<'_>) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(file);
+    fill(&mut out)?;
+    out.flush()
+}
+
+fn write_to_stdout(fill: impl FnOnce(Fill<'_>) -> io::Result<()>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(content).and_then(|()| stdout.flush()) {
+    match fill(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
@@ -193,6 +210,17 @@ mod tests {
         file.write(NEW).unwrap();
         assert_eq!(read(&path).as_bytes(), NEW);
         assert_eq!(folder.names(), ["a.json"]);
+    }
+
+    #[test]
+    fn a_file_that_fails_while_it_is_made_is_not_there() {
+        let folder = Folder::new("fails");
+        let path = folder.0.join("a.csv");
+        let file = WholeFile::open(&path).unwrap();
+        let fill = |out: &mut dyn Write| out.write_all(NEW).and(Err(io::Error::other("no more")));
+        let text = file.write_with(fill).unwrap_err().to_string();
+        assert!(text.contains("a.csv: not written to its end: no more"), "{text}");
+        assert!(folder.names().is_empty());
     }
 
     #[test]

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 pub use catalog::{Listed, PruneSpec, Pruned, RecoverError, RunFilter};
 pub use output::{Patience, StoreOutcome, StoreOutput, StoreWatch, Tell};
 pub use queue::JournalError;
+pub use reader::Trouble;
 
 /// Runs that are kept. Several processes may have the same file open, each with one of these.
 pub struct Store {

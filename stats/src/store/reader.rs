@@ -1,5 +1,7 @@
 //! A run out of the tables.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use rusqlite::{params, Connection, OptionalExtension};
@@ -16,6 +18,17 @@ use crate::summary::{ErrorCount, SeriesPoint, Step, Summary, Transaction};
 
 /// The run clock from one end to the other, as far as SQLite counts.
 const ALL_S: Range<u64> = 0..u64::MAX >> 1;
+
+/// Why spans could not be read to their end.
+#[derive(Default)]
+pub struct Trouble(Cell<Option<StoreError>>);
+
+impl Trouble {
+    /// What it was, if anything.
+    pub fn take(&self) -> Option<StoreError> {
+        self.0.take()
+    }
+}
 
 impl Store {
     /// The run that answers to a name: its id, the beginning of that, its label, or `last`.
@@ -95,6 +108,47 @@ impl Store {
     ) -> Result<(), StoreError> {
         let no = self.number(id)?;
         read_spans(&self.connection, &mut Packer::default(), no, ALL_S, each).map_err(|source| self.broken(source))
+    }
+
+    /// The spans of a run one after the other, the drain last. What keeps one from being read ends them, and is in `trouble` then.
+    pub fn iter_seconds<'s>(&'s self, id: &str, trouble: &'s Trouble) -> impl Iterator<Item = KeptSecond> + 's {
+        /// So many are read at once.
+        const PAGE_S: u64 = 60;
+        let no = self.number(id).map_err(|error| trouble.0.set(Some(error))).ok();
+        let (mut packer, mut from_s, mut page) = (Packer::default(), 0, VecDeque::new());
+        std::iter::from_fn(move || {
+            let no = no?;
+            loop {
+                if let Some(second) = page.pop_front() {
+                    return Some(second);
+                }
+                let next = self.next_span(no, from_s).and_then(|next_s| {
+                    let Some(next_s) = next_s else { return Ok(false) };
+                    from_s = next_s + PAGE_S;
+                    read_spans(&self.connection, &mut packer, no, next_s..from_s, &mut |span| {
+                        page.push_back(span);
+                        Ok(())
+                    })?;
+                    Ok(true)
+                });
+                match next {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    Err(source) => {
+                        trouble.0.set(Some(self.broken(source)));
+                        from_s = ALL_S.end;
+                        return None;
+                    }
+                }
+            }
+        })
+    }
+
+    /// When the first span from a time on begins.
+    fn next_span(&self, run: i64, from_s: u64) -> rusqlite::Result<Option<u64>> {
+        self.connection
+            .prepare_cached("SELECT min(t_s) FROM interval WHERE run = ?1 AND t_s >= ?2")?
+            .query_row(params![run, from_s], |row| row.get(0))
     }
 
     /// The spans of a run, merged to at most about `most`.

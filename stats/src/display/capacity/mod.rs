@@ -1,8 +1,7 @@
 //! A capacity search as a person sees it: a line for each probe, and the report of its result, which begins with the answer.
 //!
-//! `headline` is the answer in a sentence, `chart` bars of text, `page` the report, `line` a probe while the search goes on.
+//! `headline` is the answer in a sentence, `page` the report, `line` a probe while the search goes on.
 
-mod chart;
 mod headline;
 mod line;
 mod page;

@@ -1,11 +1,12 @@
 //! The report of a search.
 
-use super::chart::{self, Bar};
 use super::headline::{capacity_headline, resource, why_it_ended};
 use super::line::grade;
 use crate::capacity::spec::number;
 use crate::capacity::usl::Concurrency;
 use crate::capacity::{By, CapacityResult, CurvePoint, Grade, Usl, UslFit};
+use crate::display::chart::bars::{lines, Bar, Scale};
+use crate::display::chart::CHART_COLUMNS;
 use crate::display::report::{ReportOptions, Text};
 use crate::display::text::{columns, LEFT, RIGHT};
 use crate::display::units::{latency, percent, whole_us};
@@ -101,13 +102,14 @@ fn drawing(text: &mut Text, result: &CapacityResult) {
     if bars.len() < 2 {
         return;
     }
-    let scale = if chart::is_logarithmic(&bars) { ", logarithmic scale" } else { "" };
+    let scale = Scale::fitting(&bars);
+    let logarithmic = if scale == Scale::Logarithmic { ", logarithmic scale" } else { "" };
     let against = match result.by {
         By::Rate => "rate",
         By::Users => "users",
     };
-    text.heading(&format!("p99 by {against} (# held, x failed, ? not judged{scale})"));
-    for line in chart::lines(&bars) {
+    text.heading(&format!("p99 by {against} (# held, x failed, ? not judged{logarithmic})"));
+    for line in lines(&bars, scale, CHART_COLUMNS) {
         text.line(&line);
     }
 }

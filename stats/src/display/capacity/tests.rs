@@ -8,7 +8,7 @@ use crate::capacity::{
 use crate::display::{capacity_json, ReportOptions};
 
 fn report(result: &CapacityResult) -> String {
-    capacity_report(result, ReportOptions { colour: false })
+    capacity_report(result, ReportOptions { colour: false, chart: false })
 }
 
 /// Holds up to 37 users; throughput follows the law with sigma 3 % and kappa 0.1 %, whose peak is at 31.
@@ -263,7 +263,10 @@ fn lines_of_the_chart_and_the_table_fit_80_columns() {
 
 #[test]
 fn failed_levels_are_red_on_a_terminal() {
-    let text = capacity_report(&result(spec(By::Rate), 2_000.0, token_bucket(1_500.0)), ReportOptions { colour: true });
+    let text = capacity_report(
+        &result(spec(By::Rate), 2_000.0, token_bucket(1_500.0)),
+        ReportOptions { colour: true, chart: false },
+    );
     assert!(text.contains("\x1b[31m  2,000/s"), "{text}");
 }
 

@@ -13,14 +13,34 @@ use crate::row::TRANSACTION;
 use crate::summary::{Plugin, Step, Summary};
 
 /// A percentile of the tables.
-struct Percentile {
-    name: &'static str,
+pub(crate) struct Percentile {
+    pub(crate) name: &'static str,
     of: fn(&Latency) -> Option<u64>,
     /// Samples it needs, 10/(1-q), so that ten of them lie above it (accuracy section 3).
-    samples: u64,
+    pub(crate) samples: u64,
 }
 
-const PERCENTILES: [Percentile; 5] = [
+impl Percentile {
+    /// Its value as people read it, with a mark where too few samples stand behind it.
+    pub(crate) fn text(&self, latency: &Latency) -> String {
+        match (self.of)(latency) {
+            value @ Some(_) if self.is_weak(latency) => format!("~{}", whole_us(value)),
+            value => whole_us(value),
+        }
+    }
+
+    /// There is a value, with too few samples behind it.
+    pub(crate) fn is_weak(&self, latency: &Latency) -> bool {
+        latency.count > 0 && latency.count < self.samples
+    }
+
+    /// What it takes, as a footnote says it.
+    pub(crate) fn need(&self) -> String {
+        format!("{} needs {}", self.name.to_lowercase(), self.samples)
+    }
+}
+
+pub(crate) const PERCENTILES: [Percentile; 5] = [
     Percentile { name: "P50", of: |latency| latency.p50, samples: 20 },
     Percentile { name: "P90", of: |latency| latency.p90, samples: 100 },
     Percentile { name: "P95", of: |latency| latency.p95, samples: 200 },
@@ -44,7 +64,8 @@ pub(super) fn figures(text: &mut Text, summary: &Summary) {
     tables.footnote(text);
 }
 
-fn has_several_cases(summary: &Summary) -> bool {
+/// Names need their case in front.
+pub(crate) fn has_several_cases(summary: &Summary) -> bool {
     let steps = summary.steps.iter().map(|step| step.case.as_str());
     let setup = summary.setup.iter().map(|step| step.case.as_str());
     let transactions = summary.transactions.iter().map(|transaction| transaction.case.as_str());
@@ -190,11 +211,7 @@ impl Tables {
         if self.weak.is_empty() {
             return;
         }
-        let needs: Vec<_> = self
-            .weak
-            .iter()
-            .map(|&at| format!("{} needs {}", PERCENTILES[at].name.to_lowercase(), PERCENTILES[at].samples))
-            .collect();
+        let needs: Vec<_> = self.weak.iter().map(|&at| PERCENTILES[at].need()).collect();
         text.line(&format!("  ~ too few samples to rely on: {}", needs.join(", ")));
     }
 
@@ -209,21 +226,14 @@ impl Tables {
     }
 
     fn percentile(&mut self, at: usize, latency: &Latency) -> String {
-        let Percentile { of, samples, .. } = PERCENTILES[at];
-        match of(latency) {
-            value @ Some(_) if latency.count < samples => {
-                self.weak.insert(at);
-                format!("~{}", whole_us(value))
-            }
-            value => whole_us(value),
+        if PERCENTILES[at].is_weak(latency) {
+            self.weak.insert(at);
         }
+        PERCENTILES[at].text(latency)
     }
 
-    /// The type is shown without what every request's type begins with.
     fn step_name(&self, step: &Step) -> String {
-        let label = step.label.strip_prefix("request-").unwrap_or(&step.label);
-        let name = if step.name.starts_with(label) { step.name.clone() } else { format!("{label} {}", step.name) };
-        self.with_case(&step.case, &name)
+        self.with_case(&step.case, &step_name(step))
     }
 
     fn with_case(&self, case: &str, name: &str) -> String {
@@ -260,8 +270,18 @@ fn plugin_line(plugin: &Plugin) -> String {
     format!("{calls}; {processes}, {}", of(plugin.restarts(), "restart", "restarts"))
 }
 
+/// Type and name. The type is shown without what every request's type begins with.
+pub(crate) fn step_name(step: &Step) -> String {
+    let label = step.label.strip_prefix("request-").unwrap_or(&step.label);
+    if step.name.starts_with(label) {
+        step.name.clone()
+    } else {
+        format!("{label} {}", step.name)
+    }
+}
+
 /// The latency of the model, and the other one.
-fn shown<'a>(model: Model, service: &'a Latency, response: &'a Latency) -> (&'a Latency, &'a Latency) {
+pub(crate) fn shown<'a>(model: Model, service: &'a Latency, response: &'a Latency) -> (&'a Latency, &'a Latency) {
     match model {
         Model::Closed => (service, response),
         Model::Open => (response, service),

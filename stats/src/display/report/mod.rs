@@ -9,8 +9,10 @@ mod page;
 mod samples;
 mod sections;
 
+pub(crate) use figures::{has_several_cases, shown, step_name, Percentile, PERCENTILES};
 pub(super) use page::Text;
 pub use page::{report, ReportOptions};
+pub(crate) use sections::{how_it_was, limit_sentence, nothing_measured, verdict_sentence};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The page as a whole: which sections it has, in which order.
 
 use super::{figures, load, samples, sections};
+use crate::display::chart;
 use crate::display::text::{one_line, wrapped, Paint};
 use crate::summary::Summary;
 
@@ -11,10 +12,12 @@ const COLUMNS: usize = 120;
 const SENTENCE_CHARS_MAX: usize = 1_000;
 
 /// How the report is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReportOptions {
     /// Failures in red and a coloured verdict; only for a terminal.
     pub colour: bool,
+    /// Charts below the tables: rate and p99 over time, and how the latencies lie.
+    pub chart: bool,
 }
 
 /// The report, each line with its line break. It fits 120 columns where names are short enough.
@@ -24,35 +27,46 @@ pub fn report(summary: &Summary, options: ReportOptions) -> String {
     load::arrivals(&mut text, summary);
     load::changes(&mut text, summary);
     figures::figures(&mut text, summary);
+    if options.chart {
+        chart::write(&mut text, summary, chart::CHART_COLUMNS);
+    }
     sections::warmup(&mut text, summary);
     sections::errors(&mut text, summary);
     samples::samples(&mut text, summary);
     sections::thresholds(&mut text, summary);
     sections::wire(&mut text, summary);
     sections::endpoints(&mut text, summary);
-    sections::client(&mut text, summary);
-    sections::conservation(&mut text, summary);
+    if summary.was_judged() {
+        sections::client(&mut text, summary);
+        sections::conservation(&mut text, summary);
+    }
     text.into_lines()
 }
 
 /// A report as far as it is written.
 pub(in crate::display) struct Text {
-    lines: String,
+    written: String,
     pub(in crate::display) paint: Paint,
 }
 
 impl Text {
     pub(in crate::display) fn new(options: ReportOptions) -> Self {
-        Self { lines: String::new(), paint: Paint { colour: options.colour } }
+        Self { written: String::new(), paint: Paint { colour: options.colour } }
     }
 
     pub(in crate::display) fn into_lines(self) -> String {
-        self.lines
+        self.written
     }
 
     pub(in crate::display) fn line(&mut self, line: &str) {
-        self.lines.push_str(line);
-        self.lines.push('\n');
+        self.written.push_str(line);
+        self.written.push('\n');
+    }
+
+    pub(in crate::display) fn lines(&mut self, lines: &[String]) {
+        for line in lines {
+            self.line(line);
+        }
     }
 
     /// An empty line and a heading, which begins a section.

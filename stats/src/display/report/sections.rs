@@ -55,7 +55,7 @@ pub(super) fn title(text: &mut Text, summary: &Summary) {
 }
 
 /// The load ended within the warm-up.
-pub(super) fn nothing_measured(summary: &Summary) -> bool {
+pub(crate) fn nothing_measured(summary: &Summary) -> bool {
     summary.warmup.is_some() && summary.run.load_s <= 0.0
 }
 
@@ -121,7 +121,7 @@ pub(super) fn thresholds(text: &mut Text, summary: &Summary) {
 }
 
 /// The figure, by how much it missed, and when that was seen first.
-fn how_it_was(threshold: &Threshold) -> String {
+pub(crate) fn how_it_was(threshold: &Threshold) -> String {
     let mut parts = Vec::new();
     match (threshold.value, &threshold.reason) {
         (_, Some(reason)) => parts.push(one_line(reason, MESSAGE_CHARS_MAX)),
@@ -231,20 +231,14 @@ pub(super) fn endpoints(text: &mut Text, summary: &Summary) {
 pub(super) fn client(text: &mut Text, summary: &Summary) {
     let client = &summary.client;
     text.heading("Load generator");
+    let sentence = verdict_sentence(client.verdict);
     let verdict = match client.verdict {
-        Verdict::Valid => text.paint.green("VALID: the load generator did not distort the figures"),
-        Verdict::Degraded => text.paint.yellow("DEGRADED: counts and throughput stand, latencies are distorted"),
-        Verdict::Invalid => text.paint.red("INVALID: the load was not the one asked for"),
+        Verdict::Valid => text.paint.green(sentence),
+        Verdict::Degraded => text.paint.yellow(sentence),
+        Verdict::Invalid => text.paint.red(sentence),
     };
     text.line(&format!("  verdict      {verdict}"));
-    text.line(&format!(
-        "  limited by   {}",
-        match client.limit {
-            Limit::Client => "the client (this program or its machine)",
-            Limit::Server => "the server, or the way to it",
-            Limit::Unclear => "neither side clearly",
-        }
-    ));
+    text.line(&format!("  limited by   {}", limit_sentence(client.limit)));
     for reason in &client.reasons {
         text.sentence("    - ", reason);
     }
@@ -266,6 +260,24 @@ pub(super) fn client(text: &mut Text, summary: &Summary) {
     }
     for note in &client.notes {
         text.sentence("  note: ", note);
+    }
+}
+
+/// What a verdict means.
+pub(crate) fn verdict_sentence(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Valid => "VALID: the load generator did not distort the figures",
+        Verdict::Degraded => "DEGRADED: counts and throughput stand, latencies are distorted",
+        Verdict::Invalid => "INVALID: the load was not the one asked for",
+    }
+}
+
+/// Who was the limit.
+pub(crate) fn limit_sentence(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Client => "the client (this program or its machine)",
+        Limit::Server => "the server, or the way to it",
+        Limit::Unclear => "neither side clearly",
     }
 }
 

@@ -11,7 +11,7 @@ use crate::summary::{
 use crate::threshold::Unit;
 use crate::verdict::{Limit, Verdict};
 
-const PLAIN: ReportOptions = ReportOptions { colour: false };
+const PLAIN: ReportOptions = ReportOptions { colour: false, chart: false };
 
 /// The made-up run without its failures.
 fn good() -> Summary {
@@ -153,7 +153,8 @@ fn arrivals_of_an_open_run() {
       users        at most 87 of 100 busy at once
       iterations   ended 15000 (1000.0/s), 16.2 ms on average from when they were due
     ");
-    assert!(report(&open(1_000), ReportOptions { colour: true }).contains("\u{1b}[31mMISSED 1000 (6.2%)\u{1b}[0m"));
+    assert!(report(&open(1_000), ReportOptions { colour: true, chart: false })
+        .contains("\u{1b}[31mMISSED 1000 (6.2%)\u{1b}[0m"));
     assert!(!report(&good(), PLAIN).contains("Arrivals"));
 }
 
@@ -338,7 +339,8 @@ fn a_degraded_run_says_why() {
 
 #[test]
 fn lines_fit_a_wide_terminal() {
-    for summary in [good(), sample::summary(), nothing_finished(), degraded()] {
+    for make in [good as fn() -> Summary, sample::summary, nothing_finished, degraded] {
+        let summary = make();
         for line in report(&summary, PLAIN).lines() {
             assert!(line.chars().count() <= 120, "{} columns: {line}", line.chars().count());
         }
@@ -347,7 +349,7 @@ fn lines_fit_a_wide_terminal() {
 
 #[test]
 fn colour_marks_failures_and_the_verdict() {
-    let coloured = |summary: &Summary| report(summary, ReportOptions { colour: true });
+    let coloured = |summary: &Summary| report(summary, ReportOptions { colour: true, chart: false });
     let failed = coloured(&sample::summary());
     assert!(failed.lines().any(|line| line.starts_with("\x1b[31m  POST order") && line.ends_with("\x1b[0m")));
     assert!(failed.lines().any(|line| line.starts_with("  GET hello")));
