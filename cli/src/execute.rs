@@ -13,6 +13,7 @@ use crate::{
     console::Stream,
     exit,
     failure::{colour_wanted, warn, Failure},
+    metrics_outputs::{metrics_facts, metrics_outputs},
     plan::{JsonTarget, OutputPlan, PlannedRun},
     signals::raise_on_signal,
 };
@@ -29,11 +30,12 @@ pub(crate) struct Ended {
 /// Runs the plan and reports.
 ///
 /// # Errors
-/// Before the run: a JSON file that cannot be written, and what the engine refuses. After it: a JSON file that could not
+/// Before the run: a JSON file that cannot be written, a port for metrics that is taken, and what the engine refuses. After it: a JSON file that could not
 /// be written to its end; the report has been shown by then.
 pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let PlannedRun { plan, output } = run;
     let json = output.json.as_ref().map(open_json).transpose()?;
+    let metrics = metrics_outputs(&output.metrics, metrics_facts(&plan))?;
     let stop = Control::default();
     raise_on_signal(&stop)?;
     let resolved = pummel_engine::resolve(plan).map_err(|error| not_started(&error))?;
@@ -44,7 +46,8 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     if let Some((warning, help)) = ports.and_then(port_warning) {
         warn(warning, Some(help));
     }
-    let outputs = console(plan, &output).into_iter().collect();
+    let mut outputs: Vec<OutputSpec> = console(plan, &output).into_iter().collect();
+    outputs.extend(metrics);
     tracing::info!(command = plan.command, name = plan.name, users = plan.load.users, cpus = ?plan.cpus, "the run starts");
     let finished = resolved.run(&stop, outputs).map_err(|error| not_started(&error))?;
 

@@ -19,6 +19,7 @@ use crate::{
     },
     hit_requests::hit_requests,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
+    metrics_outputs::MetricsPlan,
     plan_load::{load_of_cases, load_of_hit, with_fitting_users},
     plan_network::{credentials, network, Certificates},
     plan_thresholds::with_thresholds,
@@ -50,6 +51,8 @@ pub(crate) struct OutputPlan {
     pub(crate) report: bool,
     /// An invalid client verdict is an exit code.
     pub(crate) fail_on_client_saturation: bool,
+    /// Who is told of the run while it goes on.
+    pub(crate) metrics: MetricsPlan,
 }
 
 /// Where a JSON summary goes.
@@ -297,6 +300,7 @@ fn output_plan(flags: &OutputFlags) -> OutputPlan {
         live: !flags.quiet && !flags.disable_console_output,
         report: !flags.disable_console_output,
         fail_on_client_saturation: flags.fail_on_client_saturation,
+        metrics: MetricsPlan::of(&flags.metrics),
     }
 }
 

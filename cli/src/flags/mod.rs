@@ -4,7 +4,7 @@
 //! flags into a plan is `plan.rs`'s business, and checks that need more than the text of one flag are made there.
 //!
 //! Reading order: this file, `boom.rs` and the groups it is made of (`case_files.rs`, `plugin.rs`, `case_run.rs`: `load.rs`, `open.rs`,
-//! `warmup.rs`, `network.rs`, `machine.rs`, `threshold.rs`, `output.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
+//! `warmup.rs`, `network.rs`, `machine.rs`, `threshold.rs`, `output.rs` with `metrics.rs`), `run.rs`, `later.rs` for hrp's flags that are not built yet, then the other commands.
 
 mod address;
 mod auth;
@@ -20,6 +20,7 @@ mod http2;
 mod later;
 mod load;
 mod machine;
+mod metrics;
 mod network;
 mod open;
 mod other;
@@ -51,6 +52,7 @@ pub(crate) use http2::Http2Flags;
 pub(crate) use later::{is_later_flag, not_built, GivenLaterFlag, LaterFlags};
 pub(crate) use load::{LoadFlags, RateUnit};
 pub(crate) use machine::MachineFlags;
+pub(crate) use metrics::MetricsFlags;
 pub(crate) use network::{CookieLife, NetworkFlags, ReachFlags, StaleRetry, TransportFlags};
 pub(crate) use open::{CatchUpBy, OpenFlags};
 pub(crate) use other::{CompletionsFlags, TargetFlags};

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{builder::BoolishValueParser, ArgAction, Args};
 use pummel_stats::SAMPLES_PER_SORT_MAX;
 
+use super::MetricsFlags;
+
 /// Flags of every command that makes load.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
@@ -55,4 +57,8 @@ pub(crate) struct OutputFlags {
     /// Exit with 98 when the client verdict is invalid
     #[arg(long)]
     pub(crate) fail_on_client_saturation: bool,
+
+    /// Who is told of it while it goes on.
+    #[command(flatten)]
+    pub(crate) metrics: MetricsFlags,
 }
