@@ -1,6 +1,6 @@
 //! The profile file of `boom`: flags in a file. What it holds overrides the command line (hrp spec 14.2).
 //!
-//! Keys are hrp's, which are its flags' names, and those of our own flags of the network and of functions; values are read by the parsers of the flags, so `run-time: 2m` works in
+//! Keys are hrp's, which are its flags' names, and those of our own flags of the network, of functions and of metrics; values are read by the parsers of the flags, so `run-time: 2m` works in
 //! both places. `threshold` may be one text or a list of them, and replaces all of the command line. An unknown key is a warning, a value a flag would refuse is wrong usage.
 
 use std::{path::Path, time::Duration};

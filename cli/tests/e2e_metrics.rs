@@ -1,13 +1,19 @@
 //! Metrics while a run goes on, against the real receivers: Prometheus that scrapes and is written to, and its Pushgateway.
 
+#[path = "common/certificates.rs"]
+mod certificates;
 #[path = "common/load.rs"]
 mod load;
 #[path = "common/prometheus.rs"]
 mod prometheus;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    process::Command,
+};
 
-use load::{closed_port, run, start, target, url, Folder};
+use certificates::Authority;
+use load::{binary, closed_port, run, start, start_as, target, url, Folder, Nginx};
 use prometheus::Server;
 
 fn one(values: &[f64]) -> u64 {
@@ -46,7 +52,7 @@ fn prometheus_scrapes_both_kinds_of_histograms_and_is_written_to() {
         format!("histogram_quantile(0.5, pummel_request_duration_seconds_bucket{success}) > 0"),
         "pummel_users{job=\"scraped\"} == 4".to_owned(),
         "pummel_connections_open{job=\"scraped\"} == 4".to_owned(),
-        "pummel_run_info{command=\"hit\",model=\"closed\"}".to_owned(),
+        "pummel_run_info{job=\"scraped\",command=\"hit\",model=\"closed\"}".to_owned(),
     ] {
         assert_eq!(classic.query_until_there(&query).len(), 1, "{query}");
     }
@@ -131,6 +137,34 @@ fn a_gateway_that_is_not_there_is_said_at_the_end_and_changes_nothing() {
     assert!(
         !run.stderr.contains("s3cret") && !run.stdout.contains("s3cret") && !run.summary.to_string().contains("s3cret")
     );
+}
+
+#[test]
+fn a_receiver_behind_tls_is_one_the_system_trusts() {
+    let target = target();
+    let authority = Authority::new();
+    let signed = authority.sign("receiver", "IP:127.0.0.1", 1);
+    let port = closed_port();
+    let _receiver = Nginx::start_with(&format!(
+        "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; \
+         client_max_body_size 0; location / {{ return 204; }} }}",
+        signed.certificate.display(),
+        signed.key.display()
+    ));
+    let hit = url(&target, "/hello/a");
+    let write = format!("https://127.0.0.1:{port}/api/v1/write");
+    let arguments = ["hit", &hit, "-n", "10", "--prometheus-remote-write", &write];
+    let mut trusting = Command::new(binary());
+    trusting.env("SSL_CERT_FILE", authority.certificate());
+    let trusted = start_as(trusting, &arguments).finish();
+    assert_eq!(trusted.code, 0, "{}", trusted.stderr);
+    assert!(!trusted.stderr.contains("failed ("), "{}", trusted.stderr);
+    let mut distrusting = Command::new(binary());
+    distrusting.env("SSL_CERT_FILE", Authority::new().certificate());
+    let refused = start_as(distrusting, &arguments).finish();
+    assert_eq!(refused.code, 0, "{}", refused.stderr);
+    assert!(refused.stderr.contains("1 of 1 push failed (last: "), "{}", refused.stderr);
+    assert!(refused.stderr.contains("certificate"), "{}", refused.stderr);
 }
 
 #[test]

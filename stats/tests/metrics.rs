@@ -191,7 +191,7 @@ fn a_receiver_that_never_answers_ends_with_the_run() {
     let outputs = vec![metrics(vec![target(TargetKind::Pushgateway, silent)], None), keep.spec(Delivery::Lossless)];
     let since = Instant::now();
     let finished = play(outputs);
-    assert!(since.elapsed() < Duration::from_secs(6), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
     let [problem] = finished.output_problems.as_slice() else { panic!("{:?}", finished.output_problems) };
     assert!(problem.starts_with(&format!("pushgateway http://{silent}: ")), "{problem}");
     assert!(problem.contains(" of "), "{problem}");

@@ -6,9 +6,9 @@
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::sender::{lock, SharedState};
 use super::{client_model, text};
@@ -90,7 +90,7 @@ impl Endpoint {
         let seen = Arc::clone(&closing);
         Builder::new().name("metrics".to_owned()).spawn(move || {
             step_back();
-            serve(&listener, &state, &seen);
+            serve(&listener, state, &seen);
         })?;
         Ok(Self { address, closing })
     }
@@ -110,7 +110,8 @@ impl Drop for Endpoint {
     }
 }
 
-fn serve(listener: &TcpListener, state: &SharedState, closing: &AtomicBool) {
+fn serve(listener: &TcpListener, state: SharedState, closing: &AtomicBool) {
+    let source = Arc::new(Source::new(state));
     let open = Arc::new(AtomicUsize::new(0));
     for connection in listener.incoming() {
         if closing.load(Ordering::Relaxed) {
@@ -125,12 +126,12 @@ fn serve(listener: &TcpListener, state: &SharedState, closing: &AtomicBool) {
             continue;
         }
         let place = Place::taken(&open);
-        let state = Arc::clone(state);
+        let source = Arc::clone(&source);
         let _ = Builder::new().name("metrics-scrape".to_owned()).spawn(move || {
             let _place = place;
             step_back();
             // Whoever does not take the answer has none.
-            let _ = answer(connection, &state, Instant::now() + TIMEOUT);
+            let _ = answer(connection, &source, Instant::now() + TIMEOUT);
         });
     }
 }
@@ -155,31 +156,71 @@ impl Drop for Place {
 struct Answer {
     status: &'static str,
     content_type: &'static str,
-    body: Vec<u8>,
+    body: Arc<Vec<u8>>,
+}
+
+/// What there is to answer from.
+#[derive(Debug)]
+struct Source {
+    state: SharedState,
+    text: Mutex<Option<Written>>,
+    protobuf: Mutex<Option<Written>>,
+}
+
+/// A body, and when the state it was made of was last changed: who asks again within a second costs no more than the sending.
+#[derive(Debug)]
+struct Written {
+    of: SystemTime,
+    body: Arc<Vec<u8>>,
+}
+
+impl Source {
+    fn new(state: SharedState) -> Self {
+        Self { state, text: Mutex::default(), protobuf: Mutex::default() }
+    }
+
+    fn metrics(&self, protobuf: bool) -> Answer {
+        let (kept, content_type) =
+            if protobuf { (&self.protobuf, client_model::CONTENT_TYPE) } else { (&self.text, text::CONTENT_TYPE) };
+        let mut kept = lock(kept);
+        let state = lock(&self.state);
+        let of = state.updated_at;
+        let body = match &*kept {
+            Some(written) if written.of == of => Arc::clone(&written.body),
+            _ => {
+                let families = state.families();
+                drop(state);
+                let body = if protobuf { client_model::encode(&families) } else { text::encode(&families) };
+                let body = Arc::new(body);
+                *kept = Some(Written { of, body: Arc::clone(&body) });
+                body
+            }
+        };
+        Answer { status: "200 OK", content_type, body }
+    }
 }
 
 impl Answer {
     fn text(status: &'static str, body: &str) -> Self {
-        Self { status, content_type: "text/plain; charset=utf-8", body: format!("{body}\n").into_bytes() }
+        Self { status, content_type: "text/plain; charset=utf-8", body: Arc::new(format!("{body}\n").into_bytes()) }
     }
 }
 
-fn answer(mut connection: TcpStream, state: &SharedState, until: Instant) -> io::Result<()> {
+fn answer(mut connection: TcpStream, source: &Source, until: Instant) -> io::Result<()> {
     let head = read_head(&mut connection, until)?;
     let (answer, only_head) = match &head {
-        Some(head) => respond(head, state),
+        Some(head) => respond(head, source),
         None => (Answer::text("431 Request Header Fields Too Large", "the head is too large"), false),
     };
     let Answer { status, content_type, body } = answer;
     let length = body.len();
-    let mut bytes = format!(
+    let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    )
-    .into_bytes();
+    );
+    write_all(&mut connection, head.as_bytes(), until)?;
     if !only_head {
-        bytes.extend(body);
+        write_all(&mut connection, &body, until)?;
     }
-    write_all(&mut connection, &bytes, until)?;
     connection.shutdown(Shutdown::Write)
 }
 
@@ -228,7 +269,7 @@ fn time_left(until: Instant) -> io::Result<Duration> {
 }
 
 /// The answer, and whether only its head is wanted.
-fn respond(head: &[u8], state: &SharedState) -> (Answer, bool) {
+fn respond(head: &[u8], source: &Source) -> (Answer, bool) {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut request = httparse::Request::new(&mut fields);
     match request.parse(head) {
@@ -243,21 +284,11 @@ fn respond(head: &[u8], state: &SharedState) -> (Answer, bool) {
     let accepted = request.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("accept"));
     let accepted: Vec<_> = accepted.map(|field| String::from_utf8_lossy(field.value)).collect();
     let answer = match path {
-        "/metrics" => metrics(state, wants_protobuf(&accepted.join(","))),
+        "/metrics" => source.metrics(wants_protobuf(&accepted.join(","))),
         "/" => Answer::text("200 OK", "Metrics of a run of pummel: /metrics"),
         _ => Answer::text("404 Not Found", "the metrics are at /metrics"),
     };
     (answer, only_head)
-}
-
-fn metrics(state: &SharedState, protobuf: bool) -> Answer {
-    let families = lock(state).families();
-    let (content_type, body) = if protobuf {
-        (client_model::CONTENT_TYPE, client_model::encode(&families))
-    } else {
-        (text::CONTENT_TYPE, text::encode(&families))
-    };
-    Answer { status: "200 OK", content_type, body }
 }
 
 /// Whether the field `Accept` prefers the protobuf messages, with their lengths before them, to text (RFC 9110 section 12.5.1).

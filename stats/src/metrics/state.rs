@@ -198,7 +198,10 @@ impl State {
         self.users = snapshot.point.users;
         self.overall.clone_from(&snapshot.overall);
         self.client.clone_from(&snapshot.client);
-        self.rows.all.iter_mut().for_each(|row| row.second = None);
+        // What the drain brings goes with the last second.
+        if !snapshot.point.drain {
+            self.rows.all.iter_mut().for_each(|row| row.second = None);
+        }
         for second in load_rows(&snapshot.rows) {
             let row = self.rows.of(&second.key);
             row.add(second);
@@ -227,7 +230,6 @@ impl State {
         self.overall.in_flight = 0;
         self.client.connections_open = 0;
         self.client.cpu_share_max = self.client.cpu_share_max.map(|_| 0.0);
-        self.rows.all.iter_mut().for_each(|row| row.second = None);
         self.hrp.finish(summary);
         self.tick();
     }
