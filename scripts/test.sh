@@ -15,6 +15,8 @@ need_build_tools
 need nginx:nginx-light ip:iproute2 curl:curl python3:python3 ps:procps setpriv:util-linux chromium:chromium jq:jq
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
 need openssl:openssl nghttpd:nghttp2-server tinyproxy:tinyproxy
+# Only the binaries are wanted: no service of these is started.
+need prometheus:prometheus prometheus-pushgateway:prometheus-pushgateway
 cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
     stage "Installing rustfmt and clippy" rustup component add rustfmt clippy
 ulimit -n "$(ulimit -Hn)"

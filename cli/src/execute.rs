@@ -13,6 +13,7 @@ use crate::{
     console::Stream,
     exit,
     failure::{colour_wanted, warn, Failure},
+    metrics_outputs::{metrics_facts, metrics_outputs},
     plan::{JsonTarget, OutputPlan, PlannedRun},
     report_files::ReportFiles,
     signals::raise_on_signal,
@@ -30,12 +31,13 @@ pub(crate) struct Ended {
 /// Runs the plan and reports.
 ///
 /// # Errors
-/// Before the run: a file that cannot be written, and what the engine refuses. After it: a file that could not be written to its end;
+/// Before the run: a file that cannot be written, a port for metrics that is taken, and what the engine refuses. After it: a file that could not be written to its end;
 /// the report has been shown and the other files are written by then.
 pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let PlannedRun { plan, output } = run;
     let json = output.json.as_ref().map(open_json).transpose()?;
     let mut files = ReportFiles::open(&output.files)?;
+    let metrics = metrics_outputs(&output.metrics, metrics_facts(&plan))?;
     let stop = Control::default();
     raise_on_signal(&stop)?;
     let resolved = pummel_engine::resolve(plan).map_err(|error| not_started(&error))?;
@@ -47,7 +49,7 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
         warn(warning, Some(help));
     }
     let (kept, keeping) = output.store.keep(files.want_seconds())?.unzip();
-    let outputs = console(plan, &output).into_iter().chain(kept).collect();
+    let outputs = console(plan, &output).into_iter().chain(kept).chain(metrics).collect();
     tracing::info!(command = plan.command, name = plan.name, users = plan.load.users, cpus = ?plan.cpus, "the run starts");
     let finished = resolved.run(&stop, outputs).map_err(|error| not_started(&error))?;
 

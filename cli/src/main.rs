@@ -1,7 +1,7 @@
 //! The `pummel` command: flags in, a plan, a run, a report and an exit code out.
 //!
 //! Thin by intent. Reading order: `flags` (what can be typed), `profile` and `plan` (what it means), `plugins` (the processes of debugtalk files), `commands` (what each
-//! command does), `execute` (a run from its plan to its exit code), `functional` (what `run` shows and writes). `machine` and `doctor` know the system, `failure` the
+//! command does), `execute` (a run from its plan to its exit code), `metrics_outputs` (who is told of it meanwhile), `functional` (what `run` shows and writes). `machine` and `doctor` know the system, `failure` the
 //! one diagnostic a person sees, `exit` the codes scripts rely on.
 
 mod banner;
@@ -20,6 +20,7 @@ mod hit_requests;
 mod kept_runs;
 mod log;
 mod machine;
+mod metrics_outputs;
 mod plan;
 mod plan_addresses;
 mod plan_capacity;
@@ -32,6 +33,7 @@ mod plan_warmup;
 mod plugins;
 mod profile;
 mod profile_load;
+mod profile_metrics;
 mod profile_network;
 mod profile_plugin;
 mod report_files;

@@ -20,6 +20,7 @@ use crate::{
     hit_requests::hit_requests,
     kept_runs::StorePlace,
     machine::{allowed_cpus, choose_cpus, cpu_quota, SystemFiles},
+    metrics_outputs::MetricsPlan,
     plan_load::{load_of_cases, load_of_hit, with_fitting_users},
     plan_network::{credentials, network, Certificates},
     plan_thresholds::with_thresholds,
@@ -58,6 +59,8 @@ pub(crate) struct OutputPlan {
     pub(crate) report: bool,
     /// An invalid client verdict is an exit code.
     pub(crate) fail_on_client_saturation: bool,
+    /// Who is told of the run while it goes on.
+    pub(crate) metrics: MetricsPlan,
 }
 
 /// Where a JSON summary, or another file of results, goes.
@@ -310,6 +313,7 @@ fn output_plan(flags: &OutputFlags) -> Result<OutputPlan, Failure> {
         live: !flags.quiet && !flags.disable_console_output,
         report: !flags.disable_console_output,
         fail_on_client_saturation: flags.fail_on_client_saturation,
+        metrics: MetricsPlan::of(&flags.metrics),
     })
 }
 

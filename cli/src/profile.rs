@@ -16,6 +16,7 @@ use crate::{
     files::{read_text, FileKind},
     flags::{not_built, BoomFlags, NetworkFlags, ABORT_AFTER},
     profile_load::set_load_value,
+    profile_metrics::set_metrics_value,
     profile_network::{opposite, set_value, switch},
     profile_plugin::set_plugin_value,
     values::{parse_duration, parse_rate, parse_rate_limit, parse_threshold, parse_users},
@@ -98,7 +99,8 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
     flags.run.load.given.note(&entry.key);
     let set = set_value(&mut flags.run.network, &entry.key, value)
         .or_else(|| set_load_value(&mut flags.run.load, &entry.key, value))
-        .or_else(|| set_plugin_value(&mut flags.plugin, &entry.key, value));
+        .or_else(|| set_plugin_value(&mut flags.plugin, &entry.key, value))
+        .or_else(|| set_metrics_value(&mut flags.run.output.metrics, &entry.key, value));
     let result = match entry.key.as_str() {
         _ if set.is_some() => set.unwrap_or(Ok(())),
         "spawn-count" => parse_users(value).map(|users| flags.run.load.spawn_count = users),
@@ -129,7 +131,7 @@ fn apply_entry(path: &Path, entry: &Entry, flags: &mut BoomFlags, warnings: &mut
                 Some(given) => flags.later.given.push(given),
                 None if crate::flags::is_later_flag(&flag) => {}
                 None => warnings.push(format!(
-                    "{}: unknown key \"{key}\" in the profile, ignored; it may hold {} and the flags of network, TLS, addresses and functions",
+                    "{}: unknown key \"{key}\" in the profile, ignored; it may hold {} and the flags of network, TLS, addresses, functions and metrics",
                     at(path, entry.place),
                     KEYS.join(", ")
                 )),
@@ -375,7 +377,8 @@ mod tests {
         apply("c.yaml", "prometheus-gateway: http://gw:9091\nmemory-profile: mem.prof\ncpu-profile: ''\n", &mut flags)
             .unwrap();
         let given: Vec<&str> = flags.later.given.iter().map(|given| given.flag.as_str()).collect();
-        assert_eq!(given, ["--prometheus-gateway", "--mem-profile"]);
+        assert_eq!(given, ["--mem-profile"]);
+        assert_eq!(flags.run.output.metrics.prometheus_gateway.as_deref(), Some("http://gw:9091"));
     }
 
     #[test]

@@ -96,7 +96,6 @@ fn flags_of_hrp_that_are_not_built_say_so() {
         (&["--worker"], "--worker"),
         (&["--expect-workers", "2"], "--expect-workers"),
         (&["--master-bind-port=5557"], "--master-bind-port"),
-        (&["--prometheus-gateway", "http://gw:9091"], "--prometheus-gateway"),
         (&["--request-increase-rate", "10/1s"], "--request-increase-rate"),
     ] {
         let mut args = vec!["boom", "a.yml"];

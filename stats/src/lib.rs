@@ -10,11 +10,11 @@
 //! - histograms are merged bucket by bucket, percentiles are never averaged, and minimum, maximum, sum and sum of squares
 //!   are exact;
 //! - nothing an output does changes the load or the totals;
-//! - the crate knows no HTTP: a row is a case, a type and a name, whatever they stand for.
+//! - the crate knows nothing of HTTP as what is measured: a row is a case, a type and a name, whatever they stand for.
 //!
 //! Reading order: [`row`], [`endpoint`], [`failure`], [`errors`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`], [`store`], [`report_files`], [`html`].
+//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`], [`store`], [`report_files`], [`html`], [`metrics`].
 #![forbid(unsafe_code)]
 
 mod background;
@@ -31,6 +31,7 @@ pub mod html;
 mod interval;
 pub mod kept;
 pub mod latency;
+pub mod metrics;
 pub mod output;
 pub mod phases;
 pub mod recorder;

@@ -33,6 +33,11 @@ pub trait Output: Send {
 
     /// The run is over. Called once, after the last snapshot.
     fn finish(&mut self, summary: &Arc<Summary>);
+
+    /// What went wrong that the user should know, each in a sentence. Called once, after [`finish`](Self::finish).
+    fn problems(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What an output may want to know of a run before there is anything to say of it.
@@ -85,8 +90,8 @@ pub(crate) struct OutputThread {
     name: String,
     delivery: Delivery,
     queue: Sender<Message>,
-    /// Disconnects when the output's thread has ended; a message means it ended well.
-    done: Receiver<()>,
+    /// Disconnects when the output's thread has ended; a message means it ended well, and has its problems.
+    done: Receiver<Vec<String>>,
 }
 
 impl OutputThread {
@@ -106,12 +111,16 @@ impl OutputThread {
                     match message {
                         Message::Begin(run) => output.begin(&run),
                         Message::Snapshot(snapshot) => output.snapshot(&snapshot),
-                        Message::Finish(summary) => return output.finish(&summary),
+                        Message::Finish(summary) => {
+                            output.finish(&summary);
+                            return output.problems();
+                        }
                     }
                 }
+                Vec::new()
             }));
-            if served.is_ok() {
-                let _ = ended.send(());
+            if let Ok(problems) = served {
+                let _ = ended.send(problems);
             }
         })?;
         Ok(Self { name, delivery, queue, done })
@@ -136,16 +145,16 @@ impl OutputThread {
         let _ = self.queue.send(Message::Finish(Arc::clone(summary)));
     }
 
-    /// Waits for the output to end, as long as its delivery allows from `since` on. `Err` says in a sentence that it did
-    /// not.
-    pub(crate) fn wait(&self, since: Instant) -> Result<(), String> {
+    /// Waits for the output to end, as long as its delivery allows from `since` on. Gives its problems, that it did not end being
+    /// one, each in a sentence.
+    pub(crate) fn wait(&self, since: Instant) -> Vec<String> {
         let grace = self.delivery.grace();
         match self.done.recv_deadline(since + grace) {
-            Ok(()) => Ok(()),
+            Ok(problems) => problems,
             Err(RecvTimeoutError::Timeout) => {
-                Err(format!("output {} did not finish within {} s and was left behind", self.name, grace.as_secs()))
+                vec![format!("output {} did not finish within {} s and was left behind", self.name, grace.as_secs())]
             }
-            Err(RecvTimeoutError::Disconnected) => Err(format!("output {} broke down before it finished", self.name)),
+            Err(RecvTimeoutError::Disconnected) => vec![format!("output {} broke down before it finished", self.name)],
         }
     }
 }

@@ -24,7 +24,6 @@ const OFF: &[&str] = &["false", "0", "f", "F", "FALSE", "False"];
 /// hrp spec 14.1, less the flags that work.
 const TABLE: &[LaterFlag] = &[
     later("request-increase-rate", true, &["-1", ""], Some("a ramp of the rate ceiling")),
-    later("prometheus-gateway", true, &[""], Some("pushing metrics to Prometheus")),
     later("master", false, OFF, MASTER),
     later("master-bind-host", true, &[], MASTER),
     later("master-bind-port", true, &[], MASTER),
@@ -122,7 +121,7 @@ mod tests {
     #[test]
     fn hrp_defaults_are_no_news_and_other_values_are() {
         assert_eq!(not_built("request-increase-rate", "-1"), None);
-        assert_eq!(not_built("prometheus-gateway", ""), None);
+        assert_eq!(not_built("prometheus-gateway", "http://gw:9091"), None);
         assert_eq!(not_built("master", "false"), None);
         assert_eq!(not_built("spawn-count", "3"), None);
         let given = not_built("request-increase-rate", "100/1s").unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{builder::BoolishValueParser, ArgAction, Args};
 use pummel_stats::SAMPLES_PER_SORT_MAX;
 
-use super::{ReportFileFlags, StoreFlags};
+use super::{MetricsFlags, ReportFileFlags, StoreFlags};
 
 /// Flags of every command that makes load.
 #[derive(Debug, Clone, Args)]
@@ -69,4 +69,8 @@ pub(crate) struct OutputFlags {
     /// Exit with 98 when the client verdict is invalid
     #[arg(long)]
     pub(crate) fail_on_client_saturation: bool,
+
+    /// Who is told of it while it goes on.
+    #[command(flatten)]
+    pub(crate) metrics: MetricsFlags,
 }

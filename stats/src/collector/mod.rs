@@ -110,7 +110,7 @@ pub struct FinalFacts {
 pub struct Finished {
     /// Everything the run has to say.
     pub summary: Arc<Summary>,
-    /// Outputs that broke down or were left behind, each in a sentence.
+    /// What the outputs could not do, and those that broke down or were left behind, each in a sentence.
     pub output_problems: Vec<String>,
     /// Cores that broke down; the run is a failure of the program then, whatever its figures.
     pub broken_cores: Vec<usize>,
@@ -204,7 +204,7 @@ impl Collector {
         self.order(Control::Finish(facts));
         let (summary, outputs) = self.thread.join().ok().flatten().ok_or(StatsError::BrokeDown)?;
         let since = Instant::now();
-        let output_problems = outputs.iter().filter_map(|output| output.wait(since).err()).collect();
+        let output_problems = outputs.iter().flat_map(|output| output.wait(since)).collect();
         Ok(Finished { summary, output_problems, broken_cores })
     }
 
