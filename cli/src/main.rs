@@ -33,6 +33,7 @@ mod profile;
 mod profile_load;
 mod profile_network;
 mod profile_plugin;
+mod side_by_side;
 mod signals;
 mod values;
 
@@ -78,6 +79,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Run(flags) => commands::run(*flags, cli.global.venv),
         Command::Hit(flags) => commands::hit(&flags),
         Command::Capacity(flags) => commands::capacity(*flags, cli.global.venv),
+        Command::Compare(flags) => commands::compare(&flags),
         Command::Convert(flags) => commands::convert(&flags),
         Command::Demo(flags) => commands::demo(&flags),
         Command::Target(flags) => commands::target(&flags),

@@ -210,7 +210,7 @@ mod tests {
     fn the_parts_are_what_they_say() {
         let limit = parsed("login:p95 +10%");
         assert_eq!((limit.step.as_deref(), limit.figure, limit.percent), (Some("login"), Figure::P95, 10.0));
-        assert_eq!(parsed(" rps - 5 % ").percent, 5.0);
+        assert_eq!(parsed(" rps - 5 % "), parsed("rps -5%"));
         assert_eq!(parsed("errors+0.1%").figure, Figure::Failures);
         assert_eq!(parsed("GET http://h:80/a+b: max +0%").step.as_deref(), Some("GET http://h:80/a+b"));
     }

@@ -306,7 +306,7 @@ Current time: 2022/04/24 22:19:45, Users: 59, Duration: 8s, Accumulated Transact
     survives_damage!(LOG);
 
     fn stdout_alone() -> String {
-        LOG.lines().filter(|line| line.starts_with(['+', '|'])).map(|line| format!("{line}\n")).collect()
+        LOG.lines().filter(|line| line.starts_with(['+', '|'])).collect::<Vec<_>>().join("\n")
     }
 
     fn check(measured: &Measured) {
