@@ -57,9 +57,7 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Resamples runs. The spread of a mean of so few is too small by sqrt(1 - 1/n), and its ends are those of a normal distribution
-/// where Student's is due; both are put right by a factor on how far a resample is from the mean. That distance is one of logarithms
-/// where it can be, so that a time or rate that is widened stays above zero.
+/// Resamples runs. The variance of the mean of so few is too small by 1 - 1/n.
 fn over_runs(runs: &[&MeasuredRow], figure: Figure, rng: &mut Rng) -> Estimate {
     let judged = runs.iter().filter(|row| row.samples >= figure.samples_needed() || !figure.is_latency());
     let values: Vec<f64> = judged.filter_map(|row| row.figures.get(figure)).collect();
@@ -68,19 +66,29 @@ fn over_runs(runs: &[&MeasuredRow], figure: Figure, rng: &mut Rng) -> Estimate {
         return Estimate { point, resampled: None };
     }
     let n = values.len();
-    let t = T_975.get(n - RUNS_LEAST).copied().unwrap_or(Z_975);
-    let factor = (n as f64 / (n - 1) as f64).sqrt() * t / Z_975;
-    let middle = values.iter().sum::<f64>() / n as f64;
-    let logarithmic = figure != Figure::Failures && values.iter().all(|value| *value > 0.0);
-    let resample = |_| {
-        let drawn = (0..n).map(|_| values[rng.usize(0..n)]).sum::<f64>() / n as f64;
-        if logarithmic {
-            middle * (drawn / middle).powf(factor)
+    let drawn = (0..RESAMPLES).map(|_| (0..n).map(|_| values[rng.usize(0..n)]).sum::<f64>() / n as f64).collect();
+    let mut resampled = widened(drawn, figure, 1.0 / n as f64, n - 1);
+    rng.shuffle(&mut resampled);
+    Estimate { point, resampled: Some(resampled) }
+}
+
+/// Resamples whose variance is too small by a share of itself, and rests on so many degrees of freedom: Student's t then has its ends
+/// further out than the normal distribution. Both are put right by a factor on how far each is from the middle, in logarithms where
+/// that can be, so that a time or rate stays above zero.
+fn widened(mut drawn: Vec<f64>, figure: Figure, too_small_by: f64, freedom: usize) -> Vec<f64> {
+    drawn.sort_unstable_by(f64::total_cmp);
+    let Some(&middle) = drawn.get(drawn.len() / 2) else { return drawn };
+    let t = T_975.get(freedom.saturating_sub(2)).copied().unwrap_or(Z_975);
+    let factor = t / Z_975 / (1.0 - too_small_by).sqrt();
+    let logarithmic = figure != Figure::Failures && drawn[0] > 0.0;
+    for value in &mut drawn {
+        *value = if logarithmic {
+            middle * (*value / middle).powf(factor)
         } else {
-            (middle + factor * (drawn - middle)).max(0.0)
-        }
-    };
-    Estimate { point, resampled: Some((0..RESAMPLES).map(resample).collect()) }
+            (middle + factor * (*value - middle)).max(0.0)
+        };
+    }
+    drawn
 }
 
 /// The mean of the first values, of the second, and so on; `None` where one of the lists is missing.
@@ -98,7 +106,8 @@ struct Resampled {
 
 impl Resampled {
     /// Draws as many intervals as there are, with replacement, in blocks of neighbours around a circle (Politis and Romano, 1992).
-    /// What lasts for some intervals, such as a pause of the server, is then drawn as a whole.
+    /// What lasts for some intervals, such as a pause of the server, is then drawn as a whole. Blocks of length l of n intervals make
+    /// the variance too small by l/n, with 1.5 n/l degrees of freedom, those of a Bartlett window of that length.
     fn of(row: &MeasuredRow, rng: &mut Rng) -> Self {
         let mut figures = [const { None }; Figure::ALL.len()];
         let spans = &row.spans[..];
@@ -118,8 +127,8 @@ impl Resampled {
                     drawn[figure as usize].push(value);
                 }
             };
-            note(Figure::Rps, sums.requests as f64 / sums.length_s);
-            note(Figure::Failures, sums.failures as f64 / sums.requests as f64);
+            note(Figure::Rps, sums.requests / sums.length_s);
+            note(Figure::Failures, sums.failures / sums.requests);
             if let (Some(latencies), Some(scratch)) = (&latencies, &mut scratch) {
                 latencies.add_up(&times, scratch, &mut note);
             }
@@ -128,6 +137,10 @@ impl Resampled {
             let enough = !figure.is_latency() || row.samples >= figure.samples_needed();
             // A figure that many resamples do not have rests on some intervals alone.
             if enough && values.len() * 20 >= resamples * 19 {
+                let (n, block) = (spans.len(), block(spans.len()));
+                let mut values = widened(values, figure, block as f64 / n as f64, n * 3 / (block * 2));
+                // The other side's are in order, too, and pairs must be of chance.
+                rng.shuffle(&mut values);
                 figures[figure as usize] = Some(values);
             }
         }
@@ -135,11 +148,15 @@ impl Resampled {
     }
 }
 
-/// How often each interval is drawn. A block is the cube root of their number long, which is the order that makes the error of
-/// the variance least (Künsch, 1989).
+/// How long a block is, of so many intervals: long enough for what lasts, short enough that there are several.
+fn block(intervals: usize) -> usize {
+    (intervals as f64).sqrt().ceil() as usize
+}
+
+/// How often each interval is drawn.
 fn draw_blocks(times: &mut [u32], rng: &mut Rng) {
     let count = times.len();
-    let block = (count as f64).cbrt().ceil() as usize;
+    let block = block(count);
     times.fill(0);
     let mut left = count;
     while left > 0 {
@@ -155,8 +172,8 @@ fn draw_blocks(times: &mut [u32], rng: &mut Rng) {
 #[derive(Default)]
 struct Sums {
     length_s: f64,
-    requests: u64,
-    failures: u64,
+    requests: f64,
+    failures: f64,
 }
 
 impl Sums {
@@ -164,8 +181,8 @@ impl Sums {
         let mut sums = Self::default();
         for (span, &times) in spans.iter().zip(times) {
             sums.length_s += span.length_s * f64::from(times);
-            sums.requests += span.requests.saturating_mul(u64::from(times));
-            sums.failures += span.failures.saturating_mul(u64::from(times));
+            sums.requests += span.requests as f64 * f64::from(times);
+            sums.failures += span.failures as f64 * f64::from(times);
         }
         sums
     }
@@ -224,8 +241,9 @@ impl Latencies {
             sum_us += *span_us as f64 * f64::from(times);
             for &(place, count) in counts {
                 let count = count.saturating_mul(u64::from(times));
-                merged[place as usize] += count;
-                total += count;
+                let sum = &mut merged[place as usize];
+                *sum = sum.saturating_add(count);
+                total = total.saturating_add(count);
             }
         }
         if total == 0 {
@@ -237,7 +255,7 @@ impl Latencies {
         for figure in [Figure::P50, Figure::P90, Figure::P95, Figure::P99] {
             let share = figure.share().unwrap_or(1.0);
             let rank = ((share * total as f64).ceil() as u64).max(1);
-            while at + 1 < merged.len() && below + merged[at] < rank {
+            while at + 1 < merged.len() && merged[at] < rank.saturating_sub(below) {
                 below += merged[at];
                 at += 1;
             }
@@ -306,13 +324,13 @@ mod tests {
 
     #[test]
     fn resamples_lie_around_the_mean_and_are_the_same_each_time() {
-        // 10 and 30 requests by turns: any interval is as likely as any other, so the mean is 20.
-        let spans = (0..40).map(|at| Span { length_s: 1.0, requests: 10 + 20 * (at % 2), ..Span::default() });
+        // 10 and 30 requests, by turns of five: any interval is as likely as any other, so the mean is 20.
+        let spans = (0..40).map(|at| Span { length_s: 1.0, requests: 10 + 20 * (at / 5 % 2), ..Span::default() });
         let row = row(spans.collect());
         let drawn = resampled(&row, Figure::Rps).unwrap();
         let middle = drawn.iter().sum::<f64>() / drawn.len() as f64;
-        assert!((middle - 20.0).abs() < 0.2, "{middle}");
-        assert!(drawn.iter().all(|rps| (10.0..=30.0).contains(rps)));
+        assert!((middle - 20.0).abs() < 0.3, "{middle}");
+        assert!(drawn.iter().any(|rps| *rps < 17.0) && drawn.iter().any(|rps| *rps > 23.0));
         assert_eq!(Some(drawn), resampled(&row, Figure::Rps));
     }
 
@@ -332,7 +350,7 @@ mod tests {
         let [rps, failures, ..] = estimates(&runs.each_ref(), 7);
         assert_eq!(rps.point, Some(100.0));
         let drawn = rps.resampled.unwrap();
-        // Means of three lie from 90 to 110; the factor for three runs is sqrt(3/2) * 4.303/1.96 = 2.689, and 0.9^2.689 = 0.753.
+        // Means of three lie from 90 to 110; the factor for three runs is 4.303/1.96 / sqrt(2/3) = 2.689, and 0.9^2.689 = 0.753.
         let ends =
             |drawn: &[f64]| drawn.iter().fold((f64::MAX, 0.0_f64), |(least, most), &v| (least.min(v), most.max(v)));
         let (least, most) = ends(&drawn);

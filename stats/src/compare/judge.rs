@@ -334,7 +334,7 @@ mod tests {
     use super::*;
     use crate::compare::figure::Figures;
     use crate::compare::kept::from_kept;
-    use crate::compare::measured::Measured;
+    use crate::compare::measured::{Measured, Span};
     use crate::compare::testing::{kept_run, kept_second};
     use crate::kept::KeptSecond;
 
@@ -429,6 +429,38 @@ mod tests {
         let maximum =
             [contender("a", runs_of(Figure::Max, &[10.0; 3])), contender("b", runs_of(Figure::Max, &[90.0; 3]))];
         assert_eq!(compare(&maximum).comparisons[0].all_requests.figures[0].verdict, Change::Worse);
+    }
+
+    /// How many of 200 comparisons of a service with itself find a difference. 5 % of them are 10; seconds that resemble each other
+    /// make it somewhat more.
+    fn found_where_there_is_none(mut measure: impl FnMut() -> Vec<Measured>) -> usize {
+        let found = |_: &i32| {
+            let both = [contender("a", measure()), contender("b", measure())];
+            compare(&both).comparisons[0].all_requests.figures[0].verdict != Change::Same
+        };
+        (0..200).filter(found).count()
+    }
+
+    #[test]
+    fn chance_is_seldom_taken_for_a_difference() {
+        let mut rng = fastrand::Rng::with_seed(11);
+        let mut noise = move || (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0;
+        // One run: seconds of which each is a little like the one before.
+        let seconds = |noise: &mut dyn FnMut() -> f64| {
+            let mut last = 0.0;
+            let spans = (0..60).map(|_| {
+                last = 0.4 * last + noise();
+                Span { length_s: 1.0, requests: (1_000.0 + 50.0 * last) as u64, ..Span::default() }
+            });
+            let spans: Vec<Span> = spans.collect();
+            let mut figures = Figures::default();
+            figures.set(Figure::Rps, spans.iter().map(|span| span.requests).sum::<u64>() as f64 / 60.0);
+            vec![Measured { all: MeasuredRow { figures, spans, ..MeasuredRow::default() }, ..Measured::default() }]
+        };
+        let found = found_where_there_is_none(|| seconds(&mut noise));
+        assert!(found <= 24, "{found} of 200");
+        let found = found_where_there_is_none(|| runs_of(Figure::Rps, &[0, 1, 2].map(|_| 1_000.0 + 50.0 * noise())));
+        assert!(found <= 14, "{found} of 200");
     }
 
     #[test]

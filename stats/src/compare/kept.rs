@@ -37,8 +37,8 @@ pub fn from_kept(run: &KeptRun, seconds: &[KeptSecond]) -> Measured {
             let Some(row) = row else { continue };
             let span = span_of(*part, length_s);
             if key.kind == RowKind::Request {
-                whole.requests += span.requests;
-                whole.failures += span.failures;
+                whole.requests = whole.requests.saturating_add(span.requests);
+                whole.failures = whole.failures.saturating_add(span.failures);
                 if let (Some(own), Some(part)) = (&mut whole.latency, part) {
                     own.merge(part.latency());
                 }
@@ -63,7 +63,7 @@ fn span_of(part: Option<&KeptPart>, length_s: f64) -> Span {
     match part {
         Some(part) => Span {
             length_s,
-            requests: part.succeeded + part.failed,
+            requests: part.succeeded.saturating_add(part.failed),
             failures: part.failed,
             latency: Some(part.latency().clone()),
         },
@@ -100,8 +100,8 @@ impl Collected {
     }
 
     fn add(&mut self, span: Span) {
-        self.row.requests += span.requests;
-        self.row.failures += span.failures;
+        self.row.requests = self.row.requests.saturating_add(span.requests);
+        self.row.failures = self.row.failures.saturating_add(span.failures);
         self.length_s += span.length_s;
         if let Some(latency) = &span.latency {
             self.latency.merge(latency);

@@ -7,8 +7,9 @@
 //! Guarantees:
 //! - a percentile is taken from merged histograms, never averaged within a run;
 //! - the confidence interval of a difference is a bootstrap: over the measured intervals of a run, in blocks, so that what lasts
-//!   longer than an interval is not taken for many independent observations; over runs where there are three or more, widened for
-//!   their small number (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015). It is the same each time;
+//!   longer than an interval is not taken for many independent observations; over runs where there are three or more. It is widened
+//!   for the small number of blocks or runs (Hesterberg, "What Teachers Should Know about the Bootstrap", 2015), and is the same
+//!   each time;
 //! - what the data cannot decide is called [`Change::Unknown`]: percentiles without histograms, too few intervals, too few
 //!   requests beyond a percentile, and the maximum of a single run, which is one request;
 //! - warm-up and drain are left out where the source tells them apart; once-per-user steps are no part of a comparison;
