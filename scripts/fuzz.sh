@@ -16,7 +16,7 @@ shift $(($# > 0 ? 1 : 0))
 
 cd "$(dirname "$0")/.."
 root=$PWD
-crates=(engine/http engine/case engine/plugin)
+crates=(engine/http engine/case engine/plugin stats)
 
 if ! cargo fuzz --version >/dev/null 2>&1; then
     echo "cargo-fuzz is missing; installing it"

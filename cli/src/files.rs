@@ -26,6 +26,8 @@ pub(crate) enum FileKind {
     Convert,
     /// `convert --profile`.
     Overrides,
+    /// A file given to `compare`.
+    Compare,
 }
 
 impl FileKind {
@@ -36,15 +38,16 @@ impl FileKind {
             Self::Urls => "--urls",
             Self::Body => "--body",
             Self::Convert => "convert",
+            Self::Compare => "compare",
         }
     }
 
     /// The most bytes such a file may have. Lists of flags, variables and URLs are written by people; a body is kept in
-    /// memory and sent by every connection; a browser's recording holds the answers too.
+    /// memory and sent by every connection; a browser's recording holds the answers too, and hrp's log a table every 3 s.
     fn limit_bytes(self) -> u64 {
         match self {
             Self::Profile | Self::Env | Self::Urls | Self::Overrides => 4 << 20,
-            Self::Body | Self::Convert => 64 << 20,
+            Self::Body | Self::Convert | Self::Compare => 64 << 20,
         }
     }
 
@@ -53,7 +56,7 @@ impl FileKind {
         match self {
             Self::Profile | Self::Convert | Self::Overrides => exit::LOAD_FILE,
             Self::Env => exit::LOAD_ENV,
-            Self::Urls | Self::Body => exit::USAGE,
+            Self::Urls | Self::Body | Self::Compare => exit::USAGE,
         }
     }
 }

@@ -37,6 +37,7 @@ mod profile_metrics;
 mod profile_network;
 mod profile_plugin;
 mod report_files;
+mod side_by_side;
 mod signals;
 mod values;
 
@@ -82,6 +83,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Run(flags) => commands::run(*flags, cli.global.venv),
         Command::Hit(flags) => commands::hit(&flags),
         Command::Capacity(flags) => commands::capacity(*flags, cli.global.venv),
+        Command::Compare(flags) => commands::compare(&flags),
         Command::Convert(flags) => commands::convert(&flags),
         Command::Demo(flags) => commands::demo(&flags),
         Command::Runs(flags) => commands::runs(*flags),

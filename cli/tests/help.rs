@@ -23,6 +23,7 @@ help_snapshot! {
     help_of_boom_curl: ["boom", "curl"];
     help_of_hit: ["hit"];
     help_of_capacity: ["capacity"];
+    help_of_compare: ["compare"];
     help_of_convert: ["convert"];
     help_of_demo: ["demo"];
     help_of_target: ["target"];

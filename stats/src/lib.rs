@@ -14,7 +14,7 @@
 //!
 //! Reading order: [`row`], [`endpoint`], [`failure`], [`errors`], [`latency`], [`phases`], `interval`, [`recorder`], [`snapshot`], [`summary`], [`output`],
 //! [`collector`],
-//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`], [`store`], [`report_files`], [`html`], [`metrics`].
+//! [`client`], [`backlog`], [`verdict`], [`threshold`], [`capacity`], [`display`], [`kept`], [`store`], [`report_files`], [`html`], [`compare`], [`metrics`].
 #![forbid(unsafe_code)]
 
 mod background;
@@ -23,6 +23,7 @@ pub mod capacity;
 pub mod client;
 pub mod clock;
 pub mod collector;
+pub mod compare;
 pub mod display;
 pub mod endpoint;
 pub mod errors;

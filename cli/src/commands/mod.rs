@@ -2,6 +2,7 @@
 
 mod boom;
 mod capacity;
+mod compare;
 mod convert;
 mod demo;
 mod doctor;
@@ -14,6 +15,7 @@ mod target;
 
 pub(crate) use boom::boom;
 pub(crate) use capacity::capacity;
+pub(crate) use compare::compare;
 pub(crate) use convert::convert;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;

@@ -12,6 +12,7 @@ mod boom;
 mod capacity;
 mod case_files;
 mod case_run;
+mod compare;
 mod convert;
 mod demo;
 mod given;
@@ -47,6 +48,7 @@ pub(crate) use boom::BoomFlags;
 pub(crate) use capacity::{ByWhat, CapacityFlags};
 pub(crate) use case_files::{CaseFileFlags, UrlCompat};
 pub(crate) use case_run::CaseRunFlags;
+pub(crate) use compare::{Against, CompareFlags};
 pub(crate) use convert::ConvertFlags;
 pub(crate) use demo::DemoFlags;
 pub(crate) use given::GivenFlags;
@@ -101,14 +103,15 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0     done, a run stopped by Ctrl-C included
   1     the program failed, a step of `run` failed, doctor found what makes a run impossible, or
-        `capacity` ended without an answer
+        `capacity` ended without an answer, or what `compare` compared has no step in common
   2     wrong usage
   9-39  a test case, profile or .env file could not be loaded (as in hrp),
         9 no Python or no funppy, 18 a debugtalk.py that is no Python, 31 one that does not start;
         or what `run` met: 21 a variable without a value, 23 a function that failed, 24 variables
         that cannot be evaluated, 38 an interruption, 39 the time limit of a case
   98    the client verdict is invalid and --fail-on-client-saturation was given
-  99    a threshold failed, or `capacity` found that no level holds, or less than --at-least";
+  99    a threshold failed, `capacity` found that no level holds, or less than --at-least,
+        or a --fail-if of `compare` is met";
 
 /// Flags every command takes.
 #[derive(Debug, Args)]
@@ -176,6 +179,7 @@ pub(crate) enum Command {
     Run(Box<RunFlags>),
     Hit(Box<HitFlags>),
     Capacity(Box<CapacityFlags>),
+    Compare(Box<CompareFlags>),
     Convert(Box<ConvertFlags>),
     Runs(Box<RunsFlags>),
     Report(ReportFlags),

@@ -1,9 +1,10 @@
-//! Documents for scripts, indented: the summary of a run, schema `pummel.summary/1`, and the result of a capacity search, schema
-//! `pummel.capacity/1`.
+//! Documents for scripts, indented: the summary of a run, schema `pummel.summary/1`, the result of a capacity search, schema
+//! `pummel.capacity/1`, and a comparison, schema `pummel.comparison/1`.
 
 use serde::Serialize;
 
 use crate::capacity::CapacityResult;
+use crate::compare::Comparison;
 use crate::summary::Summary;
 
 /// The document, with a line break at its end.
@@ -20,6 +21,14 @@ pub fn summary_json(summary: &Summary) -> serde_json::Result<Vec<u8>> {
 /// None that is known, as above.
 pub fn capacity_json(result: &CapacityResult) -> serde_json::Result<Vec<u8>> {
     document(result)
+}
+
+/// The document, with a line break at its end.
+///
+/// # Errors
+/// None that is known, as above.
+pub fn comparison_json(comparison: &Comparison) -> serde_json::Result<Vec<u8>> {
+    document(comparison)
 }
 
 fn document(of: &impl Serialize) -> serde_json::Result<Vec<u8>> {
