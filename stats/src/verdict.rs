@@ -225,9 +225,9 @@ fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     }
     let figures = format!(
         "{} of {} intended arrivals were made ({})",
-        open.made,
+        open.made_of_intended(),
         open.intended,
-        percent(open.made as f64 / open.intended as f64)
+        percent(open.made_of_intended() as f64 / open.intended as f64)
     );
     let waited = open.waited_for_users || open.users_peak >= open.users_max;
     if load.saturated {
@@ -258,7 +258,7 @@ fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
 }
 
 fn missed_the_rate(open: &Arrivals) -> bool {
-    open.intended > 0 && (open.made as f64) < open.intended as f64 * ACHIEVED_SHARE
+    open.intended > 0 && (open.made_of_intended() as f64) < open.intended as f64 * ACHIEVED_SHARE
 }
 
 fn judge_latency(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {

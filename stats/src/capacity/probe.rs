@@ -244,7 +244,7 @@ fn achieved_share(summary: &Summary, arrivals: &Arrivals, settled: bool) -> Opti
         return None;
     }
     let share = |count: f64| (count / arrivals.intended as f64).min(1.0);
-    let made = share(arrivals.made as f64);
+    let made = share(arrivals.made_of_intended() as f64);
     if !settled {
         return Some(made);
     }
