@@ -211,6 +211,9 @@ impl<'a> User<'a> {
     async fn set_up(&mut self) -> bool {
         let shard = self.shard;
         shard.recorder.borrow_mut().setup_began(shard.clock_ns());
+        if let Some(open) = &shard.open {
+            open.setup_began();
+        }
         let mut ended = Ended::Passed;
         for case in cases_to_set_up(shard) {
             ended = self.set_up_case(case).await;
@@ -222,6 +225,9 @@ impl<'a> User<'a> {
         self.now_ns = now_ns();
         self.rest_ns = self.now_ns;
         shard.recorder.borrow_mut().setup_ended(shard.clock_ns());
+        if let Some(open) = &shard.open {
+            open.setup_ended();
+        }
         ended != Ended::Cut
     }
 
