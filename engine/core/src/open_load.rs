@@ -410,7 +410,7 @@ pub(crate) async fn run(shard: Rc<Shard>) {
                 while !over(&shard) && now_ns < at_ns {
                     now_ns = shard.keep_awake(now_ns).await;
                 }
-                open.state.borrow_mut().starts.on_time(now_ns, shard.ring.rests());
+                open.state.borrow_mut().starts.on_time(shard.ring.rests());
                 continue;
             }
             Next::WaitForUser(until_ns) => {
@@ -420,7 +420,7 @@ pub(crate) async fn run(shard: Rc<Shard>) {
                 shard.sleep_unless(shard.start_ns.saturating_add(until_ns), free).await;
                 open.wanted.set(false);
                 now_ns = shard.clock_ns();
-                open.state.borrow_mut().starts.looked(now_ns, shard.ring.rests());
+                open.state.borrow_mut().starts.looked(shard.ring.rests());
                 continue;
             }
             Next::Exhausted => {

@@ -121,7 +121,7 @@ fn a_slow_service_has_the_users_it_needs_and_none_is_late_beyond_the_patience() 
             Next::Start(number) => latest_ns = latest_ns.max(now_ns - state.given[number].take().unwrap()),
             Next::SleepUntil(at_ns) | Next::WaitForUser(at_ns) => {
                 (now_ns, rests) = (at_ns + 20_000, rests + 1);
-                state.starts.looked(now_ns, rests);
+                state.starts.looked(rests);
             }
             Next::Given(_) | Next::Exhausted => panic!("nobody is free"),
         }

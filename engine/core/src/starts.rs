@@ -15,18 +15,22 @@ const STARTS_AT_ONCE: usize = 16;
 /// caught up with.
 const TAKEN_SPEED: f64 = 1.25;
 
-/// Hardly any start while the core has no time to spare: one that has more to do than it can needs no more of it, and its users may
-/// look busy only because it has not looked after them.
+/// So many may start before the core has a rest, and then hardly any until it has: one that has more to do than it can needs no more
+/// of it, and its users may look busy only because it has not looked after them.
+const STARTS_PER_REST: u32 = 16;
 const STARTS_BEHIND_PER_S: f64 = 100.0;
+
+/// After so long it is looked at again whether it has had one.
+const LOOK_NS: u64 = 200_000;
 
 /// When users may be started for arrivals that find none free.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Starts {
     /// How often the core had gone to sleep with nothing to do when it last looked.
     rests: u64,
-    /// When it was last seen to have had time to spare.
-    spare_ns: u64,
-    /// When the last user started that was not one of the first few.
+    /// Users that started since it was last seen to have had a rest, or to be on time.
+    since_rest: u32,
+    /// When the last of them did.
     started_ns: u64,
     /// When the next may be started, as far as the pace goes.
     next_ns: u64,
@@ -43,14 +47,13 @@ impl Starts {
         if allowed_ns > now_ns {
             return Err(allowed_ns);
         }
-        if self.behind(now_ns) {
+        if self.since_rest >= STARTS_PER_REST {
             let allowed_ns = self.started_ns + (1e9 / STARTS_BEHIND_PER_S) as u64;
             if allowed_ns > now_ns {
-                // It may have had a rest long before.
-                return Err(allowed_ns.min(now_ns + PATIENCE_NS));
+                return Err(allowed_ns.min(now_ns + LOOK_NS));
             }
         }
-        self.started_ns = now_ns;
+        (self.since_rest, self.started_ns) = (self.since_rest + 1, now_ns);
         Ok(())
     }
 
@@ -66,20 +69,15 @@ impl Starts {
     }
 
     /// So often has the core gone to sleep so far, now that it looks again after an arrival that is due.
-    pub(crate) fn looked(&mut self, now_ns: u64, rests: u64) {
+    pub(crate) fn looked(&mut self, rests: u64) {
         if rests != self.rests {
-            self.on_time(now_ns, rests);
+            self.on_time(rests);
         }
     }
 
-    /// The core has come to an arrival when it was due.
-    pub(crate) fn on_time(&mut self, now_ns: u64, rests: u64) {
-        (self.rests, self.spare_ns) = (rests, now_ns);
-    }
-
-    /// The core has had work to do for a while, and did not once come to the end of it.
-    fn behind(&self, now_ns: u64) -> bool {
-        now_ns.saturating_sub(self.spare_ns) >= PATIENCE_NS
+    /// The core has come to an arrival when it was due: whether it slept or kept awake until then, it had time to spare.
+    pub(crate) fn on_time(&mut self, rests: u64) {
+        (self.rests, self.since_rest) = (rests, 0);
     }
 }
 
@@ -102,7 +100,7 @@ mod tests {
         let mut starts = Starts::default();
         assert!((0..16).all(|started| starts.take(0, 0, started, 40_000.0).is_ok()));
         assert_eq!(starts.take(0, 100 * US, 16, 40_000.0), Err(600 * US));
-        starts.looked(600 * US, 1);
+        starts.looked(1);
         assert_eq!(starts.take(600 * US, 100 * US, 16, 40_000.0), Ok(()));
         // The next, due 25 us after it, has its turn as much later.
         starts.taken(600 * US, 100 * US, || 40_000.0);
@@ -116,41 +114,30 @@ mod tests {
         // start for, once what may be made up for is used up: 480 us, 4 at a time.
         for n in 1..=2_000 {
             let (now_ns, due_ns) = (100 * MS + n * 16 * US, 50 * MS + n * 25 * US);
-            starts.looked(now_ns, n);
+            starts.looked(n);
             starts.taken(now_ns, due_ns, || 40_000.0);
             assert_eq!(starts.take(now_ns, due_ns, 16, 40_000.0).is_ok(), n <= 121, "{n}");
         }
         // And half a millisecond later the next may start.
         let now_ns = 132 * MS + 500 * US;
-        starts.looked(now_ns, 2_001);
+        starts.looked(2_001);
         assert_eq!(starts.take(now_ns, 120 * MS, 16, 40_000.0), Ok(()));
     }
 
     #[test]
     fn a_core_without_a_rest_opens_hardly_any() {
         let mut starts = Starts::default();
-        starts.on_time(10 * MS, 7);
-        // Half a millisecond without one is short.
-        assert_eq!(starts.take(10 * MS + 499 * US, 9 * MS, 16, 40_000.0), Ok(()));
-        starts.looked(10 * MS + 500 * US, 7);
-        assert_eq!(starts.take(10 * MS + 500 * US, 9 * MS, 17, 40_000.0), Err(11 * MS));
-        assert_eq!(starts.take(20 * MS + 498 * US, 9 * MS, 17, 40_000.0), Err(20 * MS + 499 * US));
-        assert_eq!(starts.take(20 * MS + 499 * US, 9 * MS, 17, 40_000.0), Ok(()));
-        // From its first rest on it is not behind.
-        starts.looked(21 * MS, 8);
-        assert_eq!(starts.take(21 * MS, 9 * MS, 18, 40_000.0), Ok(()));
-    }
-
-    #[test]
-    fn a_user_that_has_just_started_says_nothing_of_the_core() {
-        let mut starts = Starts::default();
-        starts.looked(10 * MS, 1);
-        for started in 16..26 {
-            // A start takes the core 20 us, in which it has no rest.
-            let now_ns = 10 * MS + (started as u64 - 16) * 20 * US;
-            assert_eq!(starts.take(now_ns, 9 * MS, started, 40_000.0), Ok(()), "{started}");
-            starts.taken(now_ns, 9 * MS, || 40_000.0);
-            starts.looked(now_ns + 20 * US, 1);
-        }
+        starts.on_time(7);
+        // That some have just started says nothing of the core.
+        assert!((16..32).all(|started| starts.take(10 * MS, 9 * MS, started, 40_000.0).is_ok()));
+        assert_eq!(starts.take(10 * MS, 9 * MS, 32, 40_000.0), Err(10 * MS + 200 * US));
+        starts.looked(7);
+        assert_eq!(starts.take(19 * MS + 900 * US, 9 * MS, 32, 40_000.0), Err(20 * MS));
+        assert_eq!(starts.take(20 * MS, 9 * MS, 32, 40_000.0), Ok(()));
+        assert_eq!(starts.take(20 * MS, 9 * MS, 33, 40_000.0), Err(20 * MS + 200 * US));
+        // After a rest it may have as many again.
+        starts.looked(8);
+        assert!((33..49).all(|started| starts.take(21 * MS, 9 * MS, started, 40_000.0).is_ok()));
+        assert!(starts.take(21 * MS, 9 * MS, 49, 40_000.0).is_err());
     }
 }

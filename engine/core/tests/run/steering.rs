@@ -266,18 +266,22 @@ fn a_pause_stops_arrivals_and_what_was_held_up() {
         let target = target();
         let mut plan = plan(request("GET", &format!("http://{}{path}", target.local_addr())));
         arrive_at(&mut plan, 100.0, users);
+        let begun = Instant::now();
         let summary = flown(plan, &target, |pilot| {
             pilot.until_more(5);
             pilot.ask(Command::Pause);
             pilot.until_quiet();
+            thread::sleep(4 * WHILE);
             pilot.ask(Command::Resume);
             pilot.until_more(5);
         });
+        let took_s = begun.elapsed().as_secs_f64();
         let arrivals = arrivals_of(&summary);
         assert_eq!(target.stop().requests, arrivals.made);
-        // What would have been due in the pause is none: 300 ms of it are 30 arrivals.
-        let load_s = summary.run.load_s;
-        assert!(arrivals.intended as f64 <= (load_s - 0.3) * 100.0 + 1.0, "{arrivals:?} in {load_s} s");
+        // What would have been due in the pause is none: some 700 ms of it are 70 arrivals.
+        let [pause, resume] = &summary.run.changes[..] else { panic!("{:?}", summary.run.changes) };
+        let most = (took_s - (resume.t_s - pause.t_s)) * 100.0 + 1.0;
+        assert!(arrivals.intended as f64 <= most, "{arrivals:?} in {took_s} s with {:?}", summary.run.changes);
     }
 }
 
