@@ -120,7 +120,7 @@ pub(crate) struct CoreCounts {
     pub(crate) arrivals_made: u64,
     /// And those that never will be.
     pub(crate) arrivals_missed: u64,
-    /// Part of `arrivals_made`: those that were late for want of a user.
+    /// Part of `arrivals_made`: those that were late as every user was busy and there could be no further one.
     pub(crate) arrivals_waited: u64,
 }
 

@@ -64,7 +64,7 @@ pub struct ArrivalsPart {
     pub made: u64,
     /// Those that never will be.
     pub missed: u64,
-    /// Of those made, the ones that were late for want of a user.
+    /// Of those made, the ones that were late as every user was busy and there could be no further one.
     pub waited: u64,
     /// Most users that were busy at once.
     pub busy_max: u64,

@@ -182,13 +182,14 @@ pub struct Iterations {
     pub mean_us: Option<f64>,
 }
 
-/// The arrivals of an open run within the load window: `intended = made + missed`, where the end of a warm-up does not lie between
-/// the intended time of some and their beginning.
+/// The arrivals of an open run within the load window: `intended + carried = made + missed`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Arrivals {
     /// Those the schedule had.
     pub intended: u64,
+    /// Those the schedule had in the warm-up that were still to be made at its end. They are the first to be made in the window.
+    pub carried: u64,
     /// Those a user began.
     pub made: u64,
     /// Those given up, and those that still waited for a user at the stop.
@@ -201,8 +202,15 @@ pub struct Arrivals {
     pub users_max: u64,
     /// An arrival waited for a user: all of its core were busy, or its own was not done with its once-per-user steps.
     pub waited_for_users: bool,
-    /// Those made late for want of a user: none was free, and no further one could be started, or none so fast.
+    /// Those made late for want of a user: none was free, and there could be no further one.
     pub waited: u64,
+}
+
+impl Arrivals {
+    /// Of those the schedule had within the load window, those a user began.
+    pub fn made_of_intended(&self) -> u64 {
+        self.made.saturating_sub(self.carried)
+    }
 }
 
 /// One network step.

@@ -229,9 +229,9 @@ fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
     }
     let figures = format!(
         "{} of {} intended arrivals were made ({})",
-        open.made,
+        open.made_of_intended(),
         open.intended,
-        percent(open.made as f64 / open.intended as f64)
+        percent(open.made_of_intended() as f64 / open.intended as f64)
     );
     let users = format!("{} of {} users", open.users_peak, open.users_max);
     let waited = open.waited_for_users || open.users_peak >= open.users_max;
@@ -262,12 +262,12 @@ fn judge_rate(facts: &Facts<'_>, load: &Load, judgement: &mut Judgement) {
 }
 
 fn missed_the_rate(open: &Arrivals) -> bool {
-    (open.made as f64) < open.intended as f64 * ACHIEVED_SHARE && !is_few(open)
+    open.intended > 0 && (open.made_of_intended() as f64) < open.intended as f64 * ACHIEVED_SHARE && !is_few(open)
 }
 
 /// Whether so few arrivals were missed, if any, that a slow run may have had them at its ends.
 pub(crate) fn is_few(open: &Arrivals) -> bool {
-    let missed = open.intended.saturating_sub(open.made);
+    let missed = open.intended.saturating_sub(open.made_of_intended());
     missed <= FEW_MISSED && missed as f64 <= open.intended as f64 * FEW_MISSED_SHARE
 }
 

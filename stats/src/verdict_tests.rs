@@ -248,6 +248,23 @@ fn a_few_arrivals_of_a_slow_run_may_be_missing() {
 }
 
 #[test]
+fn what_was_left_from_the_warmup_is_none_of_the_rate() {
+    // 200 waited at the warm-up's end, and 400 at the stop: 80 a second were made of 100, first those that had waited.
+    let mut slow = Run::open(1000, 800, 100);
+    let open = slow.open.as_mut().unwrap();
+    (open.carried, open.missed) = (200, 400);
+    let judgement = slow.judge();
+    assert_eq!((judgement.verdict, judgement.limit), (Verdict::Valid, Limit::Server));
+    assert!(judgement.reasons[0].starts_with("600 of 1000 intended arrivals were made (60.0 %): "), "{judgement:?}");
+    // What a service made up for does not hide what it missed later.
+    let mut recovered = Run::open(1000, 1_000, 100);
+    recovered.open.as_mut().unwrap().carried = 10;
+    assert_eq!(recovered.outcome(), (Verdict::Valid, Limit::Unclear));
+    recovered.open.as_mut().unwrap().carried = 11;
+    assert_eq!(recovered.outcome(), (Verdict::Valid, Limit::Server));
+}
+
+#[test]
 fn arrivals_that_waited_for_a_user_are_not_the_clients_fault() {
     // One core was out of users though the other was not.
     let mut short = Run::open(1000, 500, 80);

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use pummel_stats::summary::{ErrorCount, Step, Warmup};
 use pummel_stats::threshold::{Abort, Watch};
 use pummel_stats::{
-    Collector, CollectorSpec, Delivery, Distribution, EndpointKind, FinalFacts, Opening, PluginCaller, Recorder,
-    RowKind, Summary,
+    ArrivalsPart, Collector, CollectorSpec, Delivery, Distribution, EndpointKind, FinalFacts, Opening, PluginCaller,
+    Recorder, RowKind, Summary,
 };
 
 fn one(cores: (Collector, Vec<Recorder>)) -> (Collector, Recorder) {
@@ -76,6 +76,23 @@ fn two_and_two_seconds(keep: &Keep) -> Arc<Summary> {
     recorder.user_finished(4 * S);
     recorder.finish(4 * S);
     end(collector)
+}
+
+#[test]
+fn arrivals_that_wait_at_the_end_of_the_warmup_are_carried_over_it() {
+    let (collector, mut recorder) = one(start_with_warmup(1, 2 * S, Vec::new()));
+    recorder.user_started(0);
+    recorder.arrivals(ArrivalsPart { intended: 200, made: 150, missed: 10, ..ArrivalsPart::default() });
+    recorder.warmup_ended(2 * S);
+    recorder.arrivals(ArrivalsPart { intended: 100, made: 120, missed: 20, ..ArrivalsPart::default() });
+    recorder.user_finished(3 * S);
+    recorder.finish(3 * S);
+    let facts = FinalFacts { users_max: Some(5), ..FinalFacts::default() };
+    let summary = collector.finish(facts).unwrap().summary;
+    assert_eq!(summary.conservation.broken, Vec::<String>::new());
+    let arrivals = summary.arrivals.as_ref().unwrap();
+    assert_eq!((arrivals.intended, arrivals.carried, arrivals.made, arrivals.missed), (100, 40, 120, 20));
+    assert_eq!(arrivals.made_of_intended(), 80);
 }
 
 #[test]

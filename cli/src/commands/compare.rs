@@ -39,7 +39,7 @@ pub(crate) fn compare(flags: &CompareFlags) -> Result<u8, Failure> {
 
     let mut comparison = hold_against(&contenders);
     judge_limits(&mut comparison, flags)?;
-    let options = ReportOptions { colour: stream.is_terminal() && colour_wanted() };
+    let options = ReportOptions { colour: stream.is_terminal() && colour_wanted(), ..ReportOptions::default() };
     stream.print(&comparison_report(&comparison, options));
     if let Some(json) = json {
         let document =
@@ -131,7 +131,7 @@ fn stored_run(named: &str, store: &StorePlace) -> Result<(KeptRun, Vec<KeptSecon
 
 fn no_such_file(named: &str, failure: &Failure) -> Failure {
     Failure::usage(
-        format!("{named}: there is no such file, nor such a run: {failure}"),
+        format!("{named}: there is no such file, nor such a run: {}", failure.message()),
         "name a file, or a run that `pummel runs` lists",
     )
 }

@@ -1,4 +1,4 @@
-//! The users of a closed run on one core: who starts when, who ends, and who may begin another iteration.
+//! The users of a closed run on one core: who starts when, and who ends.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,7 +12,6 @@ use crate::{
     plan::{nanos, ClosedLoad},
     schedule::{Change, Course, Levels},
     shard::Shard,
-    split::share,
     user, Plan, Stage,
 };
 
@@ -34,16 +33,13 @@ pub(crate) struct ClosedUsers {
     used_up: Cell<bool>,
     /// The least time between the beginnings of two iterations of a user; 0 for none.
     pub(crate) pacing_ns: u64,
-    /// Iterations this core may still begin, where the run has a bound.
-    iterations_left: Cell<Option<u64>>,
 }
 
 impl ClosedUsers {
-    pub(crate) fn new(plan: &Plan, closed: &ClosedLoad, core: usize, users: usize) -> Self {
+    pub(crate) fn new(plan: &Plan, closed: &ClosedLoad, users: usize) -> Self {
         let all_at_spawn_rate =
             [Stage { over: spawn_time(plan.load.users, closed.spawn_rate), target: f64::from(plan.load.users) }];
         let stages = if closed.stages.is_empty() { &all_at_spawn_rate[..] } else { &closed.stages };
-        let cores = plan.cpus.len();
         Self {
             levels: RefCell::new(Levels::new(Course::new(0.0, stages))),
             spawn_rate: Cell::new(closed.spawn_rate),
@@ -54,37 +50,17 @@ impl ClosedUsers {
             asked_for_none: Cell::new(false),
             used_up: Cell::new(false),
             pacing_ns: closed.pacing.map_or(0, nanos),
-            iterations_left: Cell::new(plan.load.total_iterations.map(|total| share(total, core, cores))),
         }
     }
 
     /// True when no user will start, or none would have anything to do.
     pub(crate) fn settled(&self) -> bool {
-        let used_up = self.used_up.get() || self.iterations_left.get() == Some(0);
-        used_up || (self.settled.get() && !self.asked_for_none.get())
+        self.used_up.get() || (self.settled.get() && !self.asked_for_none.get())
     }
 
     /// There is nothing left for a user to do.
     pub(crate) fn end(&self) {
         self.used_up.set(true);
-    }
-
-    /// Takes one iteration out of the run's bound; false when it is used up.
-    #[inline]
-    pub(crate) fn take_iteration(&self) -> bool {
-        match self.iterations_left.get() {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                self.iterations_left.set(Some(left - 1));
-                true
-            }
-        }
-    }
-
-    /// Gives back one that was taken and not begun.
-    pub(crate) fn give_iteration_back(&self) {
-        self.iterations_left.set(self.iterations_left.get().map(|left| left + 1));
     }
 
     /// True while this user is to be active.

@@ -95,6 +95,7 @@ async fn read_mail(shard: Rc<Shard>, mailbox: Mailbox<Message, Wire>) {
             Message::Stop => shard.stop(),
             Message::Abort => shard.abort(),
             Message::Change { at_ns, command } => shard.change(at_ns, command),
+            Message::UsedUp => shard.bound_is_used_up(),
             Message::Released { gate, epoch, at_ns } => shard.gates.borrow_mut()[gate].released(epoch, at_ns),
             Message::Resolved(id, found) => {
                 shard.origins.borrow_mut().resolved(id, found, shard.core, now_ns());

@@ -1,7 +1,7 @@
 //! The load engine: cores, virtual users, pools, pacing and run control.
 //!
 //! [`run`] takes a [`Plan`], starts one thread per CPU and gives what they found. A virtual user is a task of its core; what
-//! users of one core share is the shard, and nothing is shared between cores while load is made.
+//! users of one core share is the shard, and while load is made cores share nothing but what is seldom looked at (`shared`).
 //!
 //! Guarantees:
 //! - every request started is recorded exactly once, as succeeded, failed or abandoned;
@@ -13,9 +13,10 @@
 //! core's users share), `split` (what of a plan is a core's), `schedule` (when load is made), `closed_load` and `open_load` (who
 //! makes it then), `starts` (when one more user may), `user` (its life), `iteration` (the walk over a case), `request_step`, `network`
 //! (from a request to an answer), `functional_run` (the same steps, looked at), `plugin` (calls of a plugin's functions), then
-//! `rendezvous`, `cursor`, `program`, `warmup`, `ways`, `limits`, `ports`.
+//! `rendezvous`, `budget`, `cursor`, `program`, `warmup`, `ways`, `limits`, `ports`.
 #![forbid(unsafe_code)]
 
+mod budget;
 mod choice;
 mod closed_load;
 mod control;

@@ -14,6 +14,7 @@ use crate::{
     plan::{nanos, CatchUp, OpenLoad},
     schedule::{Arrivals, Course, Turn},
     shard::Shard,
+    split::users_of,
     starts::Starts,
     user, Plan,
 };
@@ -68,14 +69,19 @@ struct State {
     /// Users that were started, and of these those that have ended.
     started: usize,
     ended: usize,
+    /// Of these, those that are still at what a user does once. Each has been given its first arrival.
+    setting_up: usize,
     starts: Starts,
     counts: ArrivalCounts,
-    /// What of it the recorder has.
+    /// The same of what is due later than is counted yet: a user may begin it before this core has parted the warm-up from the rest.
+    ahead: ArrivalCounts,
+    /// What of the counts the recorder has.
     noted: ArrivalCounts,
     busy_max: u64,
     /// An arrival waited for a user.
     waited_for_users: bool,
-    /// For want of users arrivals are held up, and have been since the last that was made on time.
+    /// Every user is busy and no further one may be: arrivals are held up for that, and have been since the last that was made on
+    /// time.
     short_of_users: bool,
 }
 
@@ -111,7 +117,7 @@ enum Next {
 impl OpenUsers {
     pub(crate) fn new(plan: &Plan, open: &OpenLoad, core: usize, users: usize) -> Self {
         let (rate, until_ns) = (Course::new(open.rate, &open.stages), plan.load.run_time.map_or(u64::MAX, nanos));
-        let turn = Turn { core, cores: plan.cpus.len() };
+        let turn = Turn::new(core, (0..plan.cpus.len()).map(|core| users_of(plan, core) as usize).collect());
         let arrivals = Arrivals::new(rate, open.spacing, turn, plan.load.total_iterations, until_ns);
         let mut state = State::new(arrivals, open.catch_up, users);
         // Not what is due at its very end: that is measured.
@@ -138,9 +144,19 @@ impl OpenUsers {
         }
     }
 
-    /// What is intended from here on is measured, as is what of it was due before this core came here.
+    /// What is due from here on is measured, as is what of it was due, and made, before this core came here.
     pub(crate) fn warmup_ended(&self) {
-        self.state.borrow_mut().count_until_ns = u64::MAX;
+        self.state.borrow_mut().count_all();
+    }
+
+    /// A user begins with what it does once.
+    pub(crate) fn setup_began(&self) {
+        self.state.borrow_mut().setting_up += 1;
+    }
+
+    /// It is done with that.
+    pub(crate) fn setup_ended(&self) {
+        self.state.borrow_mut().setting_up -= 1;
     }
 
     /// A user has come to its end before the run has.
@@ -206,8 +222,10 @@ impl State {
             given: vec![None; users],
             started: 0,
             ended: 0,
+            setting_up: 0,
             starts: Starts::default(),
             counts: ArrivalCounts::default(),
+            ahead: ArrivalCounts::default(),
             noted: ArrivalCounts::default(),
             busy_max: 0,
             waited_for_users: false,
@@ -223,6 +241,24 @@ impl State {
     /// Counts what was due up to now, of the warm-up what was due before its end.
     fn count_intended(&mut self, now_ns: u64) {
         self.counts.intended += self.intended.take_until(now_ns.min(self.count_until_ns));
+    }
+
+    /// The counts of an arrival that is due at a time.
+    fn counts_of(&mut self, due_ns: u64) -> &mut ArrivalCounts {
+        if due_ns > self.count_until_ns {
+            &mut self.ahead
+        } else {
+            &mut self.counts
+        }
+    }
+
+    /// The warm-up has been parted from the rest, or everything has ended.
+    fn count_all(&mut self) {
+        self.count_until_ns = u64::MAX;
+        let ahead = std::mem::take(&mut self.ahead);
+        self.counts.made += ahead.made;
+        self.counts.missed += ahead.missed;
+        self.counts.waited += ahead.waited;
     }
 
     /// When the next arrival may be made.
@@ -248,8 +284,10 @@ impl State {
 
     /// Takes the next arrival, due at `due_ns`, for a user.
     fn take(&mut self, due_ns: u64, now_ns: u64) {
+        let arrivals = &self.arrivals;
+        self.starts.taken(now_ns, due_ns, || arrivals.per_second(due_ns));
         self.arrivals.take();
-        self.counts.waited += u64::from(self.short_of_users);
+        self.counts_of(due_ns).waited += u64::from(self.short_of_users);
         if self.catch_up == CatchUp::Smooth {
             // The schedule's own gaps, shortened: a rate may be nothing at either end of a stage, a gap is not endless.
             let next_ns = self.arrivals.next_ns().unwrap_or(0);
@@ -260,7 +298,14 @@ impl State {
 
     /// Gives the arrivals up that are due by a time.
     fn miss_until(&mut self, at_ns: u64) {
-        self.counts.missed += self.arrivals.take_until(at_ns);
+        self.counts.missed += self.arrivals.take_until(at_ns.min(self.count_until_ns));
+        self.ahead.missed += self.arrivals.take_until(at_ns);
+    }
+
+    /// A user begins an arrival.
+    fn begin(&mut self, due_ns: u64) {
+        self.counts_of(due_ns).made += 1;
+        self.note_busy();
     }
 
     /// Makes the next arrival if it may be made and there is a user for it.
@@ -277,10 +322,8 @@ impl State {
                 return Next::Given(number);
             }
             if self.started < self.given.len() {
-                let per_second = self.arrivals.per_second(now_ns);
+                let per_second = self.arrivals.per_second(due_ns);
                 if let Err(ask_again_ns) = self.starts.take(now_ns, due_ns, self.started, per_second) {
-                    // Behind with its work, this core does not know whether users are free.
-                    self.short_of_users |= !self.starts.behind();
                     return Next::WaitForUser(ask_again_ns);
                 }
                 self.take(due_ns, now_ns);
@@ -307,6 +350,32 @@ impl State {
 
     fn note_busy(&mut self) {
         self.busy_max = self.busy_max.max(self.busy() as u64);
+    }
+
+    /// What became of the arrivals since the last call, up to a time of the run clock; at the end of the load what is still to be made
+    /// is missed.
+    fn part(&mut self, at_ns: u64, end: bool) -> ArrivalsPart {
+        if end {
+            self.count_all();
+        }
+        self.count_intended(at_ns);
+        if end {
+            // None is made that was not due; were it so, the counts would not add up, and say so.
+            let gone = self.counts.made + self.counts.missed;
+            self.counts.missed += self.counts.intended.saturating_sub(gone);
+            self.waited_for_users |= self.setting_up > 0;
+        }
+        // Those that have not come as far as their arrival are busy, too.
+        self.note_busy();
+        let (counts, noted) = (self.counts, std::mem::replace(&mut self.noted, self.counts));
+        ArrivalsPart {
+            intended: counts.intended - noted.intended,
+            made: counts.made - noted.made,
+            missed: counts.missed - noted.missed,
+            waited: counts.waited - noted.waited,
+            busy_max: std::mem::take(&mut self.busy_max),
+            waited_for_users: std::mem::take(&mut self.waited_for_users),
+        }
     }
 }
 
@@ -350,7 +419,9 @@ pub(crate) async fn run(shard: Rc<Shard>) {
                 let free = |shard: &Shard| over(shard) || !open.wanted.get();
                 shard.sleep_unless(shard.start_ns.saturating_add(until_ns), free).await;
                 open.wanted.set(false);
-                open.state.borrow_mut().starts.woke(shard.ring.rests());
+                now_ns = shard.clock_ns();
+                open.state.borrow_mut().starts.looked(shard.ring.rests());
+                continue;
             }
             Next::Exhausted => {
                 shard.wake_main();
@@ -384,8 +455,7 @@ impl Shard {
                 }
             }
             if let Some(due_ns) = due_ns {
-                state.counts.made += 1;
-                state.note_busy();
+                state.begin(due_ns);
                 return Poll::Ready(Some(self.start_ns.saturating_add(due_ns)));
             }
             if !std::mem::replace(&mut waits, true) {
@@ -407,181 +477,11 @@ impl Shard {
     /// made is missed.
     pub(crate) fn note_arrivals(&self, at_ns: u64, end: bool) {
         let Some(open) = &self.open else { return };
-        let mut state = open.state.borrow_mut();
-        if end {
-            state.count_until_ns = u64::MAX;
-            state.count_intended(at_ns);
-            // Who was given one and has not begun it is not ready for it.
-            state.waited_for_users |= state.given.iter().any(Option::is_some);
-            // None is made that was not due; were it so, the counts would not add up, and say so.
-            let gone = state.counts.made + state.counts.missed;
-            state.counts.missed += state.counts.intended.saturating_sub(gone);
-        } else {
-            state.count_intended(at_ns);
-        }
-        let (counts, noted) = (state.counts, state.noted);
-        state.noted = counts;
-        // Those that have not come as far as their arrival are busy, too.
-        state.note_busy();
-        self.recorder.borrow_mut().arrivals(ArrivalsPart {
-            intended: counts.intended - noted.intended,
-            made: counts.made - noted.made,
-            missed: counts.missed - noted.missed,
-            waited: counts.waited - noted.waited,
-            busy_max: std::mem::take(&mut state.busy_max),
-            waited_for_users: std::mem::take(&mut state.waited_for_users),
-        });
+        let part = open.state.borrow_mut().part(at_ns, end);
+        self.recorder.borrow_mut().arrivals(part);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::plan::{Spacing, Stage};
-
-    const MS: u64 = 1_000_000;
-
-    /// One core with so many users and 100 arrivals a second.
-    fn state(users: usize, catch_up: CatchUp) -> State {
-        let turn = Turn { core: 0, cores: 1 };
-        let arrivals = Arrivals::new(Course::steady(100.0), Spacing::Even, turn, None, u64::MAX);
-        State::new(arrivals, catch_up, users)
-    }
-
-    /// Users that are all free already.
-    fn with_free_users(users: usize, catch_up: CatchUp) -> State {
-        State { free: (0..users).collect(), started: users, ..state(users, catch_up) }
-    }
-
-    /// Goes on at a time until there is nothing to do; gives the intended times of what was made, in milliseconds.
-    fn made(state: &mut State, now_ms: u64) -> Vec<u64> {
-        let mut made = Vec::new();
-        while let Next::Given(number) | Next::Start(number) = state.go_on(now_ms * MS) {
-            made.push(state.given[number].take().unwrap() / MS);
-        }
-        made
-    }
-
-    #[test]
-    fn each_arrival_is_made_at_its_time_by_a_free_user_or_a_new_one() {
-        let mut state = state(3, CatchUp::Burst);
-        assert_eq!(made(&mut state, 0), [0]);
-        assert!(matches!(state.go_on(0), Next::SleepUntil(10_000_000)));
-        state.free.push(0);
-        assert!(matches!(state.go_on(10 * MS), Next::Given(0)));
-        assert!(matches!(state.go_on(20 * MS), Next::Start(1)));
-        assert!(matches!(state.go_on(30 * MS), Next::Start(2)));
-        assert!(matches!(state.go_on(40 * MS), Next::WaitForUser(u64::MAX)));
-        assert_eq!((state.counts.intended, state.counts.waited), (5, 0));
-        // What is due at 40 ms and at 50 ms has waited; what comes at 60 ms does not.
-        state.free.extend([0, 1, 2]);
-        assert_eq!(made(&mut state, 52), [40, 50]);
-        assert_eq!(made(&mut state, 60), [60]);
-        assert_eq!(state.counts.waited, 2);
-    }
-
-    #[test]
-    fn what_is_due_from_the_end_of_the_warmup_on_is_none_of_it() {
-        let mut state = State { count_until_ns: 50 * MS - 1, ..with_free_users(99, CatchUp::Burst) };
-        // The core comes here 3 ms late.
-        assert_eq!(made(&mut state, 53), [0, 10, 20, 30, 40, 50]);
-        assert_eq!(state.counts.intended, 5);
-        state.count_until_ns = u64::MAX;
-        state.count_intended(60 * MS);
-        assert_eq!(state.counts.intended, 7);
-    }
-
-    #[test]
-    fn millions_of_arrivals_that_find_no_user_are_missed_at_once() {
-        let busy = || State { given: vec![None], started: 1, ..state(1, CatchUp::Drop) };
-        let arrivals = Arrivals::new(Course::steady(1e7), Spacing::Even, Turn { core: 0, cores: 1 }, None, u64::MAX);
-        let mut state = State { intended: arrivals.clone(), arrivals, ..busy() };
-        assert!(made(&mut state, 3_600_000).is_empty());
-        assert_eq!((state.counts.intended, state.counts.missed), (36_000_000_001, 36_000_000_001));
-        state.free.push(0);
-        assert!(matches!(state.go_on(3_600_000 * MS), Next::SleepUntil(3_600_000_000_100)));
-    }
-
-    #[test]
-    fn a_burst_makes_up_for_everything_with_the_times_that_were_intended() {
-        let mut state = with_free_users(99, CatchUp::Burst);
-        assert_eq!(made(&mut state, 50), [0, 10, 20, 30, 40, 50]);
-        assert_eq!((state.counts.intended, state.counts.missed), (6, 0));
-    }
-
-    #[test]
-    fn smooth_makes_up_at_five_quarters_of_the_rate() {
-        let mut state = with_free_users(999, CatchUp::Smooth);
-        assert_eq!(made(&mut state, 1_000), [0]);
-        // A gap of 8 ms instead of 10.
-        assert!(matches!(state.go_on(1_000 * MS), Next::SleepUntil(1_008_000_000)));
-        assert_eq!(made(&mut state, 1_008), [10]);
-        // 1 s behind at 100/s is caught up with in 4 s.
-        let (mut now_ms, mut count) = (1_008, 2);
-        while now_ms < 4_990 {
-            now_ms += 8;
-            count += made(&mut state, now_ms).len();
-        }
-        assert_eq!(count, 500);
-        assert!(matches!(state.go_on(now_ms * MS), Next::SleepUntil(5_000_000_000)));
-    }
-
-    #[test]
-    fn smooth_goes_by_the_gaps_of_the_schedule_where_the_rate_begins_at_nothing() {
-        let ramp = Course::new(0.0, &[Stage { over: Duration::from_secs(10), target: 100.0 }]);
-        let arrivals = Arrivals::new(ramp, Spacing::Even, Turn { core: 0, cores: 1 }, None, u64::MAX);
-        let mut state = State { intended: arrivals.clone(), arrivals, ..with_free_users(9, CatchUp::Smooth) };
-        // 5 t^2 = n: due at 0, 447, 632 and 775 ms. The second follows the first after 447 / 1.25 ms.
-        assert_eq!(made(&mut state, 700), [0]);
-        assert!(matches!(state.go_on(1_057 * MS), Next::SleepUntil(_)));
-        assert_eq!(made(&mut state, 1_058), [447]);
-    }
-
-    #[test]
-    fn nothing_that_was_held_up_is_made_in_a_pause() {
-        let mut state = with_free_users(1, CatchUp::Burst);
-        assert_eq!(made(&mut state, 50), [0]);
-        state.pause_ns = 60 * MS..u64::MAX;
-        state.follow(|rate| rate.halt(0.06));
-        state.free.push(0);
-        assert_eq!(made(&mut state, 59), [10]);
-        state.free.push(0);
-        assert!(matches!(state.go_on(500 * MS), Next::Exhausted));
-        state.pause_ns.end = 600 * MS;
-        assert!(matches!(state.go_on(590 * MS), Next::SleepUntil(600_000_000)));
-        assert_eq!(made(&mut state, 600), [20], "with the time that was intended");
-        assert_eq!(state.counts.intended, 6);
-    }
-
-    #[test]
-    fn who_waits_until_one_more_may_start_waits_for_a_free_user_too() {
-        let turn = Turn { core: 0, cores: 1 };
-        let fast = Arrivals::new(Course::steady(100_000.0), Spacing::Even, turn, None, u64::MAX);
-        let mut state = State::new(fast, CatchUp::Burst, 99);
-        // 101 are due within a millisecond; the first 16 start users, and the 17th, due at 160 us, has yet to wait.
-        assert_eq!(made(&mut state, 1).len(), 16);
-        assert!(matches!(state.go_on(MS), Next::WaitForUser(1_160_000)));
-        state.free.push(3);
-        assert!(matches!(state.go_on(MS), Next::Given(3)));
-    }
-
-    #[test]
-    fn what_is_late_is_dropped_and_counted() {
-        let mut state = with_free_users(99, CatchUp::Drop);
-        // 10 ms late is within the grain of things.
-        assert_eq!(made(&mut state, 50), [40, 50]);
-        assert_eq!((state.counts.intended, state.counts.missed), (6, 4));
-    }
-
-    #[test]
-    fn what_finds_no_user_is_dropped_at_once() {
-        let mut state = state(1, CatchUp::Drop);
-        assert_eq!(made(&mut state, 0), [0]);
-        assert!(made(&mut state, 10).is_empty());
-        assert_eq!((state.counts.intended, state.counts.missed), (2, 1));
-        state.free.push(0);
-        assert_eq!(made(&mut state, 20), [20]);
-    }
-}
+#[path = "open_load_tests.rs"]
+mod tests;

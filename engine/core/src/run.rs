@@ -118,7 +118,7 @@ impl Resolved {
         }
         drop(news);
         let tids = cores.wait_until_ready()?;
-        shared.rendezvous.connect(cores.mailboxes.clone());
+        shared.connect(cores.mailboxes.clone());
         if let Some(host) = &plan.plugins {
             let mailboxes = cores.mailboxes.clone();
             host.watch(Box::new(move || {

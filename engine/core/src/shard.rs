@@ -18,6 +18,7 @@ use pummel_ring::{now_ns, Address, MailboxSender, Ring};
 use pummel_stats::{EndpointId, Recorder};
 
 use crate::{
+    budget::{Budget, Taken},
     choice::Choice,
     closed_load::ClosedUsers,
     control::Command,
@@ -40,7 +41,7 @@ use crate::{
     rendezvous::LocalGate,
     schedule::{Course, Pacer},
     shared::Shared,
-    split::{pacer, rank, requests_of, share, users_of},
+    split::{pacer, rank, share, users_of},
     Plan,
 };
 
@@ -52,6 +53,8 @@ pub(crate) enum Message {
     Abort,
     /// Somebody wants the run to change, from a time of the run clock on.
     Change { at_ns: u64, command: Command },
+    /// One of the bounds that cores share is used up.
+    UsedUp,
     /// A rendezvous is open, for the so manieth time, since a time of the ring's clock.
     Released { gate: usize, epoch: u64, at_ns: u64 },
     /// A lookup has ended.
@@ -62,7 +65,7 @@ pub(crate) enum Message {
     PluginAnswered { id: u32, ended: Option<(CallOutcome, String)> },
 }
 
-/// What the users of one core share. Nothing of it is shared with another core.
+/// What the users of one core share. Nothing of it is shared with another core, but `shared`.
 pub(crate) struct Shard {
     pub(crate) plan: Arc<Plan>,
     /// This core's place among the cores, 0 first.
@@ -97,8 +100,6 @@ pub(crate) struct Shard {
     pub(crate) open: Option<OpenUsers>,
     /// No iteration begins for now.
     pub(crate) paused: Cell<bool>,
-    /// Requests this core may still start, where the run has a bound.
-    pub(crate) requests_left: Cell<Option<u64>>,
     /// What all cores share.
     pub(crate) shared: Arc<Shared>,
     /// What this core knows of the rendezvous.
@@ -174,7 +175,7 @@ impl Shard {
         let users = users_of(&plan, core);
         let pacer = plan.pacing.map(|pacing| pacer(&plan, core, start_ns, Course::steady(pacing.per_second)));
         let (closed, open) = match &plan.load.model {
-            LoadModel::Closed(closed) => (Some(ClosedUsers::new(&plan, closed, core, users as usize)), None),
+            LoadModel::Closed(closed) => (Some(ClosedUsers::new(&plan, closed, users as usize)), None),
             LoadModel::Open(open) => (None, Some(OpenUsers::new(&plan, open, core, users as usize))),
         };
         let (connections_shared, connections_max) = match plan.network.connections {
@@ -210,7 +211,6 @@ impl Shard {
             closed,
             open,
             paused: Cell::new(false),
-            requests_left: Cell::new(requests_of(&plan, core)),
             start_ns,
             over: Cell::new(0),
             shared,
@@ -337,14 +337,37 @@ impl Shard {
     /// Takes one request out of the run's bound; false when it is used up.
     #[inline]
     pub(crate) fn take_request(&self) -> bool {
-        match self.requests_left.get() {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                self.requests_left.set(Some(left - 1));
-                true
-            }
+        self.shared.requests.as_ref().is_none_or(|requests| self.takes(requests))
+    }
+
+    /// Takes one iteration of a closed run out of its bound; false when it is used up.
+    #[inline]
+    pub(crate) fn take_iteration(&self) -> bool {
+        self.shared.iterations.as_ref().is_none_or(|iterations| self.takes(iterations))
+    }
+
+    /// Gives back one that was taken and not begun.
+    pub(crate) fn give_iteration_back(&self) {
+        if let Some(iterations) = &self.shared.iterations {
+            iterations.give_back(self.core);
         }
+    }
+
+    #[inline]
+    fn takes(&self, budget: &Budget) -> bool {
+        let taken = budget.take(self.core);
+        if taken == Taken::Last {
+            self.shared.tell_used_up(self.core);
+        }
+        taken != Taken::Nothing
+    }
+
+    /// Another core has taken the last of a bound.
+    pub(crate) fn bound_is_used_up(&self) {
+        if let Some(open) = self.open.as_ref().filter(|_| self.used_up()) {
+            open.end();
+        }
+        self.wake_all();
     }
 
     /// The address for a new connection to an origin; none when the name does not resolve. Looks it up where needed.
@@ -473,8 +496,9 @@ impl Shard {
 
     /// True when everything this core's load consists of has been done, unless somebody asks for more.
     pub(crate) fn settled(&self) -> bool {
-        let used_up = self.requests_left.get() == Some(0);
-        let closed = |closed: &ClosedUsers| self.live.get() == 0 && (used_up || closed.settled());
+        let used_up =
+            || self.is_used_up(self.shared.requests.as_ref()) || self.is_used_up(self.shared.iterations.as_ref());
+        let closed = |closed: &ClosedUsers| self.live.get() == 0 && (closed.settled() || used_up());
         self.closed.as_ref().is_none_or(closed) && self.open.as_ref().is_none_or(OpenUsers::settled)
     }
 
@@ -483,7 +507,11 @@ impl Shard {
         let has_rows = |(case, program): (usize, &Program)| {
             self.choice.may_pick(case) && !program.cursor.as_ref().is_some_and(Cursor::exhausted)
         };
-        self.requests_left.get() == Some(0) || !self.programs.iter().enumerate().any(has_rows)
+        self.is_used_up(self.shared.requests.as_ref()) || !self.programs.iter().enumerate().any(has_rows)
+    }
+
+    fn is_used_up(&self, budget: Option<&Budget>) -> bool {
+        budget.is_some_and(|budget| budget.used_up(self.core))
     }
 
     /// A user has found nothing to do, or not all of it, and ends.

@@ -1,4 +1,4 @@
-//! How a plan is split over the cores: whose users, requests and slots are whose.
+//! How a plan is split over the cores: whose users and slots are whose.
 
 use crate::{
     schedule::{Course, Pacer},
@@ -15,13 +15,6 @@ pub(crate) fn users_of(plan: &Plan, core: usize) -> u32 {
 pub(crate) fn pacer(plan: &Plan, core: usize, start_ns: u64, rate: Course) -> Pacer {
     let part = f64::from(users_of(plan, core)) / f64::from(plan.load.users);
     Pacer::new(start_ns, rate, part, core as f64)
-}
-
-/// The requests of one core, where the run has a bound: none falls to a core without users.
-pub(crate) fn requests_of(plan: &Plan, core: usize) -> Option<u64> {
-    let blocks = plan.load.users.div_ceil(plan.network.http2.streams.max(1));
-    let cores = plan.cpus.len().min(blocks as usize);
-    plan.load.total_requests.map(|total| if core < cores { share(total, core, cores) } else { 0 })
 }
 
 /// The part of `total` that falls to one of `cores` where it is given out in blocks; the last block may be a smaller one.

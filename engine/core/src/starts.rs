@@ -6,22 +6,32 @@ const STARTS_PER_S: f64 = 2_000.0;
 /// Beyond it an arrival waits so long for a user before one more starts, but for the first few of a run. A new connection costs both
 /// sides several times what a request costs, so where one were opened for each arrival that finds all users busy, a hiccup of a few
 /// milliseconds at 60,000/s would make both slower, which would open more, up to the most there may be (measured with nginx, which
-/// serves 140,000/s on 64 connections, and 47,000/s on the 10,000 it ended with).
-const PATIENCE_NS: u64 = 1_000_000;
+/// serves 140,000/s on 64 connections, and 47,000/s on the 10,000 it ended with). It is half of what the verdict takes for noise.
+pub(crate) const PATIENCE_NS: u64 = 500_000;
 const STARTS_AT_ONCE: usize = 16;
 
-/// Then users start at this share of the rate while the core has time to spare, and at hardly any while it has none: a core that has
-/// more to do than it can needs no more of it, and its users may look busy only because it has not looked after them.
-const STARTS_SHARE: f64 = 0.25;
+/// Arrivals that have waited for longer are to be taken this much faster than they come while the core has time to spare, and users
+/// start for what those that are there do not take: as many as a slow service needs, and none where what a hiccup left is soon
+/// caught up with.
+const TAKEN_SPEED: f64 = 1.25;
+
+/// So many may start before the core has a rest, and then hardly any until it has: one that has more to do than it can needs no more
+/// of it, and its users may look busy only because it has not looked after them.
+const STARTS_PER_REST: u32 = 16;
 const STARTS_BEHIND_PER_S: f64 = 100.0;
+
+/// After so long it is looked at again whether it has had one.
+const LOOK_NS: u64 = 200_000;
 
 /// When users may be started for arrivals that find none free.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Starts {
-    /// How often the core has gone to sleep with nothing to do so far.
+    /// How often the core had gone to sleep with nothing to do when it last looked.
     rests: u64,
-    /// The same when it was last on time, or a user started.
-    rests_before: u64,
+    /// Users that started since it was last seen to have had a rest, or to be on time.
+    since_rest: u32,
+    /// When the last of them did.
+    started_ns: u64,
     /// When the next may be started, as far as the pace goes.
     next_ns: u64,
 }
@@ -37,25 +47,37 @@ impl Starts {
         if allowed_ns > now_ns {
             return Err(allowed_ns);
         }
-        let pace = if self.behind() { STARTS_BEHIND_PER_S } else { STARTS_PER_S.max(per_second * STARTS_SHARE) };
-        self.next_ns = now_ns + (1e9 / pace) as u64;
-        self.rests_before = self.rests;
+        if self.since_rest >= STARTS_PER_REST {
+            let allowed_ns = self.started_ns + (1e9 / STARTS_BEHIND_PER_S) as u64;
+            if allowed_ns > now_ns {
+                return Err(allowed_ns.min(now_ns + LOOK_NS));
+            }
+        }
+        (self.since_rest, self.started_ns) = (self.since_rest + 1, now_ns);
         Ok(())
     }
 
+    /// An arrival has been given to a user at last, to a new one or to one that was free again.
+    pub(crate) fn taken(&mut self, now_ns: u64, due_ns: u64, per_second: impl FnOnce() -> f64) {
+        if now_ns.saturating_sub(due_ns) < PATIENCE_NS {
+            return;
+        }
+        let gap_ns = (1e9 / (per_second() * TAKEN_SPEED)) as u64;
+        // Who comes late makes up for it, and a burst of users that become free does not hold back what comes after it.
+        let from_ns = self.next_ns.max(now_ns.saturating_sub(PATIENCE_NS));
+        self.next_ns = from_ns.saturating_add(gap_ns).min(now_ns + PATIENCE_NS);
+    }
+
     /// So often has the core gone to sleep so far, now that it looks again after an arrival that is due.
-    pub(crate) fn woke(&mut self, rests: u64) {
-        self.rests = rests;
+    pub(crate) fn looked(&mut self, rests: u64) {
+        if rests != self.rests {
+            self.on_time(rests);
+        }
     }
 
-    /// The core has come to an arrival when it was due.
+    /// The core has come to an arrival when it was due: whether it slept or kept awake until then, it had time to spare.
     pub(crate) fn on_time(&mut self, rests: u64) {
-        (self.rests, self.rests_before) = (rests, rests);
-    }
-
-    /// The core has had work to do ever since it was last on time, or a user started.
-    pub(crate) fn behind(&self) -> bool {
-        self.rests == self.rests_before
+        (self.rests, self.since_rest) = (rests, 0);
     }
 }
 
@@ -63,6 +85,7 @@ impl Starts {
 mod tests {
     use super::*;
 
+    const US: u64 = 1_000;
     const MS: u64 = 1_000_000;
 
     #[test]
@@ -73,26 +96,48 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_first_few_an_arrival_waits_a_millisecond_for_a_user_before_one_more_starts() {
+    fn beyond_the_first_few_an_arrival_waits_half_a_millisecond_for_a_user_before_one_more_starts() {
         let mut starts = Starts::default();
         assert!((0..16).all(|started| starts.take(0, 0, started, 40_000.0).is_ok()));
-        assert_eq!(starts.take(0, 0, 16, 40_000.0), Err(MS));
-        starts.woke(1);
-        // A quarter of the rate is 10,000 a second.
-        assert_eq!(starts.take(MS, 0, 16, 40_000.0), Ok(()));
-        assert_eq!(starts.take(MS, 0, 17, 40_000.0), Err(MS + 100_000));
+        assert_eq!(starts.take(0, 100 * US, 16, 40_000.0), Err(600 * US));
+        starts.looked(1);
+        assert_eq!(starts.take(600 * US, 100 * US, 16, 40_000.0), Ok(()));
+        // The next, due 25 us after it, has its turn as much later.
+        starts.taken(600 * US, 100 * US, || 40_000.0);
+        assert_eq!(starts.take(600 * US, 125 * US, 17, 40_000.0), Err(625 * US));
     }
 
     #[test]
-    fn a_core_without_a_rest_opens_no_more_than_it_can() {
+    fn what_free_users_take_no_user_starts_for() {
+        let mut starts = Starts::default();
+        // Arrivals of 50 ms have waited. At 40,000/s 5/4 of the rate is one each 20 us: users that take one each 16 us leave none to
+        // start for, once what may be made up for is used up: 480 us, 4 at a time.
+        for n in 1..=2_000 {
+            let (now_ns, due_ns) = (100 * MS + n * 16 * US, 50 * MS + n * 25 * US);
+            starts.looked(n);
+            starts.taken(now_ns, due_ns, || 40_000.0);
+            assert_eq!(starts.take(now_ns, due_ns, 16, 40_000.0).is_ok(), n <= 121, "{n}");
+        }
+        // And half a millisecond later the next may start.
+        let now_ns = 132 * MS + 500 * US;
+        starts.looked(2_001);
+        assert_eq!(starts.take(now_ns, 120 * MS, 16, 40_000.0), Ok(()));
+    }
+
+    #[test]
+    fn a_core_without_a_rest_opens_hardly_any() {
         let mut starts = Starts::default();
         starts.on_time(7);
-        starts.woke(7);
-        assert_eq!(starts.take(10 * MS, 0, 16, 40_000.0), Ok(()));
-        assert_eq!(starts.take(10 * MS, 0, 17, 40_000.0), Err(20 * MS));
-        // From its first rest on it is not behind.
-        starts.woke(8);
-        assert_eq!(starts.take(20 * MS, 0, 17, 40_000.0), Ok(()));
-        assert_eq!(starts.take(20 * MS, 0, 18, 40_000.0), Err(20 * MS + 100_000));
+        // That some have just started says nothing of the core.
+        assert!((16..32).all(|started| starts.take(10 * MS, 9 * MS, started, 40_000.0).is_ok()));
+        assert_eq!(starts.take(10 * MS, 9 * MS, 32, 40_000.0), Err(10 * MS + 200 * US));
+        starts.looked(7);
+        assert_eq!(starts.take(19 * MS + 900 * US, 9 * MS, 32, 40_000.0), Err(20 * MS));
+        assert_eq!(starts.take(20 * MS, 9 * MS, 32, 40_000.0), Ok(()));
+        assert_eq!(starts.take(20 * MS, 9 * MS, 33, 40_000.0), Err(20 * MS + 200 * US));
+        // After a rest it may have as many again.
+        starts.looked(8);
+        assert!((33..49).all(|started| starts.take(21 * MS, 9 * MS, started, 40_000.0).is_ok()));
+        assert!(starts.take(21 * MS, 9 * MS, 49, 40_000.0).is_err());
     }
 }

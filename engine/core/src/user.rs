@@ -132,7 +132,7 @@ impl<'a> User<'a> {
             return self.rest(closed).await;
         }
         self.rest_ns = self.now_ns.saturating_add(closed.pacing_ns);
-        !self.shard.stopping() && closed.wants(self.number) && closed.take_iteration()
+        !self.shard.stopping() && closed.wants(self.number) && self.shard.take_iteration()
     }
 
     /// Waits between two iterations: for its pace, for the end of a pause, for a slot of the schedule.
@@ -159,7 +159,7 @@ impl<'a> User<'a> {
             self.now_ns = now_ns();
         }
         // The bound first: who has no iteration left must not wait for a slot that may be far away.
-        if leaves(shard) || !closed.take_iteration() {
+        if leaves(shard) || !shard.take_iteration() {
             return false;
         }
         if !shard.paces(PacingUnit::Iteration) {
@@ -168,7 +168,7 @@ impl<'a> User<'a> {
         let slot_ns = shard.pace_unless(self.now_ns, leaves).await;
         match slot_ns {
             Some(slot_ns) => self.now_ns = slot_ns,
-            None => closed.give_iteration_back(),
+            None => shard.give_iteration_back(),
         }
         slot_ns.is_some()
     }
@@ -211,6 +211,9 @@ impl<'a> User<'a> {
     async fn set_up(&mut self) -> bool {
         let shard = self.shard;
         shard.recorder.borrow_mut().setup_began(shard.clock_ns());
+        if let Some(open) = &shard.open {
+            open.setup_began();
+        }
         let mut ended = Ended::Passed;
         for case in cases_to_set_up(shard) {
             ended = self.set_up_case(case).await;
@@ -222,6 +225,9 @@ impl<'a> User<'a> {
         self.now_ns = now_ns();
         self.rest_ns = self.now_ns;
         shard.recorder.borrow_mut().setup_ended(shard.clock_ns());
+        if let Some(open) = &shard.open {
+            open.setup_ended();
+        }
         ended != Ended::Cut
     }
 

@@ -262,7 +262,7 @@ fn achieved_share(summary: &Summary, arrivals: &Arrivals, settled: bool) -> Opti
         return None;
     }
     let share = |count: f64| (count / arrivals.intended as f64).min(1.0);
-    let made = if is_few(arrivals) { 1.0 } else { share(arrivals.made as f64) };
+    let made = if is_few(arrivals) { 1.0 } else { share(arrivals.made_of_intended() as f64) };
     if !settled {
         return Some(made);
     }

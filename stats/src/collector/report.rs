@@ -128,6 +128,7 @@ fn arrivals(stats: &StatsThread, facts: &FinalFacts, load_s: f64) -> Option<Arri
     let (users_max, counts) = (facts.users_max?, &stats.totals.counts);
     Some(Arrivals {
         intended: counts.arrivals_intended,
+        carried: carried(stats),
         made: counts.arrivals_made,
         missed: counts.arrivals_missed,
         per_s: per_second(counts.arrivals_made, load_s),
@@ -136,6 +137,11 @@ fn arrivals(stats: &StatsThread, facts: &FinalFacts, load_s: f64) -> Option<Arri
         waited_for_users: stats.totals.waited_for_users,
         waited: counts.arrivals_waited,
     })
+}
+
+/// Arrivals that were due in the warm-up and still to be made at its end.
+fn carried(stats: &StatsThread) -> u64 {
+    stats.warmup.as_deref().map_or(0, |warmup| warmup.counts.arrivals_waiting())
 }
 
 /// How the iterations of an open run went through what was measured of it.

@@ -335,7 +335,7 @@ impl StatsThread {
             transactions_failed: failed,
             arrivals_made: counts.arrivals_made,
             arrivals_missed: counts.arrivals_missed,
-            arrivals_waiting: counts.arrivals_waiting(),
+            arrivals_waiting: self.whole.counts.arrivals_waiting(),
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) fn baseline(data: &[u8]) {
     }
     let side = |name: &str| Contender { name: name.into(), source, runs: vec![measured.clone()] };
     let comparison = compare(&[side("a"), side("b")]);
-    let text = comparison_report(&comparison, ReportOptions { colour: false });
+    let text = comparison_report(&comparison, ReportOptions::default());
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     let markdown = comparison_markdown(&comparison);
     assert!(markdown.chars().all(|c| c == '\n' || !c.is_control()), "{markdown:?}");

@@ -35,8 +35,11 @@ fn assert_most_are_missed(summary: &Summary) -> u64 {
     assert!(arrivals.made <= 11 && arrivals.missed >= 39, "{arrivals:?}");
     assert_eq!(summary.totals.requests, arrivals.made);
     assert!(arrivals.waited_for_users);
-    // Nobody was free, so it is not the client that missed them.
-    assert!(summary.client.verdict != Verdict::Invalid || summary.client.limit == Limit::Client);
+    // Nobody was free, so it is not the client that missed them, but on a machine that had no time for it.
+    let client = &summary.client;
+    if !client.reasons.iter().any(|reason| reason.contains("a core of the client was saturated")) {
+        assert!(client.verdict != Verdict::Invalid && client.limit != Limit::Client, "{:?}", client.reasons);
+    }
     arrivals.made
 }
 

@@ -76,7 +76,7 @@ fn the_run_time_ends_stages_too() {
 
 #[test]
 fn iterations_of_the_whole_run_are_met_exactly() {
-    for (users, iterations, cores) in [(10, 7, 1), (10, 7, 2), (3, 200, 2), (4, 1, 2)] {
+    for (users, iterations, cores) in [(10, 7, 1), (10, 7, 2), (3, 200, 2), (4, 1, 2), (4, 2, 3)] {
         let target = target();
         let mut plan = plan(request("GET", &format!("http://{}/", target.local_addr())));
         (plan.load.users, plan.load.loops_per_user, plan.cpus) = (users, None, cpus(cores));
@@ -88,17 +88,39 @@ fn iterations_of_the_whole_run_are_met_exactly() {
 }
 
 #[test]
+fn iterations_that_the_users_of_a_core_cannot_do_are_done_by_others() {
+    // Each core's half are 5. Core 1 has one of the three users, which does 4.
+    let (address, _) = recording(|_| OK.to_vec());
+    let mut loops = plan(request("GET", &format!("http://{address}/")));
+    loops.cpus = cpus(2);
+    (loops.load.users, loops.load.loops_per_user, loops.load.total_iterations) = (3, Some(4), Some(10));
+    assert_eq!(summary_of(loops).iterations.count, 10);
+
+    // Core 1 has the user that ends after a tenth of a second, in which it does 100 of its 200 at most.
+    let target = target();
+    let bounds: [fn(&mut Plan); 2] =
+        [|plan| plan.load.total_iterations = Some(400), |plan| plan.load.total_requests = Some(400)];
+    for bound in bounds {
+        let mut stages = plan(request("GET", &format!("http://{}/delay/1", target.local_addr())));
+        stages.cpus = cpus(2);
+        staged(&mut stages, 2, &[(0.0, 2.0), (0.1, 2.0), (0.0, 1.0), (1e6, 1.0)]);
+        bound(&mut stages);
+        assert_eq!(summary_of(stages).conservation.succeeded, 400);
+    }
+}
+
+#[test]
 fn users_still_to_start_do_not_hold_the_end_of_all_work_back() {
     // The second user would start in eleven days.
     let (address, _) = recording(|_| OK.to_vec());
     let work: [fn(&mut Plan); 2] =
         [|plan| plan.load.total_iterations = Some(4), |plan| plan.load.total_requests = Some(4)];
-    for bound in work {
+    for (bound, cores) in [(work[0], 1), (work[1], 1), (work[0], 2), (work[1], 2)] {
         let mut plan = plan(request("GET", &format!("http://{address}/")));
-        (plan.load.users, plan.load.loops_per_user) = (5, None);
+        (plan.load.users, plan.load.loops_per_user, plan.cpus) = (5, None, cpus(cores));
         spawn_at(&mut plan, 1e-6);
         bound(&mut plan);
-        assert_eq!(summary_of(plan).conservation.succeeded, 4);
+        assert_eq!(summary_of(plan).conservation.succeeded, 4, "{cores} cores");
     }
     let mut rows = plan(with_rows(address, "a, b, c", UNIQUE));
     (rows.load.users, rows.load.loops_per_user) = (5, None);

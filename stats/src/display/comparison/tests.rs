@@ -9,7 +9,7 @@ use crate::display::ReportOptions;
 use crate::sample;
 
 fn text(comparison: &Comparison) -> String {
-    comparison_report(comparison, ReportOptions { colour: false })
+    comparison_report(comparison, ReportOptions::default())
 }
 
 /// 30 seconds in which each step had 100 requests of 100 us to 10 ms, times a factor.

@@ -14,10 +14,16 @@ pub(super) fn arrivals(text: &mut Text, summary: &Summary) {
     text.heading("Arrivals (open model: due when the schedule says, whatever the server does)");
     let missed = match arrivals.missed {
         0 => "missed 0".to_owned(),
-        missed => text.paint.red(&format!("MISSED {missed} ({})", percent(missed, arrivals.intended))),
+        missed => {
+            text.paint.red(&format!("MISSED {missed} ({})", percent(missed, arrivals.intended + arrivals.carried)))
+        }
+    };
+    let carried = match arrivals.carried {
+        0 => String::new(),
+        carried => format!(" and {carried} left from the warm-up"),
     };
     text.line(&format!(
-        "  arrivals     intended {}, made {} ({}/s), {missed}",
+        "  arrivals     intended {}{carried}, made {} ({}/s), {missed}",
         arrivals.intended,
         arrivals.made,
         rate(arrivals.per_s)

@@ -126,6 +126,7 @@ fn open(missed: u64) -> Summary {
     summary.run.model = Model::Open;
     summary.arrivals = Some(Arrivals {
         intended: 15_000 + missed,
+        carried: 0,
         made: 15_000,
         missed,
         per_s: 1_000.0,
@@ -156,6 +157,11 @@ fn arrivals_of_an_open_run() {
     assert!(report(&open(1_000), ReportOptions { colour: true, chart: false })
         .contains("\u{1b}[31mMISSED 1000 (6.2%)\u{1b}[0m"));
     assert!(!report(&good(), PLAIN).contains("Arrivals"));
+    let mut after_warmup = open(1_000);
+    let arrivals = after_warmup.arrivals.as_mut().unwrap();
+    (arrivals.intended, arrivals.carried) = (15_200, 800);
+    assert!(report(&after_warmup, PLAIN)
+        .contains("intended 15200 and 800 left from the warm-up, made 15000 (1000.0/s), MISSED 1000 (6.2%)\n"));
 }
 
 #[test]

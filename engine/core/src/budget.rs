@@ -1,0 +1,111 @@
+//! A bound of the whole run that its cores share: so many iterations, or so many requests.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use crate::split::share;
+
+/// What is left of it. Each core has a part to begin with and takes from that, which no other core looks at; one whose part is used up
+/// takes from those of the others, one at a time. So all of it is used whatever the cores' users are able to do, and no core holds
+/// anything back.
+pub(crate) struct Budget {
+    parts: Vec<Part>,
+}
+
+/// On cache lines of its own: the CPU fetches two at a time.
+#[repr(align(128))]
+struct Part(AtomicU64);
+
+/// What became of the wish for one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    One,
+    /// It was the last of the run.
+    Last,
+    Nothing,
+}
+
+impl Budget {
+    pub(crate) fn new(total: u64, cores: usize) -> Self {
+        Self { parts: (0..cores).map(|core| Part(share(total, core, cores).into())).collect() }
+    }
+
+    /// Takes one for a core.
+    #[inline]
+    pub(crate) fn take(&self, core: usize) -> Taken {
+        for part in self.from(core) {
+            // In one order for all cores, so that of those that take the last of a part each one sees the last of the run.
+            if let Ok(left) = part.0.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
+                return if left == 1 && self.used_up(core) { Taken::Last } else { Taken::One };
+            }
+        }
+        Taken::Nothing
+    }
+
+    /// Gives back one that was taken and not begun.
+    pub(crate) fn give_back(&self, core: usize) {
+        self.parts[core].0.fetch_add(1, SeqCst);
+    }
+
+    /// True when nothing is left. A core whose own part is not used up looks at no other.
+    pub(crate) fn used_up(&self, core: usize) -> bool {
+        self.from(core).all(|part| part.0.load(SeqCst) == 0)
+    }
+
+    /// The parts, that of a core first.
+    fn from(&self, core: usize) -> impl Iterator<Item = &Part> {
+        let (before, rest) = self.parts.split_at(core);
+        rest.iter().chain(before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{iter, thread};
+
+    use super::*;
+
+    /// How many a core can take.
+    fn all_of(budget: &Budget, core: usize) -> usize {
+        iter::repeat_with(|| budget.take(core)).take_while(|&taken| taken != Taken::Nothing).count()
+    }
+
+    #[test]
+    fn what_a_core_leaves_another_takes() {
+        let budget = Budget::new(10, 2);
+        // Core 1 has 5 and can do 4.
+        assert_eq!([(); 4].map(|()| budget.take(1)), [Taken::One; 4]);
+        assert_eq!([(); 5].map(|()| budget.take(0)), [Taken::One; 5]);
+        assert!(!budget.used_up(0) && !budget.used_up(1));
+        assert_eq!((budget.take(0), budget.take(0), budget.take(1)), (Taken::Last, Taken::Nothing, Taken::Nothing));
+        assert!(budget.used_up(0) && budget.used_up(1));
+        budget.give_back(0);
+        assert!(!budget.used_up(1));
+        assert_eq!((budget.take(1), budget.take(1)), (Taken::Last, Taken::Nothing));
+    }
+
+    #[test]
+    fn fewer_than_there_are_cores_are_taken_by_whoever_comes() {
+        let budget = Budget::new(2, 4);
+        assert_eq!((budget.take(3), budget.take(2), budget.take(0)), (Taken::One, Taken::Last, Taken::Nothing));
+        assert_eq!(all_of(&Budget::new(0, 2), 1), 0);
+    }
+
+    #[test]
+    fn cores_that_take_at_once_take_each_once_and_one_of_them_takes_the_last() {
+        for total in [1, 7, 100_000] {
+            let budget = Budget::new(total, 3);
+            let takes = |core| iter::repeat_with(move || core).map(|core| budget.take(core));
+            let (all, last) = thread::scope(|scope| {
+                let cores = [0, 1, 2].map(|core| {
+                    let taken = takes(core).take_while(|&taken| taken != Taken::Nothing);
+                    scope.spawn(move || {
+                        taken.fold((0, 0), |(all, last), taken| (all + 1, last + u64::from(taken == Taken::Last)))
+                    })
+                });
+                let ended = cores.map(|core| core.join().unwrap());
+                ended.into_iter().fold((0, 0), |(all, last), of_core| (all + of_core.0, last + of_core.1))
+            });
+            assert_eq!((all, last), (total, 1));
+        }
+    }
+}
