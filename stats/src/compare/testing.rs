@@ -31,6 +31,8 @@ pub(crate) fn kept_second(t_s: u64, service_us: &[&[u64]]) -> KeptSecond {
 /// These latencies, microseconds.
 pub(crate) fn distribution(values: &[u64]) -> Distribution {
     let mut recorded = Recorded::<u32>::default();
-    values.iter().for_each(|us| recorded.record(*us));
+    for us in values {
+        recorded.record(*us);
+    }
     recorded.to_distribution()
 }

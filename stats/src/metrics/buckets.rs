@@ -106,7 +106,9 @@ mod tests {
 
     fn of(values: &[u64]) -> Distribution {
         let mut recorded = Recorded::<u32>::default();
-        values.iter().for_each(|us| recorded.record(*us));
+        for us in values {
+            recorded.record(*us);
+        }
         recorded.to_distribution()
     }
 

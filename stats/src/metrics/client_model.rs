@@ -167,7 +167,9 @@ mod tests {
     #[test]
     fn families_read_back() {
         let mut recorded = Recorded::<u32>::default();
-        [499_000, 499_000, 990_000].into_iter().for_each(|us| recorded.record(us));
+        for us in [499_000, 499_000, 990_000] {
+            recorded.record(us);
+        }
         let mut buckets = Buckets::default();
         buckets.add(&recorded.to_distribution());
         let mut times = Family::new("t_seconds", "Times", Kind::Histogram);

@@ -101,7 +101,9 @@ mod tests {
     #[test]
     fn a_histogram_is_cumulative_and_a_summary_has_quantiles() {
         let mut recorded = Recorded::<u32>::default();
-        [90, 200, 200, 61_000_000].into_iter().for_each(|us| recorded.record(us));
+        for us in [90, 200, 200, 61_000_000] {
+            recorded.record(us);
+        }
         let mut buckets = Buckets::default();
         buckets.add(&recorded.to_distribution());
         let mut histogram = Family::new("h_seconds", "Help", Kind::Histogram);

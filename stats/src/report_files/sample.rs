@@ -40,7 +40,9 @@ const TEN_KB: &str = {
 /// A distribution of these values.
 pub(super) fn of(values_us: &[u64]) -> Distribution {
     let mut recorded = Recorded::<u32>::default();
-    values_us.iter().for_each(|us| recorded.record(*us));
+    for us in values_us {
+        recorded.record(*us);
+    }
     recorded.to_distribution()
 }
 

@@ -69,7 +69,9 @@ mod tests {
 
     fn of(values_us: impl IntoIterator<Item = u64>) -> Distribution {
         let mut recorded = Recorded::<u32>::default();
-        values_us.into_iter().for_each(|us| recorded.record(us));
+        for us in values_us {
+            recorded.record(us);
+        }
         recorded.to_distribution()
     }
 

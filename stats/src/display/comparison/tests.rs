@@ -213,7 +213,7 @@ fn hostile_names_stay_on_their_line() {
 
 #[test]
 fn worse_is_red_and_better_green_on_a_terminal() {
-    let coloured = comparison_report(&stored_runs(), ReportOptions { colour: true });
+    let coloured = comparison_report(&stored_runs(), ReportOptions { colour: true, ..ReportOptions::default() });
     assert!(
         coloured.lines().any(|line| line.starts_with("\u{1b}[31m  p99") && line.ends_with("worse\u{1b}[0m")),
         "{coloured}"
