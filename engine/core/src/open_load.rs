@@ -66,6 +66,8 @@ struct State {
     free: Vec<usize>,
     /// When the arrival is due that a user was given.
     given: Vec<Option<u64>>,
+    /// When it was given its last one.
+    begun_ns: Vec<u64>,
     /// Users that were started, and of these those that have ended.
     started: usize,
     ended: usize,
@@ -220,6 +222,7 @@ impl State {
             gate_ns: 0,
             free: Vec::new(),
             given: vec![None; users],
+            begun_ns: vec![0; users],
             started: 0,
             ended: 0,
             setting_up: 0,
@@ -318,7 +321,7 @@ impl State {
             };
             if let Some(number) = self.free.pop() {
                 self.take(due_ns, now_ns);
-                self.given[number] = Some(due_ns);
+                (self.given[number], self.begun_ns[number]) = (Some(due_ns), now_ns);
                 return Next::Given(number);
             }
             if self.started < self.given.len() {
@@ -328,7 +331,7 @@ impl State {
                 }
                 self.take(due_ns, now_ns);
                 self.started += 1;
-                self.given[self.started - 1] = Some(due_ns);
+                (self.given[self.started - 1], self.begun_ns[self.started - 1]) = (Some(due_ns), now_ns);
                 return Next::Start(self.started - 1);
             }
             (self.waited_for_users, self.short_of_users) = (true, true);
@@ -448,10 +451,13 @@ impl Shard {
             let mut due_ns = state.given[number].take();
             if due_ns.is_none() && !waits {
                 let now_ns = self.clock_ns();
+                let took_ns = now_ns.saturating_sub(state.begun_ns[number]);
+                state.starts.ended(now_ns, took_ns);
                 // What was held up is taken here rather than by way of the one who hands out.
                 if let When::Now { due_ns: held_up_ns } = state.when(now_ns) {
                     state.take(held_up_ns, now_ns);
                     due_ns = Some(held_up_ns);
+                    state.begun_ns[number] = now_ns;
                 }
             }
             if let Some(due_ns) = due_ns {
