@@ -323,21 +323,7 @@ fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
 
 /// Seven distributions of different shape.
 fn distributions() -> Vec<Distribution> {
-    (1..=7u64)
-        .map(|n| {
-            let kept = Keep::default();
-            let (collector, mut recorders) = common::start(1, vec![kept.spec(Delivery::Lossless)]);
-            let mut recorder = recorders.pop().unwrap();
-            let row = recorder.row(key(RowKind::Request, "a"));
-            recorder.user_started(0);
-            (0..n * 3).for_each(|i| succeed(&mut recorder, row, 17 * n + i * i * 1_000));
-            recorder.finish(S);
-            collector.finish(FinalFacts::default()).unwrap();
-            let snapshots = kept.snapshots.lock().unwrap();
-            let row = snapshots.iter().flat_map(|snapshot| &snapshot.rows).next().unwrap();
-            row.latency.clone()
-        })
-        .collect()
+    (1..=7u64).map(|n| Distribution::of((0..n * 3).map(|i| 17 * n + i * i * 1_000))).collect()
 }
 
 #[test]

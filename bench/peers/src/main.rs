@@ -9,7 +9,7 @@
 //!
 //! Reading order: `scenarios` (what is measured, a table), `rounds` (how tools take turns), `peers` (the tools, a table),
 //! `client` (one run of one of them), `nginx`; `memory`, `first_request`, `csv_load`, `plugin_calls`, `plugins`, `sockets`,
-//! `closing` and `soak` are the other kinds; `open_rate`, `open_gaps`, `freeze` and `queue_theory` are those of open runs, with
+//! `closing`, `outputs` and `soak` are the other kinds; `open_rate`, `open_gaps`, `freeze` and `queue_theory` are those of open runs, with
 //! `embedded` as the server and `arrivals` to judge what it saw.
 
 mod arrivals;
@@ -32,6 +32,7 @@ mod memory;
 mod nginx;
 mod open_gaps;
 mod open_rate;
+mod outputs;
 mod peers;
 mod plugin_calls;
 mod plugins;

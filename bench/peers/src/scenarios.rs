@@ -10,7 +10,7 @@ use crate::{
     goals::{self, Verdict},
     machine, memory,
     nginx::Listener,
-    open_gaps, open_rate,
+    open_gaps, open_rate, outputs,
     peers::{wrk_script, Ask, How, Work, WrkRequest, BARE_LOOP, H2LOAD, H2LOAD_H1, WRK},
     plugin_calls, plugins, queue_theory, record,
     rounds::{self, Goal},
@@ -64,6 +64,8 @@ enum Kind {
     Capacity,
     /// Percentiles against theory, at loads in percent.
     QueueTheory { loads: &'static [u32], seconds: u64 },
+    /// What keeping and telling of a run costs.
+    Outputs,
     /// Speed and memory over a long run.
     Soak,
 }
@@ -84,7 +86,7 @@ const FAST_PEERS: &[&str] = &["ab -k", "h2load --h1", "gcannon"];
 /// The path of the plain GET.
 const HELLO: &str = "/hello/yangfan";
 
-static SCENARIOS: [Scenario; 28] = [
+static SCENARIOS: [Scenario; 29] = [
     Scenario {
         name: "hit-64",
         about: "GET of one URL, 64 keep-alive connections",
@@ -342,6 +344,12 @@ static SCENARIOS: [Scenario; 28] = [
         kind: Kind::Capacity,
     },
     Scenario {
+        name: "outputs",
+        about: "200 users at full speed with the store and all outputs on, against none; and with a locked database and a silent gateway",
+        by_default: true,
+        kind: Kind::Outputs,
+    },
+    Scenario {
         name: "soak",
         about: "64 connections for 10 minutes: speed and memory at the end against the beginning",
         by_default: false,
@@ -428,6 +436,7 @@ fn measure(bench: &Bench, scenario: &Scenario, flags: &Flags) -> Result<(String,
         Kind::Freeze => freeze::run(bench),
         Kind::Capacity => capacity::run(bench),
         Kind::QueueTheory { loads, seconds } => queue_theory::run(bench, loads, *seconds),
+        Kind::Outputs => outputs::run(bench, flags.rounds),
         Kind::Soak => soak::run(bench, flags.soak_seconds),
     }
 }

@@ -1,7 +1,7 @@
 //! Made-up runs for the tests of this module.
 
 use crate::kept::{KeptPart, KeptRun, KeptSecond, RunState};
-use crate::latency::{Distribution, Recorded};
+use crate::latency::Distribution;
 use crate::row::{RowKey, RowKind};
 use crate::summary::{SeriesPoint, Summary};
 
@@ -30,9 +30,5 @@ pub(crate) fn kept_second(t_s: u64, service_us: &[&[u64]]) -> KeptSecond {
 
 /// These latencies, microseconds.
 pub(crate) fn distribution(values: &[u64]) -> Distribution {
-    let mut recorded = Recorded::<u32>::default();
-    for us in values {
-        recorded.record(*us);
-    }
-    recorded.to_distribution()
+    Distribution::of(values.iter().copied())
 }

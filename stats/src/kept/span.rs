@@ -157,15 +157,14 @@ impl SpanMerger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency::Recorded;
 
     fn second(t_s: u64, service_us: &[u64]) -> KeptSecond {
-        let mut recorded = Recorded::<u32>::default();
-        for us in service_us {
-            recorded.record(*us);
-        }
         let requests = service_us.len() as u64;
-        let part = KeptPart { succeeded: requests, service_us: recorded.to_distribution(), ..KeptPart::default() };
+        let part = KeptPart {
+            succeeded: requests,
+            service_us: Distribution::of(service_us.iter().copied()),
+            ..KeptPart::default()
+        };
         let point = SeriesPoint { t_s, requests, users: t_s + 1, ..SeriesPoint::default() };
         KeptSecond { span_s: 1, point, parts: vec![part], ..KeptSecond::default() }
     }

@@ -1,6 +1,6 @@
 //! The sparse form: what one second of one row looked like.
 
-use super::{Latency, Moments};
+use super::{Latency, Moments, Recorded};
 
 /// An immutable set of latencies: exact moments and the histogram buckets that hold something. Merges exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,15 @@ impl Distribution {
     /// Buckets must rise and their counts add up to the moments' count.
     pub(crate) fn new(moments: Moments, buckets: Vec<(u64, u64)>) -> Self {
         Self { moments, buckets }
+    }
+
+    /// That of some values, microseconds.
+    pub fn of(values: impl IntoIterator<Item = u64>) -> Self {
+        let mut recorded = Recorded::<u32>::default();
+        for value in values {
+            recorded.record(value);
+        }
+        recorded.to_distribution()
     }
 
     /// How many samples there are.
@@ -83,14 +92,9 @@ impl Distribution {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency::Recorded;
 
     fn of(values: &[u64]) -> Distribution {
-        let mut recorded = Recorded::<u32>::default();
-        for &value in values {
-            recorded.record(value);
-        }
-        recorded.to_distribution()
+        Distribution::of(values.iter().copied())
     }
 
     #[test]

@@ -102,14 +102,9 @@ pub(super) fn seconds(us: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency::Recorded;
 
     fn of(values: &[u64]) -> Distribution {
-        let mut recorded = Recorded::<u32>::default();
-        for us in values {
-            recorded.record(*us);
-        }
-        recorded.to_distribution()
+        Distribution::of(values.iter().copied())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A kept run whose figures can be worked out by hand, and names that are none of them harmless.
 
 use crate::kept::{KeptPart, KeptRun, KeptSecond, RunState};
-use crate::latency::{Distribution, Recorded};
+use crate::latency::Distribution;
 use crate::row::{RowKey, RowKind};
 use crate::summary::SeriesPoint;
 
@@ -39,11 +39,7 @@ const TEN_KB: &str = {
 
 /// A distribution of these values.
 pub(super) fn of(values_us: &[u64]) -> Distribution {
-    let mut recorded = Recorded::<u32>::default();
-    for us in values_us {
-        recorded.record(*us);
-    }
-    recorded.to_distribution()
+    Distribution::of(values_us.iter().copied())
 }
 
 /// A run with these rows: the first a request, the others transactions.

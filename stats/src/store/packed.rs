@@ -99,14 +99,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::latency::{Recorded, HIGHEST_US};
+    use crate::latency::HIGHEST_US;
 
     fn of(values: &[u64]) -> Distribution {
-        let mut recorded = Recorded::<u32>::default();
-        for value in values {
-            recorded.record(*value);
-        }
-        recorded.to_distribution()
+        Distribution::of(values.iter().copied())
     }
 
     #[test]

@@ -65,20 +65,11 @@ fn classes(of: &Distribution) -> Vec<Class> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency::Recorded;
-
-    fn of(values_us: impl IntoIterator<Item = u64>) -> Distribution {
-        let mut recorded = Recorded::<u32>::default();
-        for us in values_us {
-            recorded.record(us);
-        }
-        recorded.to_distribution()
-    }
 
     #[test]
     fn classes_are_equally_wide_on_a_logarithmic_scale() {
         // 1 to 4096: each class ends at twice the one before.
-        let classes = classes(&of([1, 2, 3, 4, 5, 4_096]));
+        let classes = classes(&Distribution::of([1, 2, 3, 4, 5, 4_096]));
         let ends: Vec<_> = classes.iter().map(|class| class.to_us).collect();
         assert_eq!(ends, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096]);
         let counts: Vec<_> = classes.iter().map(|class| class.count).collect();
@@ -87,18 +78,18 @@ mod tests {
 
     #[test]
     fn no_class_is_narrower_than_a_microsecond() {
-        assert_eq!(classes(&of([7, 7])), [Class { to_us: 7, count: 2 }]);
-        assert_eq!(classes(&of([0])), [Class { to_us: 0, count: 1 }]);
-        let ends: Vec<_> = classes(&of([1, 3])).iter().map(|class| (class.to_us, class.count)).collect();
+        assert_eq!(classes(&Distribution::of([7, 7])), [Class { to_us: 7, count: 2 }]);
+        assert_eq!(classes(&Distribution::of([0])), [Class { to_us: 0, count: 1 }]);
+        let ends: Vec<_> = classes(&Distribution::of([1, 3])).iter().map(|class| (class.to_us, class.count)).collect();
         assert_eq!(ends, [(1, 1), (2, 0), (3, 1)]);
         assert_eq!(histogram(&Distribution::default(), 80), Vec::<String>::new());
     }
 
     #[test]
     fn every_sample_is_in_a_class() {
-        let all = of((0..10_000).map(|n| n * n));
+        let all = Distribution::of((0..10_000).map(|n| n * n));
         assert_eq!(classes(&all).iter().map(|class| class.count).sum::<u64>(), 10_000);
-        let beyond = of([1, 2 * crate::latency::HIGHEST_US]);
+        let beyond = Distribution::of([1, 2 * crate::latency::HIGHEST_US]);
         assert_eq!(classes(&beyond).iter().map(|class| class.count).sum::<u64>(), 2);
         assert!(histogram(&beyond, 80).iter().all(|line| line.chars().count() <= 80));
     }
