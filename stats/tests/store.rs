@@ -12,6 +12,7 @@ use pummel_stats::display::{kept_report, runs_table, ReportOptions};
 use pummel_stats::kept::RunState;
 use pummel_stats::snapshot::{ClientState, Overall};
 use pummel_stats::store::{Patience, PruneSpec, RunFilter, Store, StoreError, StoreOutcome, StoreOutput};
+use pummel_stats::summary::SeriesPoint;
 use pummel_stats::{
     Begun, CollectorSpec, Delivery, Distribution, FinalFacts, Model, OutputSpec, RowKind, RowSecond, RunFacts,
     Snapshot, Summary,
@@ -286,16 +287,7 @@ fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
         row.succeeded = latency.count();
         row.service_us = latency.clone();
         row.latency = latency;
-        let mut snapshot = Snapshot {
-            point: pummel_stats::summary::SeriesPoint { t_s, ..Default::default() },
-            rows: Vec::new(),
-            totals: Arc::from([]),
-            overall: Overall::default(),
-            errors: Arc::from([]),
-            corrections: Vec::new(),
-            model: Model::Open,
-            client: ClientState::default(),
-        };
+        let mut snapshot = empty_snapshot(t_s, Model::Open);
         snapshot.point.requests = row.succeeded;
         snapshot.point.warmup = t_s < 90;
         snapshot.rows.push(Arc::new(row));
@@ -324,6 +316,77 @@ fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
 /// Seven distributions of different shape.
 fn distributions() -> Vec<Distribution> {
     (1..=7u64).map(|n| Distribution::of((0..n * 3).map(|i| 17 * n + i * i * 1_000))).collect()
+}
+
+/// The share of the way through sorted samples, nearest rank.
+fn of_samples(sorted: &[u64], share: f64) -> u64 {
+    sorted[(share * sorted.len() as f64).ceil() as usize - 1]
+}
+
+#[test]
+fn percentiles_of_any_window_are_those_of_its_samples() {
+    const SECONDS: u64 = 120;
+    let folder = Folder::new();
+    let (mut spec_out, _, _) = output(&folder.db(), Patience::default());
+    let out = &mut spec_out.output;
+    out.begin(&Arc::new(Begun {
+        facts: facts("w"),
+        model: Model::Closed,
+        started_at: "2026-01-01T00:00:00.000Z".into(),
+    }));
+    // From microseconds to minutes, a different number each second.
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let samples: Vec<Vec<u64>> =
+        (0..SECONDS).map(|t_s| (0..50 + t_s % 70).map(|_| next() >> (38 + next() % 24)).collect()).collect();
+    for (t_s, values) in samples.iter().enumerate() {
+        let mut row = RowSecond::new(Arc::new(key(RowKind::Request, "a")));
+        row.succeeded = values.len() as u64;
+        row.latency = Distribution::of(values.iter().copied());
+        let mut snapshot = empty_snapshot(t_s as u64, Model::Closed);
+        snapshot.point.requests = row.succeeded;
+        snapshot.rows.push(Arc::new(row));
+        out.snapshot(&Arc::new(snapshot));
+    }
+    out.finish(&Arc::new(Summary::default()));
+
+    let store = Store::open_existing(&folder.db()).unwrap();
+    for windows in [1, 2, 7, 40, 120] {
+        let spans = store.spans("w", windows).unwrap();
+        for span in spans {
+            let (from, to) = (span.point.t_s as usize, (span.point.t_s + span.span_s) as usize);
+            let mut sorted: Vec<u64> = samples[from..to].iter().flatten().copied().collect();
+            sorted.sort_unstable();
+            let latency = span.parts[0].latency();
+            assert_eq!(latency.moments().sum(), sorted.iter().sum::<u64>());
+            assert_eq!(
+                (latency.moments().min(), latency.moments().max()),
+                (sorted.first().copied(), sorted.last().copied())
+            );
+            for share in [0.5, 0.9, 0.95, 0.99, 0.999, 1.0] {
+                let (raw, kept) = (of_samples(&sorted, share), latency.value_at(share).unwrap());
+                assert!(kept.abs_diff(raw) as f64 <= raw as f64 * 0.001, "p{share} of {from}..{to}: {kept} and {raw}");
+            }
+        }
+    }
+}
+
+fn empty_snapshot(t_s: u64, model: Model) -> Snapshot {
+    Snapshot {
+        point: SeriesPoint { t_s, ..SeriesPoint::default() },
+        rows: Vec::new(),
+        totals: Arc::from([]),
+        overall: Overall::default(),
+        errors: Arc::from([]),
+        corrections: Vec::new(),
+        model,
+        client: ClientState::default(),
+    }
 }
 
 #[test]

@@ -54,10 +54,12 @@ def sum_two(a, b):
     let is_own = |name| plugin.find(name).map(|function| function.own);
     assert_eq!((is_own("sum_two"), is_own("md5"), is_own("nothing")), (Some(true), Some(false), None));
     kill(first[0]);
-    wait_until("a second process takes calls", || is_up(&plugin, 2));
+    // funppy draws its port at random: where somebody has it, one more is started.
+    wait_until("another process takes calls", || (2..=6).any(|generation| is_up(&plugin, generation)));
     assert_eq!(call(&plugin, "sum_two", "[2,2]"), returned("4"));
     let report = &host.reports()[0];
-    assert_eq!((&*report.runner, report.restarts), ("funppy", 1));
+    assert_eq!(&*report.runner, "funppy");
+    assert!((1..=5).contains(&report.restarts), "{}", report.restarts);
     host.end();
     assert!(project.processes().is_empty());
     assert_eq!(fs::read_dir(&project.0).expect("a folder").count(), 1);

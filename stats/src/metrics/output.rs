@@ -9,7 +9,7 @@ use super::scrape::Endpoint;
 use super::sender::{lock, Sender, SharedState};
 use super::state::{MetricsFacts, State};
 use super::target::Target;
-use crate::output::{Delivery, Output, OutputSpec};
+use crate::output::{Begun, Delivery, Output, OutputSpec};
 use crate::snapshot::Snapshot;
 use crate::summary::Summary;
 
@@ -78,6 +78,10 @@ impl Metrics {
 }
 
 impl Output for Metrics {
+    fn begin(&mut self, run: &Arc<Begun>) {
+        lock(&self.state).run_id.clone_from(&run.facts.id);
+    }
+
     fn snapshot(&mut self, snapshot: &Arc<Snapshot>) {
         lock(&self.state).add(snapshot);
         if !snapshot.point.drain {

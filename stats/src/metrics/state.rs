@@ -46,6 +46,8 @@ pub(super) struct State {
     pub(super) facts: MetricsFacts,
     /// Tells this run from others: a UUID.
     pub(super) instance: String,
+    /// Its id in a store, once it has begun.
+    pub(super) run_id: String,
     pub(super) started_at: SystemTime,
     /// When the last second was added; no two are the same.
     pub(super) updated_at: SystemTime,
@@ -170,6 +172,7 @@ impl State {
         let now = SystemTime::now();
         let hrp = HrpState::new(facts.users);
         Self {
+            run_id: String::new(),
             facts,
             instance: random_uuid(),
             started_at: now,
@@ -277,8 +280,10 @@ impl State {
             Model::Open => "open",
         };
         let labels = [("command", command.as_str()), ("run", name), ("version", version), ("model", model)];
+        let id = Some(("id", self.run_id.as_str())).filter(|(_, id)| !id.is_empty());
+        let labels = labels.into_iter().chain(id).map(|(label, value)| (label, bounded(value)));
         let mut info = Family::new("pummel_run_info", "The run whose metrics these are; always 1", Kind::Gauge);
-        info.number(labels.map(|(label, value)| (label, bounded(value))).to_vec(), 1.0);
+        info.number(labels.collect(), 1.0);
         info
     }
 
