@@ -90,7 +90,7 @@ fn hosts_are_reached_where_they_are_said_to_be() {
     ];
     let folder = Folder::new();
     let urls = folder.write("urls.txt", "http://a.example/hello/a\nhttp://b.example/hello/b\n");
-    let run = run(&["hit", "--urls", &urls, &names[0], &names[1], "-c", "2", "-n", "20"]);
+    let run = run(&["hit", "--urls", &urls, &names[0], &names[1], "-c", "2", "-n", "20", "--cores", "1"]);
     assert_eq!((run.code, run.number("/totals/failures")), (0, 0), "{}", run.stderr);
     for (target, port) in target.into_iter().zip(ports) {
         let [connections, connect_errors, requests, failures] = counts(&run, "addresses", &format!("127.0.0.1:{port}"));

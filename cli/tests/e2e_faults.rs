@@ -19,7 +19,8 @@ fn beside_a_good_one(path: &str, more: &[&str]) -> (Run, u64) {
     let target = target();
     let folder = Folder::new();
     let file = urls(&folder, &[url(&target, "/hello/good"), url(&target, path)]);
-    let mut arguments = vec!["hit", "--urls", &file, "-c", "2", "-n", "20"];
+    // One user, so that each URL has its half.
+    let mut arguments = vec!["hit", "--urls", &file, "-c", "1", "-n", "20"];
     arguments.extend(more);
     let run = run(&arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);

@@ -20,6 +20,8 @@ help_snapshot! {
     help_of_pummel: [];
     help_of_boom: ["boom"];
     help_of_run: ["run"];
+    help_of_runs: ["runs"];
+    help_of_report: ["report"];
     help_of_boom_curl: ["boom", "curl"];
     help_of_hit: ["hit"];
     help_of_capacity: ["capacity"];

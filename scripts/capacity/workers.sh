@@ -92,15 +92,19 @@ row='%-8s %14s   %-22s %9s   %s\n'
 # shellcheck disable=SC2059 # The format is ours.
 printf "$row" WORKERS CAPACITY INTERVAL P99 'LIMITED BY'
 bounds=0
+unanswered=0
 for workers in "$@"; do
     start_nginx "$workers"
     code=0
+    rm -f "$folder/result.json"
     # Up to 10 minutes each, unless CAPACITY_FLAGS has another --max-duration.
     "${PUMMEL:-pummel}" capacity "http://127.0.0.1:$port/" --threshold "$threshold" --threshold 'errors<0.1%' --quiet \
         --json "$folder/result.json" "${flags[@]}" >"$folder/report" || code=$?
     stop_nginx
-    # 99: nothing held, which is a row like any other.
-    if [ "$code" -ne 0 ] && [ "$code" -ne 99 ]; then
+    # 99: nothing held, which is a row like any other. 1 with a result: no answer, which is one too, and the code at the end.
+    if [ "$code" -eq 1 ] && [ -e "$folder/result.json" ]; then
+        unanswered=1
+    elif [ "$code" -ne 0 ] && [ "$code" -ne 99 ]; then
         exit "$code"
     fi
     # Capacity, interval, p99 of the highest level that held, and what failed above it; more than the side where it was the client.
@@ -122,3 +126,4 @@ done
 if [ "$bounds" -gt 0 ]; then
     echo "Where the limit was not clearly the server the capacity is a lower bound: give the load more CPUs, and of its own."
 fi
+exit "$unanswered"

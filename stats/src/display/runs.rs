@@ -42,7 +42,8 @@ pub fn runs_table(runs: &[Listed]) -> String {
     for (at, column) in table.column_iter_mut().enumerate() {
         column.set_cell_alignment(if (4..=8).contains(&at) || at == 10 { RIGHT } else { LEFT });
     }
-    format!("{}\n", table.trim_fmt())
+    // Without borders each cell begins with a space that parts it from the one before.
+    table.trim_fmt().lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect()
 }
 
 /// The same as a JSON list.
