@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::{memchr2_iter, memmem};
 
 use super::names::{is_secret_in_query, percent_decoded, NAME_BYTES_MAX};
-use super::scan::{has_secrets, quote_at, string_end, Edited};
+use super::scan::{has_secrets, is_decoded, quote_at, string_end, Edited};
 use super::secrets::Secrets;
 use super::MASK;
 
@@ -45,7 +45,7 @@ pub(super) fn masked(text: String, secrets: &mut Secrets, depth: u8) -> String {
                 edited.mask(from, from + value.len(), secrets);
             }
             floor = floor.max(end);
-        } else if equals && in_query && quoted.is_none() {
+        } else if equals && in_query && quoted.is_none() && is_decoded(depth) {
             let end = value_end(bytes, from, in_query);
             if bytes[from..end].contains(&b'%') {
                 let decoded = percent_decoded(&text[from..end]);
@@ -129,6 +129,9 @@ mod tests {
         assert_eq!(of("/a?token=&b=1"), "/a?token=&b=1");
         assert_eq!(of("/a?x=%7B%22password%22%3A%22p%22%7D&y=2"), "/a?x=***&y=2", "JSON in a value");
         assert_eq!(of("/a?next=/b?token=x"), "/a?next=/b?token=***");
+        // Found by fuzzing: values within values, deeper than they are decoded.
+        let deep = "ac=1?%ntt=et=x?%n=1%7D?api%5Fkey=x";
+        assert_eq!(of(deep), "ac=***");
     }
 
     #[test]

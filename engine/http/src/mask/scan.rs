@@ -21,9 +21,14 @@ fn masked_at(text: String, secrets: &mut Secrets, depth: u8) -> String {
     lines::masked(text, secrets)
 }
 
+/// Whether values at this depth are decoded.
+pub(super) fn is_decoded(depth: u8) -> bool {
+    depth < DECODED_DEPTH_MAX
+}
+
 /// Whether there are secrets in a decoded value, which are learnt.
 pub(super) fn has_secrets(decoded: &str, secrets: &mut Secrets, depth: u8) -> bool {
-    depth < DECODED_DEPTH_MAX && masked_at(decoded.to_owned(), secrets, depth + 1) != decoded
+    is_decoded(depth) && masked_at(decoded.to_owned(), secrets, depth + 1) != decoded
 }
 
 /// A text of which some parts are replaced, from front to back.
