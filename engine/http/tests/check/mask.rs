@@ -50,6 +50,20 @@ pub(crate) fn mask(data: &[u8]) {
 /// As it is written. A text that names a secret and breaks off may take what stands behind it for part of that.
 fn names_a_secret(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    let words = ["token", "secret", "passw", "api", "session", "credential", "authorization", "cookie"];
+    let words = [
+        "token",
+        "secret",
+        "passw",
+        "pwd",
+        "passphrase",
+        "api",
+        "private",
+        "signature",
+        "jwt",
+        "session",
+        "credential",
+        "authorization",
+        "cookie",
+    ];
     words.iter().any(|word| text.contains(word))
 }
