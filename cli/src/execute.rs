@@ -31,8 +31,8 @@ pub(crate) struct Ended {
 /// Runs the plan and reports.
 ///
 /// # Errors
-/// Before the run: a file that cannot be written, a port for metrics that is taken, and what the engine refuses. After it: a file that could not be written to its end;
-/// the report has been shown and the other files are written by then.
+/// Before the run: a file that cannot be written, a port for metrics that is taken, and what the engine refuses. After a run that would
+/// have ended with 0: a file that could not be written to its end; the report has been shown and the other files are written by then.
 pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let PlannedRun { plan, output } = run;
     let json = output.json.as_ref().map(open_json).transpose()?;
@@ -67,7 +67,14 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     }
     let written = json.map_or(Ok(()), |json| write_json(json, &summary));
     let written = written.and(files.write_summary(&summary));
-    written.and(keeping.map_or(Ok(()), |keeping| keeping.write_seconds(files)))?;
+    let written = written.and(keeping.map_or(Ok(()), |keeping| keeping.write_seconds(files)));
+    if let Err(failure) = written {
+        // What the run itself ends with says more than that a file is missing.
+        if exit_code == exit::DONE {
+            return Err(failure);
+        }
+        failure.print();
+    }
     let (requests, failures) = (summary.totals.requests, summary.totals.failures);
     tracing::info!(requests, failures, exit_code, "the run ended");
     Ok(Ended { summary, exit_code })

@@ -152,6 +152,42 @@ fn a_full_disk_slows_nothing_and_says_so_once() {
     let _ = fs::remove_file(journal);
 }
 
+#[test]
+fn files_of_seconds_and_the_exit_code_do_not_depend_on_the_store() {
+    let (target, folder) = (target(), Folder::new());
+    let small = folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&small).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("not allowed to mount: the full disk is left out");
+        return;
+    }
+    let _unmount = Unmount(&small);
+    let db = small.join("runs.db").display().to_string();
+    let url = url(&target, "/hello/a");
+    let [csv, page] = ["a.csv", "a.html"].map(|name| folder.path().join(name));
+    let [csv_path, page_path] = [&csv, &page].map(|path| path.display().to_string());
+    let load = ["hit", &url, "-c", "1", "-d", "4s", "--max-rps", "100", "--threshold", "errors>1%", "--store", &db];
+    let going = start(&[&load[..], &["--csv", &csv_path, "--html", &page_path]].concat());
+    let since = Instant::now();
+    while !(Path::new(&db).exists() && listed(&db).len() == 1) && since.elapsed() < Duration::from_secs(30) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let _ = fs::write(small.join("filler"), vec![0; 4 << 20]);
+    let made = going.finish();
+    assert_eq!(made.code, 99, "{}", made.stderr);
+    let rows = fs::read_to_string(csv).unwrap();
+    let of_all = rows.lines().filter(|line| line.contains(",all,"));
+    let requests: u64 = of_all.map(|line| line.split(',').nth(8).unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(made.summary["totals"]["requests"], requests, "{rows}");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains(made.summary["run"]["id"].as_str().unwrap()), "{}", made.stderr);
+    let title = page.lines().find(|line| line.contains("<title>")).unwrap();
+    assert!(!title.contains("cut off"), "of the whole run: {title}");
+    let journal = made.stderr.split_whitespace().find(|word| word.ends_with(".journal")).expect("where the rest is");
+    let _ = fs::remove_file(journal);
+}
+
 struct Unmount<'a>(&'a Path);
 
 impl Drop for Unmount<'_> {
