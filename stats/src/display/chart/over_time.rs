@@ -70,8 +70,8 @@ impl OverTime {
         for point in spans {
             let (begin_s, end_s) = (point.t_s, point.t_s.saturating_add(span_s(point)));
             let (first, covered_s) = (column_of(begin_s), part_of(point, load_s));
-            for place in first..=column_of(end_s - 1).max(first) {
-                let column = &mut columns[place];
+            let count = column_of(end_s - 1).max(first) + 1 - first;
+            for (place, column) in columns.iter_mut().enumerate().skip(first).take(count) {
                 // What of the span lies in this column; all of it where it lies in no other.
                 let column_s = from_s.saturating_add(place as u64 * each_s);
                 let within = begin_s.max(column_s)..end_s.min(column_s.saturating_add(each_s));
