@@ -110,8 +110,8 @@ fn a_run_of_which_the_store_has_a_part_is_whole_with_its_journal() {
     let whole = Store::put_together(&folder.file("whole.db"), &folder.file("runs.db"), &outcome).unwrap();
     assert_whole(&whole);
     let stages = Connection::open(folder.file("whole.db")).unwrap();
-    let until_s: f64 = stages.query_row("SELECT until_s FROM stage", [], |row| row.get(0)).unwrap();
-    assert_eq!(until_s, 3.0);
+    let until_s: u64 = stages.query_row("SELECT CAST(until_s AS INTEGER) FROM stage", [], |row| row.get(0)).unwrap();
+    assert_eq!(until_s, 3);
     let kept = Store::open_existing(&folder.file("runs.db")).unwrap();
     assert_eq!(kept.run("id").unwrap().state, RunState::CutOff);
 }
