@@ -30,12 +30,12 @@ pub(crate) struct Errors {
     by_message: HashMap<Box<str>, Vec<KnownError>>,
     known: usize,
     distinct: usize,
-    /// What is made of a message before anybody sees it.
-    mask: Option<fn(&str) -> String>,
+    /// What is made of a message of some kind before anybody sees it.
+    mask: Option<fn(&str, &str) -> String>,
 }
 
 impl Errors {
-    pub(crate) fn mask_with(&mut self, mask: fn(&str) -> String) {
+    pub(crate) fn mask_with(&mut self, mask: fn(&str, &str) -> String) {
         self.mask = Some(mask);
     }
 
@@ -63,7 +63,7 @@ impl Errors {
         self.known += 1;
         self.by_message.entry(message.into()).or_default().push(KnownError { row, kind, id });
         // A known message is found as it came, so that each is masked once.
-        let shown = self.mask.map_or(Cow::Borrowed(message), |mask| Cow::Owned(mask(message)));
+        let shown = self.mask.map_or(Cow::Borrowed(message), |mask| Cow::Owned(mask(kind, message)));
         (id, Some(ErrorKey { kind, row, message: cut(&shown).into() }))
     }
 
@@ -88,9 +88,9 @@ mod tests {
     #[test]
     fn a_message_is_masked_once() {
         let mut errors = Errors::default();
-        errors.mask_with(|message| message.replace("hunter2", "***"));
+        errors.mask_with(|kind, message| message.replace("hunter2", kind));
         let (id, key) = errors.id(RowId(0), "assertion", "it was hunter2");
-        assert_eq!((id, &*key.unwrap().message), (0, "it was ***"));
+        assert_eq!((id, &*key.unwrap().message), (0, "it was assertion"));
         assert!(matches!(errors.id(RowId(0), "assertion", "it was hunter2"), (0, None)));
     }
 

@@ -115,8 +115,8 @@ impl Recorder {
         }
     }
 
-    /// Messages of errors are recorded as `mask` makes them: once for each that is new.
-    pub fn mask_errors_with(&mut self, mask: fn(&str) -> String) {
+    /// Messages of errors are recorded as `mask` makes them of a kind and a message: once for each that is new.
+    pub fn mask_errors_with(&mut self, mask: fn(&str, &str) -> String) {
         self.errors.mask_with(mask);
     }
 

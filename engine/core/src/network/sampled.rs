@@ -19,7 +19,7 @@ use super::{
     exchange::{Answered, Hop, Unanswered},
     tally::Tally,
 };
-use crate::{plan::Network, program::Extra, shard::Shard};
+use crate::{error::Kind, plan::Network, program::Extra, shard::Shard};
 
 /// How much of a head is written down: what servers accept by default is half of it.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -253,8 +253,12 @@ pub fn mask_sample(sample: &mut FailureSample) {
     sample.message = exchange.message;
 }
 
-/// A message about a failure without the secrets it names.
-pub(crate) fn mask_message(message: &str) -> String {
+/// A message about a failure of some kind without the secrets it names.
+pub(crate) fn mask_message(kind: &str, message: &str) -> String {
+    // These are words of our own, and show how a password is given.
+    if kind == Kind::Proxy.label() {
+        return message.to_owned();
+    }
     mask_text(&without_expected(message))
 }
 
@@ -381,7 +385,8 @@ mod tests {
     #[test]
     fn messages_lose_the_secrets_they_name() {
         let masked = |said: &str| {
-            mask_message(&format!("step validation failed: {said}"))["step validation failed: ".len()..].to_owned()
+            mask_message("assertion", &format!("step validation failed: {said}"))["step validation failed: ".len()..]
+                .to_owned()
         };
         assert_eq!(masked("body.login.password eq \"hunter2\" (it is hunter2)"), "body.login.password eq ***");
         assert_eq!(masked("headers.\"Set-Cookie\" contains \"sid\""), "headers.\"Set-Cookie\" contains ***");
@@ -389,7 +394,9 @@ mod tests {
         for plain in ["status_code eq 200", "body.n eq 8 (eight)", "body.a", ""] {
             assert_eq!(masked(plain), plain);
         }
-        assert_eq!(mask_message("ValueError: no login, token=hunter2"), "ValueError: no login, token=***");
+        let advice = "give them as --proxy http://USER:PASSWORD@HOST:PORT";
+        assert_eq!(mask_message("proxy", advice), advice);
+        assert_eq!(mask_message("function", "ValueError: no login, token=hunter2"), "ValueError: no login, token=***");
     }
 
     #[test]
