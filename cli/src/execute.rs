@@ -16,6 +16,7 @@ use crate::{
     metrics_outputs::{metrics_facts, metrics_outputs},
     plan::{JsonTarget, OutputPlan, PlannedRun},
     report_files::ReportFiles,
+    secrets::{kept_from_secrets, without_secrets},
     signals::raise_on_signal,
 };
 
@@ -31,8 +32,8 @@ pub(crate) struct Ended {
 /// Runs the plan and reports.
 ///
 /// # Errors
-/// Before the run: a file that cannot be written, a port for metrics that is taken, and what the engine refuses. After it: a file that could not be written to its end;
-/// the report has been shown and the other files are written by then.
+/// Before the run: a file that cannot be written, a port for metrics that is taken, and what the engine refuses. After a run that would
+/// have ended with 0: a file that could not be written to its end; the report has been shown and the other files are written by then.
 pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
     let PlannedRun { plan, output } = run;
     let json = output.json.as_ref().map(open_json).transpose()?;
@@ -49,6 +50,8 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
         warn(warning, Some(help));
     }
     let (kept, keeping) = output.store.keep(files.want_seconds())?.unzip();
+    let show_secrets = plan.failure_samples.show_secrets;
+    let kept = kept.map(|kept| if show_secrets { kept_from_secrets(kept) } else { kept });
     let outputs = console(plan, &output).into_iter().chain(kept).chain(metrics).collect();
     tracing::info!(command = plan.command, name = plan.name, users = plan.load.users, cpus = ?plan.cpus, "the run starts");
     let finished = resolved.run(&stop, outputs).map_err(|error| not_started(&error))?;
@@ -66,8 +69,19 @@ pub(crate) fn execute(run: PlannedRun) -> Result<Ended, Failure> {
         warn(format!("the counts do not add up: {what}"), Some("this is a defect of pummel: please report it".into()));
     }
     let written = json.map_or(Ok(()), |json| write_json(json, &summary));
-    let written = written.and(files.write_summary(&summary));
-    written.and(keeping.map_or(Ok(()), |keeping| keeping.write_seconds(files)))?;
+    let written = written.and(if show_secrets {
+        files.write_summary(&without_secrets(&summary))
+    } else {
+        files.write_summary(&summary)
+    });
+    let written = written.and(keeping.map_or(Ok(()), |keeping| keeping.write_seconds(files)));
+    if let Err(failure) = written {
+        // What the run itself ends with says more than that a file is missing.
+        if exit_code == exit::DONE {
+            return Err(failure);
+        }
+        failure.print();
+    }
     let (requests, failures) = (summary.totals.requests, summary.totals.failures);
     tracing::info!(requests, failures, exit_code, "the run ended");
     Ok(Ended { summary, exit_code })

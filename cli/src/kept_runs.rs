@@ -6,7 +6,7 @@ use std::{
 };
 
 use pummel_stats::{
-    store::{Store, StoreError, StoreOutput, StoreWatch, Trouble},
+    store::{Store, StoreError, StoreOutcome, StoreOutput, StoreWatch, Trouble},
     OutputSpec,
 };
 
@@ -102,13 +102,7 @@ impl Keeping {
     }
 
     fn for_now() -> Result<(OutputSpec, Self), Failure> {
-        let folder = TemporaryFolder::new().map_err(|error| {
-            Failure::with_code(
-                exit::FAILED,
-                format!("no temporary folder can be made for the seconds of this run: {error}"),
-                "TMPDIR names another place, and --store FILE keeps the run",
-            )
-        })?;
+        let folder = TemporaryFolder::for_seconds()?;
         let path = folder.0.join("runs.db");
         Self::start(&path, Some(folder)).map_err(|why| Failure::without_help(exit::FAILED, why))
     }
@@ -135,7 +129,7 @@ impl Keeping {
         }
     }
 
-    /// Writes the files that are made of the run's seconds.
+    /// Writes the files that are made of the run's seconds, also where the store has not taken all of them.
     ///
     /// # Errors
     /// They cannot be read, or a file cannot be written.
@@ -143,25 +137,67 @@ impl Keeping {
         if !files.want_seconds() {
             return Ok(());
         }
-        let Some(run) = self.watch.outcome().run else { return Ok(()) };
-        let store = Store::open_existing(&self.path).map_err(|error| failure(&error))?;
-        let written = write_seconds(&store, &run, files);
-        drop((store, self.for_now));
+        let written = self.write_from(&self.watch.outcome(), files);
+        drop(self.for_now);
         written
     }
+
+    fn write_from(&self, outcome: &StoreOutcome, files: ReportFiles) -> Result<(), Failure> {
+        let Some(run) = &outcome.run else {
+            return Err(Failure::without_help(exit::FAILED, "the seconds of this run were kept nowhere"));
+        };
+        if outcome.complete {
+            let store = Store::open_existing(&self.path).map_err(|error| after_the_run(&error))?;
+            return write_seconds(&store, run, files).map_err(Unwritten::after_the_run);
+        }
+        let folder = TemporaryFolder::for_seconds()?;
+        let whole = folder.0.join("runs.db");
+        let store = Store::put_together(&whole, &self.path, outcome).map_err(|error| after_the_run(&error))?;
+        write_seconds(&store, run, files).map_err(Unwritten::after_the_run)
+    }
+}
+
+/// Why files that are made of a run's seconds were not written.
+pub(crate) enum Unwritten {
+    /// The seconds cannot be read.
+    Unread(StoreError),
+    /// A file cannot be written.
+    File(Failure),
+}
+
+impl Unwritten {
+    /// As the end of a command that names a run.
+    pub(crate) fn named(self) -> Failure {
+        match self {
+            Self::Unread(error) => failure(&error),
+            Self::File(failure) => failure,
+        }
+    }
+
+    /// As the end of a run, which was no wrong usage.
+    fn after_the_run(self) -> Failure {
+        match self {
+            Self::Unread(error) => after_the_run(&error),
+            Self::File(failure) => failure,
+        }
+    }
+}
+
+fn after_the_run(error: &dyn std::error::Error) -> Failure {
+    Failure::without_help(exit::FAILED, format!("the seconds of this run cannot be read: {error}"))
 }
 
 /// Writes the files that are made of a run's seconds.
 ///
 /// # Errors
 /// As [`Keeping::write_seconds`].
-pub(crate) fn write_seconds(store: &Store, run: &str, files: ReportFiles) -> Result<(), Failure> {
-    let kept = store.run(run).map_err(|error| failure(&error))?;
+pub(crate) fn write_seconds(store: &Store, run: &str, files: ReportFiles) -> Result<(), Unwritten> {
+    let kept = store.run(run).map_err(Unwritten::Unread)?;
     let trouble = Trouble::default();
     let written = files.write_seconds(&kept, || store.iter_seconds(run, &trouble));
     match trouble.take() {
-        Some(error) => Err(failure(&error)),
-        None => written,
+        Some(error) => Err(Unwritten::Unread(error)),
+        None => written.map_err(Unwritten::File),
     }
 }
 
@@ -169,6 +205,16 @@ pub(crate) fn write_seconds(store: &Store, run: &str, files: ReportFiles) -> Res
 struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
+    fn for_seconds() -> Result<Self, Failure> {
+        Self::new().map_err(|error| {
+            Failure::with_code(
+                exit::FAILED,
+                format!("no temporary folder can be made for the seconds of this run: {error}"),
+                "TMPDIR names another place, and --store FILE keeps the run",
+            )
+        })
+    }
+
     fn new() -> std::io::Result<Self> {
         let path = env::temp_dir().join(format!("pummel-{}-{:08x}", std::process::id(), fastrand::u32(..)));
         std::fs::create_dir(&path)?;

@@ -37,6 +37,7 @@ mod profile_metrics;
 mod profile_network;
 mod profile_plugin;
 mod report_files;
+mod secrets;
 mod side_by_side;
 mod signals;
 mod values;

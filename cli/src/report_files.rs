@@ -148,7 +148,8 @@ impl ReportFiles {
 /// The page: more points than this would not be told apart on a screen, and an hour of 20 steps would be more than a megabyte.
 fn page(run: &KeptRun, seconds: impl Iterator<Item = KeptSecond>) -> String {
     const POINTS: usize = 600;
-    let length_s = run.summary.series.iter().filter(|point| !point.drain).map(|point| point.t_s + 1).max().unwrap_or(0);
+    let ends_s = run.summary.series.iter().filter(|point| !point.drain).map(|point| point.t_s + point.span_s);
+    let length_s = ends_s.max().unwrap_or(0);
     let is_request = |row: usize| run.rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
     html_report(run, &merged_spans(seconds, length_s, POINTS, is_request))
 }

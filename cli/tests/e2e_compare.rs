@@ -232,6 +232,28 @@ fn runs_of_nothing_in_common_end_with_1() {
 }
 
 #[test]
+fn a_run_is_found_by_whatever_it_was_labelled() {
+    let (target, folder) = (target(), Folder::new());
+    let db = folder.path().join("runs.db").display().to_string();
+    let pummel = |arguments: &[&str]| {
+        let output = Command::new(binary()).args(arguments).args(["--store", &db]).output().expect("the binary starts");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    pummel(&["hit", &url(&target, "/hello/a"), "-n", "20", "-c", "1"]);
+    for label in ["v1.2", "feature/x", "before, after", "a.json"] {
+        pummel(&["runs", "label", "last", label]);
+        let ran = compare(&folder, &["last", label, "--store", &db]);
+        assert_eq!(ran.code, 0, "{label}: {}", ran.stderr);
+        assert!(ran.stdout.contains(label), "{}", ran.stdout);
+    }
+    // A file comes first.
+    folder.write("a.json", "hello\n");
+    let ran = compare(&folder, &["last", "a.json", "--store", &db]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("a.json: is of no known form"), "{}", ran.stderr);
+}
+
+#[test]
 fn bad_input_says_what_is_wrong() {
     let folder = Folder::new();
     folder.write("a.json", &summary("login", 1000, 5_000, 0));

@@ -5,8 +5,11 @@ mod load;
 
 use std::{
     fs,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
@@ -152,6 +155,42 @@ fn a_full_disk_slows_nothing_and_says_so_once() {
     let _ = fs::remove_file(journal);
 }
 
+#[test]
+fn files_of_seconds_and_the_exit_code_do_not_depend_on_the_store() {
+    let (target, folder) = (target(), Folder::new());
+    let small = folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&small).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("not allowed to mount: the full disk is left out");
+        return;
+    }
+    let _unmount = Unmount(&small);
+    let db = small.join("runs.db").display().to_string();
+    let url = url(&target, "/hello/a");
+    let [csv, page] = ["a.csv", "a.html"].map(|name| folder.path().join(name));
+    let [csv_path, page_path] = [&csv, &page].map(|path| path.display().to_string());
+    let load = ["hit", &url, "-c", "1", "-d", "4s", "--max-rps", "100", "--threshold", "errors>1%", "--store", &db];
+    let going = start(&[&load[..], &["--csv", &csv_path, "--html", &page_path]].concat());
+    let since = Instant::now();
+    while !(Path::new(&db).exists() && listed(&db).len() == 1) && since.elapsed() < Duration::from_secs(30) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let _ = fs::write(small.join("filler"), vec![0; 4 << 20]);
+    let made = going.finish();
+    assert_eq!(made.code, 99, "{}", made.stderr);
+    let rows = fs::read_to_string(csv).unwrap();
+    let of_all = rows.lines().filter(|line| line.contains(",all,"));
+    let requests: u64 = of_all.map(|line| line.split(',').nth(8).unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(made.summary["totals"]["requests"], requests, "{rows}");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains(made.summary["run"]["id"].as_str().unwrap()), "{}", made.stderr);
+    let title = page.lines().find(|line| line.contains("<title>")).unwrap();
+    assert!(!title.contains("cut off"), "of the whole run: {title}");
+    let journal = made.stderr.split_whitespace().find(|word| word.ends_with(".journal")).expect("where the rest is");
+    let _ = fs::remove_file(journal);
+}
+
 struct Unmount<'a>(&'a Path);
 
 impl Drop for Unmount<'_> {
@@ -192,53 +231,129 @@ fn the_usual_store_is_in_the_users_data_and_does_without_where_it_cannot_be() {
     assert!(made.stderr.contains("this run is kept nowhere"), "{}", made.stderr);
 }
 
-#[test]
-fn no_secret_reaches_the_store() {
-    let (target, folder) = (target(), Folder::new());
-    let db = db(&folder);
-    let case = folder.write(
-        "secrets.yml",
+/// A case whose step fails with secrets wherever there may be some, and what is to hold.
+fn secrets(folder: &Folder, name: &str, url: &str, validate: &str) -> String {
+    folder.write(
+        &format!("{name}.yml"),
         &format!(
-            "config:\n  name: secrets\n  base_url: {}\n  variables:\n    password: hush-variable\nteststeps:\n\
+            "config:\n  name: {name}\n  base_url: {url}\n  variables:\n    password: hush-variable\nteststeps:\n\
              - name: fails\n  request:\n    method: POST\n    url: /status/500?access_token=hush-query\n\
              \x20   headers:\n      Authorization: Bearer hush-header\n      Cookie: session=hush-cookie\n\
-             \x20   json:\n      password: hush-field\n  validate:\n  - eq: [status_code, 200]\n",
-            url(&target, "")
+             \x20   json:\n      password: hush-field\n  validate:\n  - {validate}\n"
         ),
-    );
-    let made = run(&["boom", &case, "--loop-count", "2", "--sample-failures", "5", "--store", &db]);
-    assert_eq!(made.number("/totals/failures"), 2, "{}", made.stderr);
-    let hit = run(&[
-        "hit",
-        &url(&target, "/status/500?token=hush-url"),
-        "-n",
-        "1",
-        "-c",
-        "1",
-        "-H",
-        "X-Api-Key: hush-key",
-        "--auth",
-        "basic:me:hush-password",
-        "--sample-failures",
-        "5",
-        "--store",
-        &db,
-    ]);
-    assert_eq!(hit.number("/totals/requests"), 1, "{}", hit.stderr);
-    let kept = listed(&db);
-    assert_eq!(kept.len(), 2);
-    for file in fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
-        if file.extension().is_some_and(|ending| ending == "yml") {
-            continue;
-        }
-        let bytes = fs::read(&file).unwrap();
+    )
+}
+
+/// Flags for every file of a run.
+fn all_files(folder: &Folder, name: &str) -> Vec<String> {
+    let file = |format: &str| format!("--{format}={}", folder.path().join(format!("{name}.{format}")).display());
+    ["html", "csv", "hdr", "junit", "markdown"].map(file).into()
+}
+
+/// That no file of a folder but the cases holds any of the secrets.
+fn assert_hushed(folder: &Folder) {
+    let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for file in files.iter().filter(|file| file.extension().is_none_or(|ending| ending != "yml")) {
+        let bytes = fs::read(file).unwrap();
         let found = bytes.windows(5).position(|window| window == b"hush-");
         let near = found
             .map(|at| String::from_utf8_lossy(&bytes[at.saturating_sub(80)..(at + 20).min(bytes.len())]).into_owned());
         assert_eq!(near, None, "{}", file.display());
     }
-    for run in kept {
-        let report = pummel(&["report", run["id"].as_str().unwrap(), "--json", "-", "--store", &db]);
+}
+
+#[test]
+fn no_secret_reaches_the_store_or_a_file() {
+    let (target, folder) = (target(), Folder::new());
+    let (db, url) = (db(&folder), url(&target, ""));
+    let status = secrets(&folder, "status", &url, "eq: [status_code, 200]");
+    let literal = secrets(&folder, "literal", &url, "eq: [body.password, hush-literal, hush-said]");
+    let load = |name: &str, arguments: &[&str]| {
+        let files = all_files(&folder, name);
+        let files = files.iter().map(String::as_str);
+        run(&arguments
+            .iter()
+            .copied()
+            .chain(["--sample-failures", "5", "--store", &db])
+            .chain(files)
+            .collect::<Vec<_>>())
+    };
+    for (name, case) in [("status", &status), ("literal", &literal)] {
+        let made = load(name, &["boom", case, "--loop-count", "2"]);
+        assert_eq!(made.number("/totals/failures"), 2, "{}", made.stderr);
+        assert!(!made.summary.to_string().contains("hush-"), "{}", made.summary);
+        assert!(!made.stdout.contains("hush-"), "{}", made.stdout);
+        let said = made.summary["errors"].to_string();
+        let expected = if name == "status" { "status_code eq 200\"" } else { "body.password eq ***\"" };
+        assert!(said.contains(expected), "{said}");
+    }
+    let hit = format!("{url}/status/500?token=hush-url");
+    let auth = ["-H", "X-Api-Key: hush-key", "--auth", "basic:me:hush-password"];
+    let hit = load("hit", &[&["hit", &hit, "-n", "1", "-c", "1"][..], &auth].concat());
+    assert_eq!(hit.number("/totals/requests"), 1, "{}", hit.stderr);
+    // Who asks for them sees them, and nobody else does.
+    let shown = load("shown", &["boom", &status, "--loop-count", "2", "--show-secrets"]);
+    assert!(shown.summary["failure_samples"].to_string().contains("hush-field"), "{}", shown.summary);
+    assert!(shown.stdout.contains("hush-query"), "{}", shown.stdout);
+
+    let kept = listed(&db);
+    assert_eq!(kept.len(), 4);
+    assert_hushed(&folder);
+    for (n, run) in kept.iter().enumerate() {
+        let id = run["id"].as_str().unwrap();
+        let files = all_files(&folder, &format!("again{n}"));
+        let files = files.iter().map(String::as_str);
+        let report = ["report", id, "--json", "-", "--store", &db].into_iter().chain(files).collect::<Vec<_>>();
+        let report = pummel(&report);
+        assert_eq!(report.code, 0, "{}", report.stderr);
         assert!(!report.stdout.contains("hush-") && report.stdout.contains("failure_samples"));
+        assert!(!pummel(&["report", id, "--store", &db]).stdout.contains("hush-"));
+    }
+    assert_hushed(&folder);
+}
+
+#[test]
+fn no_secret_is_told_while_it_goes_on() {
+    let (target, folder) = (target(), Folder::new());
+    let literal = secrets(&folder, "literal", &url(&target, ""), "eq: [body.password, hush-literal]");
+    let port = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (scraped_at, gateway) = (port().local_addr().unwrap().to_string(), port());
+    let gateway_url = format!("http://{}", gateway.local_addr().unwrap());
+    let pushed = Arc::new(Mutex::new(String::new()));
+    let received = Arc::clone(&pushed);
+    thread::spawn(move || {
+        for mut stream in gateway.incoming().flatten() {
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
+            let (mut bytes, mut piece) = (Vec::new(), [0; 8_192]);
+            while let Ok(count @ 1..) = stream.read(&mut piece) {
+                bytes.extend_from_slice(&piece[..count]);
+            }
+            received.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes));
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let told = ["--metrics", &scraped_at, "--prometheus-gateway", &gateway_url];
+    let flags = ["--max-rps", "50", "--run-time", "50s", "--show-secrets", "--sample-failures", "5", "--store", "none"];
+    let going = start(&[&["boom", &literal][..], &told, &flags].concat());
+    let since = Instant::now();
+    let mut scraped = String::new();
+    let told = |scraped: &str| {
+        scraped.contains("pummel_errors_total{kind=\"assertion\"")
+            && pushed.lock().unwrap().contains("body.password eq")
+    };
+    while !told(&scraped) && since.elapsed() < Duration::from_secs(30) {
+        thread::sleep(Duration::from_millis(50));
+        let Ok(mut stream) = TcpStream::connect(&scraped_at) else { continue };
+        scraped.clear();
+        let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let _ = stream.read_to_string(&mut scraped);
+    }
+    going.kill();
+    let made = going.finish();
+    let pushed = pushed.lock().unwrap();
+    assert!(pushed.contains("step validation failed: body.password eq ***"), "{pushed}{}", made.stderr);
+    for told in [&scraped, &*pushed] {
+        assert!(told.contains("assertion") || told.contains("errors"), "{told}");
+        assert!(!told.contains("hush-"), "{told}");
     }
 }

@@ -1,5 +1,6 @@
 //! The distinct errors of one core, of which there are no more than a bound whatever a server says.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::interval::ErrorKey;
@@ -29,9 +30,15 @@ pub(crate) struct Errors {
     by_message: HashMap<Box<str>, Vec<KnownError>>,
     known: usize,
     distinct: usize,
+    /// What is made of a message of some kind before anybody sees it.
+    mask: Option<fn(&str, &str) -> String>,
 }
 
 impl Errors {
+    pub(crate) fn mask_with(&mut self, mask: fn(&str, &str) -> String) {
+        self.mask = Some(mask);
+    }
+
     /// How many ids there are.
     pub(crate) fn known(&self) -> usize {
         self.known
@@ -55,7 +62,9 @@ impl Errors {
         let id = self.known as u32;
         self.known += 1;
         self.by_message.entry(message.into()).or_default().push(KnownError { row, kind, id });
-        (id, Some(ErrorKey { kind, row, message: message.into() }))
+        // A known message is found as it came, so that each is masked once.
+        let shown = self.mask.map_or(Cow::Borrowed(message), |mask| Cow::Owned(mask(kind, message)));
+        (id, Some(ErrorKey { kind, row, message: cut(&shown).into() }))
     }
 
     fn find(&self, row: Option<u32>, kind: &str, message: &str) -> Option<u32> {
@@ -75,6 +84,15 @@ fn cut(message: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_masked_once() {
+        let mut errors = Errors::default();
+        errors.mask_with(|kind, message| message.replace("hunter2", kind));
+        let (id, key) = errors.id(RowId(0), "assertion", "it was hunter2");
+        assert_eq!((id, &*key.unwrap().message), (0, "it was assertion"));
+        assert!(matches!(errors.id(RowId(0), "assertion", "it was hunter2"), (0, None)));
+    }
 
     #[test]
     fn long_messages_are_cut_between_characters() {

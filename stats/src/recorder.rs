@@ -115,6 +115,11 @@ impl Recorder {
         }
     }
 
+    /// Messages of errors are recorded as `mask` makes them of a kind and a message: once for each that is new.
+    pub fn mask_errors_with(&mut self, mask: fn(&str, &str) -> String) {
+        self.errors.mask_with(mask);
+    }
+
     /// The row of a key, made on first use. Call it when a user starts rather than for each request.
     pub fn row(&mut self, key: RowKey) -> RowId {
         if let Some(&id) = self.rows.get(&key) {

@@ -94,6 +94,7 @@ pub fn snapshot(second: u64) -> Snapshot {
     (0..seconds).for_each(|_| failed.merge(&rows[1].failed_us));
     Snapshot {
         point: SeriesPoint {
+            span_s: 1,
             t_s: second,
             users: (50 * seconds).min(200),
             requests: 2000,
@@ -250,6 +251,7 @@ pub fn summary() -> Summary {
 fn series_point(t_s: u64) -> SeriesPoint {
     SeriesPoint {
         t_s,
+        span_s: 1,
         users: (50 * (t_s + 1)).min(200),
         requests: 2000,
         failures: if t_s == 7 { 4 } else { 0 },

@@ -323,12 +323,14 @@ pub struct ErrorCount {
     pub count: u64,
 }
 
-/// One second of the run, or the drain.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// One second of the run, or the drain; of a kept run what is older than its last hour is a minute each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SeriesPoint {
     /// Start of the second on the run clock. The drain stands one past the last second.
     pub t_s: u64,
+    /// How many seconds it covers, which its counts are sums over: 1, more of a kept run's minutes, and 1 of the drain.
+    pub span_s: u64,
     /// Users active at the end of the second.
     pub users: u64,
     /// Requests finished.
@@ -355,6 +357,29 @@ pub struct SeriesPoint {
     pub warmup: bool,
     /// This is what finished after the stop, however long that took; not a second.
     pub drain: bool,
+}
+
+impl Default for SeriesPoint {
+    /// A second in which nothing happened.
+    fn default() -> Self {
+        Self {
+            t_s: 0,
+            span_s: 1,
+            users: 0,
+            requests: 0,
+            failures: 0,
+            p50_us: None,
+            p95_us: None,
+            p99_us: None,
+            bytes_received: 0,
+            handshakes: 0,
+            plugin_calls: 0,
+            arrivals: 0,
+            arrivals_missed: 0,
+            warmup: false,
+            drain: false,
+        }
+    }
 }
 
 /// What the load generator says of itself.

@@ -78,6 +78,7 @@ const PROMISED: [(&str, &[&str]); 16] = [
         "/series/0",
         &[
             "t_s",
+            "span_s",
             "users",
             "requests",
             "failures",

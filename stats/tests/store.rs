@@ -311,6 +311,10 @@ fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
     assert_eq!(spans[..4], [(0, 60, true), (60, 30, true), (90, 30, false), (120, 60, false)]);
     assert_eq!(spans.iter().map(|span| span.1).sum::<u64>(), SECONDS);
     assert_eq!(spans.iter().filter(|span| span.1 == 1).count(), 3_600);
+    // The series says so, too: in JSON, minutes would else be taken for seconds with sixty times the requests.
+    let series = store.run("long").unwrap().summary.series;
+    let in_series: Vec<_> = series.iter().map(|point| (point.t_s, point.span_s, point.warmup)).collect();
+    assert_eq!(in_series, spans);
 }
 
 /// Seven distributions of different shape.

@@ -7,6 +7,7 @@ use pummel_stats::{
     compare::{baseline, compare as hold_against, from_kept, Comparison, Contender, Measured, Source, Standing},
     display::{comparison_json, comparison_markdown, comparison_report, ReportOptions, WholeFile, WholeFileError},
     kept::{KeptRun, KeptSecond},
+    store::StoreError,
 };
 
 use crate::{
@@ -82,8 +83,9 @@ fn named_contenders(named: &[String], store: &StorePlace) -> Result<Vec<Contende
 
 /// A contender from a run, or from several joined by commas.
 fn contender(named: &str, store: &StorePlace) -> Result<Contender, Failure> {
-    // A file whose name holds a comma is one file.
-    let runs: Vec<&str> = if Path::new(named).exists() { vec![named] } else { named.split(',').collect() };
+    // A file whose name holds a comma is one file, and a label that does is one run.
+    let is_one = !named.contains(',') || Path::new(named).exists() || is_kept(named, store);
+    let runs: Vec<&str> = if is_one { vec![named] } else { named.split(',').collect() };
     if runs.iter().any(|run| run.trim().is_empty()) {
         return Err(Failure::usage(
             format!("\"{named}\" names a run that has no name"),
@@ -104,28 +106,55 @@ fn contender(named: &str, store: &StorePlace) -> Result<Contender, Failure> {
     Ok(Contender { name, source: source.unwrap_or(Source::Summary), runs: measured })
 }
 
+/// Whether a run of the store is called so.
+fn is_kept(named: &str, store: &StorePlace) -> bool {
+    store.open().is_ok_and(|store| store.find(named).is_ok())
+}
+
 /// A run by its file, or by its id or label in the store.
 fn read_run(named: &str, store: &StorePlace) -> Result<(Source, Measured), Failure> {
     let path = PathBuf::from(named);
-    if path.exists() || named.contains(['/', '.']) {
-        let bytes = read_bytes(&path, FileKind::Compare)?;
-        return baseline::read(&bytes).map_err(|error| {
-            let help = "pummel compare --help says what can be compared";
-            Failure::with_code(exit::USAGE, format!("{named}: {error}"), help)
-        });
+    if !path.exists() {
+        match stored_run(named, store) {
+            Ok((run, seconds)) => return Ok((Source::Kept, from_kept(&run, &seconds))),
+            // A label may hold a dot or a slash, too; where it is none, a file was meant.
+            Err(NoRun::Unknown(_)) if named.contains(['/', '.']) => {}
+            Err(NoRun::Unknown(failure) | NoRun::Broken(failure)) => return Err(failure),
+        }
     }
-    let (run, seconds) = stored_run(named, store)?;
-    Ok((Source::Kept, from_kept(&run, &seconds)))
+    let bytes = read_bytes(&path, FileKind::Compare)?;
+    baseline::read(&bytes).map_err(|error| {
+        let help = "pummel compare --help says what can be compared";
+        Failure::with_code(exit::USAGE, format!("{named}: {error}"), help)
+    })
+}
+
+/// Why a run is not to be had from the store.
+enum NoRun {
+    /// There is no store, or none is called so.
+    Unknown(Failure),
+    /// It cannot be read, or several are called so.
+    Broken(Failure),
 }
 
 /// A run of the store, by its id, the beginning of it, or its label, with its time in at most so many parts, which is more than the
 /// judgement takes.
-fn stored_run(named: &str, store: &StorePlace) -> Result<(KeptRun, Vec<KeptSecond>), Failure> {
+fn stored_run(named: &str, store: &StorePlace) -> Result<(KeptRun, Vec<KeptSecond>), NoRun> {
     const PARTS: usize = 600;
-    let store = store.open().map_err(|failure| no_such_file(named, &failure))?;
-    let id = store.find(named).map_err(|error| no_such_file(named, &kept_runs::failure(&error)))?;
-    let run = store.run(&id).map_err(|error| kept_runs::failure(&error))?;
-    let parts = store.spans(&id, PARTS).map_err(|error| kept_runs::failure(&error))?;
+    let no_such_run = |failure: &Failure| no_such_file(named, failure);
+    let broken = |error: StoreError| NoRun::Broken(kept_runs::failure(&error));
+    let store = store.open().map_err(|failure| NoRun::Unknown(no_such_run(&failure)))?;
+    let id = store.find(named).map_err(|error| {
+        let is_unknown = matches!(&error, StoreError::NotOne { candidates, .. } if candidates.is_empty());
+        let failure = no_such_run(&kept_runs::failure(&error));
+        if is_unknown {
+            NoRun::Unknown(failure)
+        } else {
+            NoRun::Broken(failure)
+        }
+    })?;
+    let run = store.run(&id).map_err(broken)?;
+    let parts = store.spans(&id, PARTS).map_err(broken)?;
     Ok((run, parts))
 }
 

@@ -2,9 +2,9 @@
 
 use pummel_stats::{
     display::{kept_report, ReportOptions},
-    kept::KeptRun,
+    kept::{KeptRun, KeptSecond},
     store::{Store, Trouble},
-    Distribution, RowKind,
+    Distribution, RowKey, RowKind,
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     exit,
     failure::{colour_wanted, Failure},
     flags::ReportFlags,
-    kept_runs::{failure, write_seconds, StorePlace},
+    kept_runs::{failure, write_seconds, StorePlace, Unwritten},
     plan::JsonTarget,
     report_files::{planned_files, ReportFiles},
 };
@@ -40,7 +40,9 @@ pub(crate) fn report(flags: &ReportFlags) -> Result<u8, Failure> {
     }
     let written = json.map_or(Ok(()), |json| write_json(json, &run.summary));
     let written = written.and(files.write_summary(&run.summary));
-    written.and(if files.want_seconds() { write_seconds(&store, &id, files) } else { Ok(()) })?;
+    let of_seconds =
+        if files.want_seconds() { write_seconds(&store, &id, files).map_err(Unwritten::named) } else { Ok(()) };
+    written.and(of_seconds)?;
     Ok(exit::DONE)
 }
 
@@ -65,16 +67,42 @@ fn recovered(flags: &ReportFlags) -> Result<(Store, Option<String>), Failure> {
 /// The model's latency of all requests that were measured.
 fn latencies(store: &Store, run: &KeptRun) -> Result<Distribution, Failure> {
     let trouble = Trouble::default();
-    let mut all = Distribution::default();
-    for second in store.iter_seconds(&run.summary.run.id, &trouble).filter(|second| !second.point.warmup) {
-        for part in second.parts.iter().filter(|part| run.rows[part.row].kind == RowKind::Request) {
-            all.merge(part.latency());
-        }
-    }
+    let all = merged(&run.rows, store.iter_seconds(&run.summary.run.id, &trouble));
     trouble.take().map_or(Ok(all), |error| Err(failure(&error)))
+}
+
+/// The latencies of requests, the warm-up's left out. A run that goes on may have got another row since its rows were read, and a damaged
+/// store may lack one: those of an unknown row are left out.
+fn merged(rows: &[RowKey], seconds: impl Iterator<Item = KeptSecond>) -> Distribution {
+    let is_request = |row: usize| rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
+    let mut all = Distribution::default();
+    for second in seconds.filter(|second| !second.point.warmup) {
+        second.parts.iter().filter(|part| is_request(part.row)).for_each(|part| all.merge(part.latency()));
+    }
+    all
 }
 
 fn print(run: &KeptRun, chart: bool) {
     let stream = Stream::Stdout;
     stream.print(&kept_report(run, ReportOptions { colour: stream.is_terminal() && colour_wanted(), chart }));
+}
+
+#[cfg(test)]
+mod tests {
+    use pummel_stats::kept::KeptPart;
+
+    use super::*;
+
+    #[test]
+    fn latencies_are_those_of_requests_that_are_known() {
+        let key = |kind| RowKey { case: "c".into(), kind, label: "l".into(), name: "n".into() };
+        let part =
+            |row, service_us: u64| KeptPart { row, service_us: Distribution::of([service_us]), ..KeptPart::default() };
+        let second = KeptSecond { parts: vec![part(0, 10), part(1, 20), part(2, 30)], ..KeptSecond::default() };
+        let mut warmup = KeptSecond { parts: vec![part(0, 40)], ..KeptSecond::default() };
+        warmup.point.warmup = true;
+        let rows = [key(RowKind::Request), key(RowKind::Transaction)];
+        let all = merged(&rows, [warmup, second].into_iter());
+        assert_eq!((all.count(), all.value_at(1.0)), (1, Some(10)));
+    }
 }

@@ -63,6 +63,8 @@ pub(crate) struct OutputFlags {
     pub(crate) sample_failures: u32,
 
     /// Do not mask what is secret in failed exchanges that are kept
+    ///
+    /// The report on the terminal and --json have it then; the store and all other files have it masked.
     #[arg(long)]
     pub(crate) show_secrets: bool,
 

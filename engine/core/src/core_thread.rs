@@ -21,6 +21,7 @@ use crate::{
     core_life,
     network::connection::Wire,
     network::origins::{Found, Origins},
+    network::sampled::mask_message,
     network::tls::RunTls,
     plan::nanos,
     program::Program,
@@ -88,7 +89,8 @@ pub(crate) fn run(spec: CoreSpec, go: &Receiver<Go>, news: &Sender<News>) {
     let tid = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
     tell(News::Ready { core, ready: Ok((tid, sender.clone())) });
     // No signal means that another core did not start.
-    let Ok(Go { recorder, start_ns }) = go.recv() else { return };
+    let Ok(Go { mut recorder, start_ns }) = go.recv() else { return };
+    recorder.mask_errors_with(mask_message);
 
     let recorder = Rc::new(RefCell::new(recorder));
     let kept = Rc::clone(&recorder);

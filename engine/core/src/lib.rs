@@ -52,7 +52,7 @@ pub use control::{Command, Control, ControlError};
 pub use error::EngineError;
 pub use functional::{ExchangeRecord, Functional, FunctionalEvent, Phases, ResponseRecord, StepFailure, StepRecord};
 pub use limits::fit_users;
-pub use network::tls::TlsFileError;
+pub use network::{sampled::mask_sample, tls::TlsFileError};
 pub use plan::{
     Addresses, CatchUp, ClientCertificate, Close, ClosedLoad, Connections, Cookies, FailureSampling, Http2, IpFamily,
     Load, LoadModel, Network, OpenLoad, Override, Pacing, PacingUnit, Plan, Proxies, Proxy, RetryStale, Spacing, Stage,

@@ -58,7 +58,9 @@ pub use limits::{
     Limits, BODY_START_BYTES, CHUNK_LINE_BYTES_MAX, HEADERS_MAX, HEAD_BYTES_DEFAULT, INTERIM_RESPONSES_MAX,
     KEPT_BODY_BYTES_DEFAULT, RETAINED_BUFFER_BYTES, TRAILER_BYTES_MAX,
 };
-pub use mask::{is_secret, mask_exchange, mask_url, ExchangeText, MessageText, MASK, SECRETS_MAX, SECRET_BYTES_MIN};
+pub use mask::{
+    is_secret, mask_exchange, mask_text, mask_url, ExchangeText, MessageText, MASK, SECRETS_MAX, SECRET_BYTES_MIN,
+};
 pub use request_parser::{Request, RequestParser, RequestProgress};
 pub use response::{Keep, Response, Version};
 pub use response_parser::{Progress, ResponseParser};

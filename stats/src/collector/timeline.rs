@@ -60,6 +60,7 @@ impl Second {
         let overall = overall(self.rows.values());
         SeriesPoint {
             t_s,
+            span_s: 1,
             users: self.users,
             requests: self.requests,
             failures: self.failures,

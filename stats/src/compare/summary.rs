@@ -82,7 +82,7 @@ fn spans(summary: &Summary) -> Vec<Span> {
     let mut spans = SpansMaker::new(measured().count());
     for point in measured() {
         spans.add(Span {
-            length_s: (end_s - point.t_s as f64).clamp(0.0, 1.0),
+            length_s: (end_s - point.t_s as f64).clamp(0.0, point.span_s.max(1) as f64),
             requests: point.requests,
             failures: point.failures.min(point.requests),
             latency: None,
@@ -130,6 +130,21 @@ mod tests {
         (summary.run.warmup_s, summary.run.load_s) = (1.0, 12.5);
         let spans = from_summary(&summary).all.spans;
         assert_eq!((spans.len(), spans[11].length_s, spans[12].length_s), (13, 1.0, 0.5));
+    }
+
+    #[test]
+    fn a_minute_of_a_kept_run_is_a_minute() {
+        let mut summary = sample::summary();
+        // Two minutes of 600 requests each, of which the last was cut at 110 s, and seconds for whatever says nothing of it.
+        let text = r#"[{"t_s": 0, "span_s": 60, "requests": 600}, {"t_s": 60, "span_s": 60, "requests": 500}]"#;
+        summary.series = serde_json::from_str(text).unwrap();
+        (summary.run.warmup_s, summary.run.load_s) = (0.0, 110.0);
+        let lengths = |summary: &Summary| {
+            from_summary(summary).all.spans.iter().map(|span| (span.length_s, span.requests)).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(&summary), [(60.0, 600), (50.0, 500)]);
+        summary.series = serde_json::from_str(r#"[{"t_s": 3, "requests": 7}]"#).unwrap();
+        assert_eq!(lengths(&summary), [(1.0, 7)]);
     }
 
     #[test]

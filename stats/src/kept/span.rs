@@ -79,6 +79,7 @@ impl KeptSecond {
     pub fn merge(&mut self, next: &KeptSecond) {
         self.span_s += next.span_s;
         let (point, later) = (&mut self.point, &next.point);
+        point.span_s = self.span_s;
         point.users = later.users;
         point.requests += later.requests;
         point.failures += later.failures;
@@ -183,6 +184,6 @@ mod tests {
             [(0, 1, 1, Some(10)), (1, 1, 1, Some(20)), (2, 2, 2, Some(30)), (4, 1, 1, Some(50)), (5, 1, 1, Some(999))]
         );
         assert_eq!(spans[2].parts[0].service_us.buckets(), [(30, 1), (40, 1)]);
-        assert_eq!(spans[2].point.users, 4);
+        assert_eq!((spans[2].point.users, spans[2].point.span_s), (4, 2));
     }
 }

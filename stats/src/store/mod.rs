@@ -5,7 +5,8 @@
 //! - `entry`: what happened in a second as it travels to the database, or to a journal while there is none to be had;
 //! - `writer`: entries into tables; `rollup`: old seconds merged into minutes;
 //! - `queue`: what waits for the database, bounded in memory, the rest in a journal; [`StoreOutput`]: the output of a run;
-//! - `reader`: a run out of the tables; `catalog`: which there are, and getting rid of them.
+//! - `reader`: a run out of the tables; `catalog`: which there are, and getting rid of them;
+//! - `together`: a run out of its store and its journal, where it is not whole in the store.
 //!
 //! Guarantees: an entry is applied once, whole or not at all, in the order in which things happened; a database that is locked, full or
 //! hangs holds nobody up and loses nothing that fits on some disk; merging old seconds keeps every count and every bucket.
@@ -18,6 +19,7 @@ mod queue;
 mod reader;
 mod rollup;
 mod schema;
+mod together;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -185,7 +185,7 @@ impl Store {
     fn series(&self, run: i64) -> rusqlite::Result<Vec<SeriesPoint>> {
         let mut statement =
             self.connection.prepare(&format!("SELECT {POINT} FROM interval WHERE run = ?1 ORDER BY t_s"))?;
-        let points = statement.query_map([run], |row| Ok(point(row)?.1))?;
+        let points = statement.query_map([run], point)?;
         points.collect()
     }
 
@@ -324,9 +324,10 @@ const POINT: &str =
     "t_s, span_s, warmup, drain, users, requests, failures, bytes_received, handshakes, plugin_calls, arrivals, \
                      arrivals_missed, p50_us, p95_us, p99_us";
 
-fn point(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, SeriesPoint)> {
-    let point = SeriesPoint {
+fn point(row: &rusqlite::Row<'_>) -> rusqlite::Result<SeriesPoint> {
+    Ok(SeriesPoint {
         t_s: row.get(0)?,
+        span_s: row.get(1)?,
         warmup: row.get(2)?,
         drain: row.get(3)?,
         users: row.get(4)?,
@@ -340,8 +341,7 @@ fn point(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, SeriesPoint)> {
         p50_us: row.get(12)?,
         p95_us: row.get(13)?,
         p99_us: row.get(14)?,
-    };
-    Ok((row.get(1)?, point))
+    })
 }
 
 /// Gives the spans that begin within some seconds to `each`, in order.
@@ -366,8 +366,8 @@ pub(super) fn read_spans(
     )?;
     let mut found = intervals.query(params![run, within_s.start, within_s.end])?;
     while let Some(row) = found.next()? {
-        let (span_s, point) = point(row)?;
-        let t_s = point.t_s;
+        let point = point(row)?;
+        let (t_s, span_s) = (point.t_s, point.span_s);
         let client = clients
             .query_row(params![run, t_s], |row| {
                 Ok(KeptClient {

@@ -4,11 +4,13 @@
 //! written from the request and the user's cookies once it has failed, while they are still there. Only the head and the start of
 //! a response are kept for each request where samples are asked for.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use pummel_case::RenderedRequest;
 use pummel_http::{
-    encode_request, mask_exchange, EncodeOptions, ExchangeText, MessageText, Response, BODY_START_BYTES,
+    encode_request, is_secret, mask_exchange, mask_text, EncodeOptions, ExchangeText, MessageText, Response,
+    BODY_START_BYTES, MASK,
 };
 use pummel_stats::{FailureSample, Recorder, RowId, SampleTiming, SampledMessage};
 
@@ -17,7 +19,7 @@ use super::{
     exchange::{Answered, Hop, Unanswered},
     tally::Tally,
 };
-use crate::{plan::Network, program::Extra, shard::Shard};
+use crate::{error::Kind, plan::Network, program::Extra, shard::Shard};
 
 /// How much of a head is written down: what servers accept by default is half of it.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -29,6 +31,9 @@ const DECODED_START_BYTES_MAX: usize = 1024 * 1024;
 /// may be of any length.
 const MESSAGE_READ_BYTES_MAX: usize = 16 * 1024;
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
+
+/// What a message about a validator begins with; then its check, its assertion and what was expected.
+const VALIDATION_FAILED: &str = "step validation failed: ";
 
 /// A body that stays unread.
 const STILL_CODED: &str = "(what was kept of the body could not be decoded)";
@@ -195,15 +200,11 @@ impl Shard {
         due_ns: u64,
         tally: &Tally,
     ) {
-        let Sampled { request, mut response, first_byte_ns, .. } = self.sampled.take();
-        let Some(mut request) = request else {
+        let Sampled { request, response, first_byte_ns, .. } = self.sampled.take();
+        let Some(request) = request else {
             return recorder.leave_out_sample(row, kind);
         };
-        let mut message = start_of(message.as_bytes(), MESSAGE_READ_BYTES_MAX).0;
-        if !self.plan.failure_samples.show_secrets {
-            mask(&mut request, response.as_mut(), &mut message);
-        }
-        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+        let message = start_of(message.as_bytes(), MESSAGE_READ_BYTES_MAX).0;
         let reached = |at_ns: u64| (at_ns != 0).then(|| self.on_clock_us(at_ns));
         let done_ns = tally.done_ns.max(due_ns);
         let served_from_ns = if tally.sent_ns == 0 { due_ns } else { tally.sent_ns };
@@ -216,7 +217,7 @@ impl Shard {
             response_us: (done_ns - due_ns) / 1000,
         };
         let at_s = timing.done_us as f64 / 1e6;
-        let sample = FailureSample {
+        let mut sample = FailureSample {
             kind: kind.to_owned(),
             message,
             at_s,
@@ -225,27 +226,57 @@ impl Shard {
             timing,
             ..FailureSample::default()
         };
+        if !self.plan.failure_samples.show_secrets {
+            mask_sample(&mut sample);
+        }
+        sample.message.truncate(sample.message.floor_char_boundary(MESSAGE_BYTES_MAX));
         recorder.sample(row, kind, Box::new(sample));
     }
 }
 
-/// Masks the secrets of an exchange.
-fn mask(request: &mut SampledMessage, mut response: Option<&mut SampledMessage>, message: &mut String) {
+/// Masks the secrets of a failed exchange. One that is masked already stays as it is.
+pub fn mask_sample(sample: &mut FailureSample) {
     let text = |sampled: &mut SampledMessage| MessageText {
         head: std::mem::take(&mut sampled.head),
         body: std::mem::take(&mut sampled.body),
     };
     let mut exchange = ExchangeText {
-        request: text(request),
-        response: response.as_deref_mut().map(text),
-        message: std::mem::take(message),
+        request: text(&mut sample.request),
+        response: sample.response.as_mut().map(text),
+        message: without_expected(&sample.message).into_owned(),
     };
     mask_exchange(&mut exchange);
-    (request.head, request.body) = (exchange.request.head, exchange.request.body);
-    if let (Some(sampled), Some(masked)) = (response, exchange.response) {
+    (sample.request.head, sample.request.body) = (exchange.request.head, exchange.request.body);
+    if let (Some(sampled), Some(masked)) = (&mut sample.response, exchange.response) {
         (sampled.head, sampled.body) = (masked.head, masked.body);
     }
-    *message = exchange.message;
+    sample.message = exchange.message;
+}
+
+/// A message about a failure of some kind without the secrets it names.
+pub(crate) fn mask_message(kind: &str, message: &str) -> String {
+    // These are words of our own, and show how a password is given.
+    if kind == Kind::Proxy.label() {
+        return message.to_owned();
+    }
+    mask_text(&without_expected(message))
+}
+
+/// A message about a validator whose check is of a secret without what it had to be: `body.token eq "abcd"` says what a token is.
+fn without_expected(message: &str) -> Cow<'_, str> {
+    let said = message.strip_prefix(VALIDATION_FAILED);
+    let Some((check, (assertion, _))) = said.and_then(|said| {
+        let (check, rest) = said.split_once(' ')?;
+        Some((check, rest.split_once(' ')?))
+    }) else {
+        return Cow::Borrowed(message);
+    };
+    let is_of_a_secret = check.split(['.', '"', '[', ']']).any(|name| is_secret(name) || name == "cookies");
+    if is_of_a_secret {
+        Cow::Owned(format!("{VALIDATION_FAILED}{check} {assertion} {MASK}"))
+    } else {
+        Cow::Borrowed(message)
+    }
 }
 
 /// A request as it went out, or would have: its method and whole URL, then its fields as HTTP/1.1 has them.
@@ -349,6 +380,45 @@ mod tests {
         assert_eq!(text(b"a\r\nb\tc\rd\n"), "a\nb\tc\\u{d}d\n");
         assert_eq!(text("\x1b[2J\u{9b}\0 \u{202e}größer".as_bytes()), "\\u{1b}[2J\\u{9b}\\u{0} \\u{202e}größer");
         assert_eq!(text(b"\xff\xfeok\xc3"), "\\xff\\xfeok\\xc3");
+    }
+
+    #[test]
+    fn messages_lose_the_secrets_they_name() {
+        let masked = |said: &str| {
+            mask_message("assertion", &format!("step validation failed: {said}"))["step validation failed: ".len()..]
+                .to_owned()
+        };
+        assert_eq!(masked("body.login.password eq \"hunter2\" (it is hunter2)"), "body.login.password eq ***");
+        assert_eq!(masked("headers.\"Set-Cookie\" contains \"sid\""), "headers.\"Set-Cookie\" contains ***");
+        assert_eq!(masked("cookies.sid eq \"abcd\""), "cookies.sid eq ***");
+        for plain in ["status_code eq 200", "body.n eq 8 (eight)", "body.a", ""] {
+            assert_eq!(masked(plain), plain);
+        }
+        let advice = "give them as --proxy http://USER:PASSWORD@HOST:PORT";
+        assert_eq!(mask_message("proxy", advice), advice);
+        assert_eq!(mask_message("function", "ValueError: no login, token=hunter2"), "ValueError: no login, token=***");
+    }
+
+    #[test]
+    fn a_masked_sample_stays_as_it_is() {
+        let message = |head: &str, body: &str| SampledMessage {
+            head: head.into(),
+            body: body.into(),
+            ..SampledMessage::default()
+        };
+        let mut sample = FailureSample {
+            message: "step validation failed: body.token eq \"hunter2\"".into(),
+            request: message("GET http://h/?token=hunter2", "{\"password\": \"hunter3\"}"),
+            response: Some(message("HTTP/1.1 200 OK\nSet-Cookie: a=hunter4", "hunter3")),
+            ..FailureSample::default()
+        };
+        mask_sample(&mut sample);
+        assert_eq!(sample.message, "step validation failed: body.token eq ***");
+        assert_eq!(sample.request, message("GET http://h/?token=***", "{\"password\": \"***\"}"));
+        assert_eq!(sample.response, Some(message("HTTP/1.1 200 OK\nSet-Cookie: ***", "***")));
+        let once = sample.clone();
+        mask_sample(&mut sample);
+        assert_eq!(sample, once);
     }
 
     #[test]

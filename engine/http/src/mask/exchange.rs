@@ -48,7 +48,16 @@ pub fn mask_exchange(exchange: &mut ExchangeText) {
 
 /// A URL without its secrets, as it may be the name of something: values of query parameters, and the password before a host.
 pub fn mask_url(url: &str) -> String {
-    masked(url.to_owned(), &mut Secrets::default())
+    mask_text(url)
+}
+
+/// A text that belongs to no exchange that is known without the secrets it names, each also where it stands a second time.
+pub fn mask_text(text: &str) -> String {
+    let mut secrets = Secrets::default();
+    let mut text = masked(text.to_owned(), &mut secrets);
+    secrets.sort();
+    secrets.take_out(&mut text);
+    text
 }
 
 /// Whether a head announces a form (the URL standard, section 5).
@@ -69,6 +78,13 @@ mod tests {
         assert_eq!(mask_url(plain), plain);
         assert_eq!(mask_url("http://h/a?token=abcdef&page=2"), "http://h/a?token=***&page=2");
         assert_eq!(mask_url("http://me:hunter2@h/a"), "http://me:***@h/a");
+    }
+
+    #[test]
+    fn texts_lose_what_they_name_wherever_it_stands() {
+        let said = "ValueError: hunter2 is no password (password=hunter2 user=anna)";
+        assert_eq!(mask_text(said), "ValueError: *** is no password (password=*** user=anna)");
+        assert_eq!(mask_text("status_code eq 200"), "status_code eq 200");
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod quoted;
 mod scan;
 mod secrets;
 
-pub use exchange::{mask_exchange, mask_url, ExchangeText, MessageText};
+pub use exchange::{mask_exchange, mask_text, mask_url, ExchangeText, MessageText};
 pub use names::is_secret;
 pub use secrets::{SECRETS_MAX, SECRET_BYTES_MIN};
 

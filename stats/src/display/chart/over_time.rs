@@ -22,8 +22,8 @@ const TOPS: [f64; 10] = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0];
 /// Some seconds that are drawn as one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Column {
-    /// Requests that finished.
-    requests: u64,
+    /// Requests that finished; of a span that lies in several columns each has its share.
+    requests: f64,
     /// How long the load lasted in it.
     covered_s: f64,
     /// The worst p99 of its seconds.
@@ -35,7 +35,7 @@ pub(super) struct Column {
 impl Column {
     /// Requests per second.
     pub(super) fn rps(&self) -> Option<f64> {
-        (self.covered_s > 0.0).then(|| self.requests as f64 / self.covered_s)
+        (self.covered_s > 0.0).then(|| self.requests / self.covered_s)
     }
 }
 
@@ -56,22 +56,32 @@ impl OverTime {
     /// The seconds of a load that lasted `load_s` from the start of the run clock, without the drain, in at most `most` columns. `None`
     /// where there are less than two.
     pub(super) fn new(series: &[SeriesPoint], load_s: f64, most: usize) -> Option<Self> {
-        let seconds = series.iter().filter(|point| !point.drain && part_of(point.t_s, load_s) >= SHORTEST_S);
-        let from_s = seconds.clone().map(|point| point.t_s).min()?;
-        let to_s = seconds.clone().map(|point| point.t_s).max()?.saturating_add(1);
+        let spans = series.iter().filter(|point| !point.drain && part_of(point, load_s) >= SHORTEST_S);
+        let from_s = spans.clone().map(|point| point.t_s).min()?;
+        let to_s = spans.clone().map(|point| point.t_s.saturating_add(span_s(point))).max()?;
         let count = to_s - from_s;
         if count < 2 || most < 2 {
             return None;
         }
         let each_s = count.div_ceil(most as u64);
         let mut columns = vec![Column::default(); count.div_ceil(each_s) as usize];
-        for point in seconds {
-            let last = columns.len() - 1;
-            let column = &mut columns[(((point.t_s - from_s) / each_s) as usize).min(last)];
-            column.warmup |= point.warmup && column.covered_s <= 0.0;
-            column.requests += point.requests;
-            column.covered_s += part_of(point.t_s, load_s);
-            column.p99_us = column.p99_us.max(point.p99_us);
+        let last = columns.len() - 1;
+        let column_of = |t_s: u64| ((t_s.saturating_sub(from_s) / each_s) as usize).min(last);
+        for point in spans {
+            let (begin_s, end_s) = (point.t_s, point.t_s.saturating_add(span_s(point)));
+            let (first, covered_s) = (column_of(begin_s), part_of(point, load_s));
+            let count = column_of(end_s - 1).max(first) + 1 - first;
+            for (place, column) in columns.iter_mut().enumerate().skip(first).take(count) {
+                // What of the span lies in this column; all of it where it lies in no other.
+                let column_s = from_s.saturating_add(place as u64 * each_s);
+                let within = begin_s.max(column_s)..end_s.min(column_s.saturating_add(each_s));
+                let before_s = within.start.saturating_sub(begin_s) as f64;
+                let part_s = (covered_s - before_s).clamp(0.0, within.end.saturating_sub(within.start) as f64);
+                column.warmup |= point.warmup && column.covered_s <= 0.0;
+                column.requests += point.requests as f64 * part_s / covered_s;
+                column.covered_s += part_s;
+                column.p99_us = column.p99_us.max(point.p99_us);
+            }
         }
         let characters = (most / columns.len()).clamp(1, WIDEST);
         Some(Self { columns, each_s, characters, from_s, to_s })
@@ -119,9 +129,14 @@ impl OverTime {
     }
 }
 
-/// How much of a second the load lasted, 0 to 1.
-fn part_of(t_s: u64, load_s: f64) -> f64 {
-    (load_s - t_s as f64).clamp(0.0, 1.0)
+/// How long a point is, seconds.
+fn span_s(point: &SeriesPoint) -> u64 {
+    point.span_s.max(1)
+}
+
+/// How long of a point the load lasted, seconds.
+fn part_of(point: &SeriesPoint, load_s: f64) -> f64 {
+    (load_s - point.t_s as f64).clamp(0.0, span_s(point) as f64)
 }
 
 /// The least of the round numbers that is not below the value.
@@ -216,9 +231,32 @@ mod tests {
     }
 
     #[test]
+    fn a_minute_is_drawn_as_long_as_it_is() {
+        // Two minutes and two seconds, 10/s in the first minute and in the seconds, 20/s in the second one.
+        let mut minutes = series(&[600, 1_200, 10, 10]);
+        for (point, (t_s, span_s)) in minutes.iter_mut().zip([(0, 60), (60, 60), (120, 1), (121, 1)]) {
+            (point.t_s, point.span_s) = (t_s, span_s);
+        }
+        minutes[0].warmup = true;
+        // 31 s a column: the second has 29 s of the first minute and 2 s of the other.
+        let columns = OverTime::new(&minutes, 122.0, 4).unwrap();
+        assert_eq!((columns.each_s, columns.columns.len()), (31, 4));
+        let rates = |columns: &OverTime| rates(columns).iter().map(|rate| rate.round()).collect::<Vec<_>>();
+        assert_eq!(rates(&columns), [10.0, 11.0, 20.0, 19.0]);
+        assert_eq!(columns.columns.iter().map(|column| column.warmup).collect::<Vec<_>>(), [true, true, false, false]);
+        assert_eq!(columns.to_s, 122);
+        let all: f64 = columns.columns.iter().map(|column| column.requests).sum();
+        assert!((all - 1_820.0).abs() < 1e-6, "{all}");
+        // Of a last minute of which the load had 30 s the 600 requests are of these.
+        minutes.truncate(2);
+        minutes[1].requests = 600;
+        assert_eq!(rates(&OverTime::new(&minutes, 90.0, 2).unwrap()), [10.0, 20.0]);
+    }
+
+    #[test]
     fn seconds_of_nonsense_are_drawn_too() {
         let mut far = series(&[1, 2, 3]);
-        far[2].t_s = u64::MAX;
+        (far[1].span_s, far[2].t_s) = (0, u64::MAX);
         // The greatest number of seconds there is can be divided by 15.
         let columns = OverTime::new(&far, f64::INFINITY, 15).unwrap();
         assert_eq!(columns.columns.len(), 15);
