@@ -43,7 +43,9 @@ pub fn runs_table(runs: &[Listed]) -> String {
         column.set_cell_alignment(if (4..=8).contains(&at) || at == 10 { RIGHT } else { LEFT });
     }
     // Without borders each cell begins with a space that parts it from the one before.
-    table.trim_fmt().lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect()
+    let lines: Vec<String> =
+        table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
 }
 
 /// The same as a JSON list.
