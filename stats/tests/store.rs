@@ -11,7 +11,7 @@ use common::{fail, key, spec, start_spec, succeed, Keep, S};
 use pummel_stats::display::{kept_report, runs_table, ReportOptions};
 use pummel_stats::kept::RunState;
 use pummel_stats::snapshot::{ClientState, Overall};
-use pummel_stats::store::{Patience, PruneSpec, RunFilter, Store, StoreError, StoreOutcome, StoreOutput};
+use pummel_stats::store::{Patience, PruneSpec, Recovered, RunFilter, Store, StoreError, StoreOutcome, StoreOutput};
 use pummel_stats::summary::SeriesPoint;
 use pummel_stats::{
     Begun, CollectorSpec, Delivery, Distribution, FinalFacts, Model, OutputSpec, RowKind, RowSecond, RunFacts,
@@ -188,8 +188,9 @@ fn a_database_that_stays_locked_leaves_a_journal_that_is_taken_in_once() {
     other.execute_batch("COMMIT").unwrap();
 
     let mut store = Store::open_existing(&folder.db()).unwrap();
-    assert_eq!(store.recover(&journal).unwrap(), ["cc"]);
-    assert_eq!(store.recover(&journal).unwrap(), ["cc"]);
+    for _ in 0..2 {
+        assert_eq!(store.recover(&journal).unwrap(), [Recovered { run: "cc".into(), missing: 0 }]);
+    }
     let run = store.run("cc").unwrap();
     assert_same(&run.summary, &summary);
     let mut count = 0;
@@ -239,11 +240,40 @@ fn a_journal_with_a_last_line_cut_off_is_read_up_to_it() {
     let end = text.trim_end().rfind('\n').unwrap();
     std::fs::write(&journal, &text[..end + 40]).unwrap();
     let mut store = Store::open_existing(&folder.db()).unwrap();
-    assert_eq!(store.recover(&journal).unwrap(), ["ee"]);
+    assert_eq!(store.recover(&journal).unwrap(), [Recovered { run: "ee".into(), missing: 0 }]);
     let run = store.run("ee").unwrap();
     assert_eq!((run.state, run.summary.totals.requests), (RunState::CutOff, 9));
     std::fs::write(&journal, "something else\n").unwrap();
     assert!(store.recover(&journal).unwrap_err().to_string().contains(":1: not a journal of a store"));
+}
+
+#[test]
+fn what_there_was_room_for_nowhere_is_said_though_the_rest_is_in_the_store() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.db()).unwrap());
+    let other = Connection::open(folder.db()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // No journal can be made where files are that have its name.
+    let id = format!("nowhere{}", std::process::id());
+    let name = format!("runs.db.{id}.journal");
+    let names = [folder.0.join(&name), std::env::temp_dir().join(&name)];
+    names.iter().for_each(|name| std::fs::write(name, "").unwrap());
+    let patience = Patience { memory_bytes: 0, at_the_end: Duration::from_secs(50) };
+    let (mut spec_out, watch, _) = output(&folder.db(), patience);
+    let out = &mut spec_out.output;
+    out.begin(&Arc::new(Begun {
+        facts: facts(&id),
+        model: Model::Closed,
+        started_at: "2026-01-01T00:00:00.000Z".into(),
+    }));
+    (0..10).for_each(|t_s| out.snapshot(&Arc::new(empty_snapshot(t_s, Model::Closed))));
+    other.execute_batch("COMMIT").unwrap();
+    out.finish(&Arc::new(Summary::default()));
+    let outcome = watch.outcome();
+    // The beginning is always kept; ten seconds and the end are nowhere.
+    assert_eq!((outcome.complete, outcome.journal, outcome.lost), (false, None, 11));
+    assert_eq!(Store::open_existing(&folder.db()).unwrap().run(&id).unwrap().state, RunState::CutOff);
+    names.iter().for_each(|name| std::fs::remove_file(name).unwrap());
 }
 
 #[test]

@@ -4,11 +4,32 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{params, Connection, OptionalExtension, Result, Transaction, TransactionBehavior};
 
-use super::entry::{Begin, Entry, Numbered, Part, Second};
+use super::entry::{Begin, Entry, Numbered, Part, Row, Second};
 use super::packed::{Packed, Packer};
 use super::rollup;
 use crate::summary::{ErrorCount, SeriesPoint, Summary};
 use crate::Verdict;
+
+/// Why entries were not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// Entries that were written are not there.
+    #[error(
+        "it lacks {lacking} entries of this run that were written before; it was replaced or changed by something else"
+    )]
+    Gap { lacking: u64 },
+}
+
+/// Entries that come before one, and that the store has not had.
+#[derive(Clone, Copy, Default)]
+struct Gap {
+    /// Without those that were lost before they came here.
+    lacking: u64,
+    /// All of them.
+    missing: u64,
+}
 
 /// Writes entries; one of these for each connection.
 #[derive(Default)]
@@ -18,29 +39,55 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Writes entries, all or none of them. One that was written before is passed over.
-    pub(super) fn write(&mut self, connection: &mut Connection, entries: &[impl AsRef<Numbered>]) -> Result<()> {
+    ///
+    /// # Errors
+    /// What SQLite says; the store lacks an entry that comes before these.
+    pub(super) fn write(
+        &mut self,
+        connection: &mut Connection,
+        entries: &[impl AsRef<Numbered>],
+    ) -> Result<(), WriteError> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for entry in entries {
-            let Numbered { run, number, entry } = entry.as_ref();
-            self.apply(&transaction, run, *number, entry)?;
+            let gap = self.apply(&transaction, entry.as_ref())?;
+            if gap.lacking > 0 {
+                return Err(WriteError::Gap { lacking: gap.lacking });
+            }
         }
-        transaction.commit()
+        Ok(transaction.commit()?)
     }
 
-    fn apply(&mut self, transaction: &Transaction<'_>, id: &str, number: u64, entry: &Entry) -> Result<()> {
+    /// The same of a run that nobody writes any more: what is lacking does not come. Gives how many entries that is.
+    pub(super) fn write_what_there_is(&mut self, connection: &mut Connection, entries: &[Numbered]) -> Result<u64> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut missing = 0;
+        for entry in entries {
+            missing += self.apply(&transaction, entry)?.missing;
+        }
+        transaction.commit()?;
+        Ok(missing)
+    }
+
+    /// Gives what the store has not had before this one.
+    fn apply(&mut self, transaction: &Transaction<'_>, numbered: &Numbered) -> Result<Gap> {
+        let Numbered { run: id, number, after, entry } = numbered;
         let known: Option<(i64, u64)> = transaction
             .prepare_cached("SELECT no, applied FROM run WHERE id = ?1")?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let run = match (known, entry) {
-            (Some((_, applied)), _) if number <= applied => return Ok(()),
-            (Some((run, _)), _) => run,
-            (None, Entry::Begin(begin)) => insert_run(transaction, id, begin)?,
-            // Somebody deleted the run while it went on, or a journal without its beginning: it belongs to nothing.
-            (None, _) => return Ok(()),
+        let (run, applied) = match (known, entry) {
+            (Some((run, _)), Entry::Rows(rows)) => {
+                insert_rows(transaction, run, rows)?;
+                return Ok(Gap::default());
+            }
+            (Some((_, applied)), _) if *number <= applied => return Ok(Gap::default()),
+            (Some(known), _) => known,
+            (None, Entry::Begin(begin)) => (insert_run(transaction, id, begin)?, 0),
+            // Somebody deleted the run while it went on: it belongs to nothing.
+            (None, _) => return Ok(Gap::default()),
         };
         let bytes = match entry {
-            Entry::Begin(_) => 0,
+            Entry::Begin(_) | Entry::Rows(_) => 0,
             Entry::Second(second) => insert_second(transaction, run, second)?,
             Entry::Late(second) => self.add_late(transaction, run, second)?,
             Entry::End(summary) => end(transaction, run, summary)?,
@@ -48,7 +95,8 @@ impl Writer {
         transaction
             .prepare_cached("UPDATE run SET applied = ?2, written_unix_s = ?3, bytes = bytes + ?4 WHERE no = ?1")?
             .execute(params![run, number, unix_s(), bytes])?;
-        rollup::roll_up(transaction, &mut self.packer, run)
+        rollup::roll_up(transaction, &mut self.packer, run)?;
+        Ok(Gap { lacking: after.saturating_sub(applied), missing: number - applied - 1 })
     }
 
     /// What came late is added to the span it belongs to, which may have been merged since.
@@ -203,22 +251,26 @@ fn insert_stages(transaction: &Transaction<'_>, run: i64, plan: &serde_json::Val
 }
 
 fn learn(transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<()> {
-    let known: i64 =
-        transaction.prepare_cached("SELECT count(*) FROM row WHERE run = ?1")?.query_row([run], |row| row.get(0))?;
-    for (place, row) in (known..).zip(&second.new_rows) {
-        transaction.prepare_cached("INSERT INTO row VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+    insert_rows(transaction, run, &second.new_rows)?;
+    match &second.errors {
+        Some(errors) => insert_errors(transaction, run, errors),
+        None => Ok(()),
+    }
+}
+
+/// Each at its place; one that is there stays.
+fn insert_rows(transaction: &Transaction<'_>, run: i64, rows: &[Row]) -> Result<()> {
+    for row in rows {
+        transaction.prepare_cached("INSERT OR IGNORE INTO row VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
             run,
-            place,
+            row.place,
             row.case,
             row.kind.name(),
             row.label,
             row.name
         ])?;
     }
-    match &second.errors {
-        Some(errors) => insert_errors(transaction, run, errors),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn insert_errors(transaction: &Transaction<'_>, run: i64, errors: &[ErrorCount]) -> Result<()> {
