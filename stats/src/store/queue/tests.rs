@@ -312,6 +312,43 @@ fn a_journal_that_cannot_be_read_back_stays_with_all_that_follows() {
 }
 
 #[test]
+fn a_run_that_lacks_years_is_rolled_up_without_a_look_at_each_minute() {
+    let folder = Folder::new();
+    let mut store = Store::open(&folder.db()).unwrap();
+    let year_s = 365 * 24 * 3_600;
+    let late = Numbered { entry: entry(year_s * 9 + 2).entry, ..entry(3) };
+    Writer::default().write_what_there_is(&mut store.connection, &[begin(), entry(2), late]).unwrap();
+    assert_eq!(requests(&store), [2, year_s * 9 + 2]);
+    let steps = store.connection.query_row("SELECT rolled_until_s FROM run", [], |row| row.get::<_, u64>(0)).unwrap();
+    // The first minute alone was merged.
+    assert_eq!(steps, 60);
+}
+
+#[test]
+fn what_comes_late_for_a_second_that_is_lacking_is_one_of_its_own() {
+    let folder = Folder::new();
+    let mut store = Store::open(&folder.db()).unwrap();
+    let Entry::Second(second) = entry(7).entry else { panic!("a second") };
+    let late = Numbered { entry: Entry::Late(second), ..entry(3) };
+    Writer::default().write_what_there_is(&mut store.connection, &[begin(), entry(2), late]).unwrap();
+    assert_eq!(requests(&store), [2, 7]);
+    let listed = store.list(&crate::store::RunFilter::default()).unwrap();
+    assert_eq!(listed[0].requests, 9);
+}
+
+#[test]
+fn a_store_that_this_user_may_only_read_keeps_no_run() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.db()).unwrap());
+    let connection =
+        rusqlite::Connection::open_with_flags(folder.db(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let store = Store { path: folder.db(), connection };
+    let refused = crate::store::StoreOutput::spec(store, Box::new(|_: &str| {})).err().unwrap();
+    assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+    assert!(refused.to_string().contains("this user may read it but not write it"), "{refused}");
+}
+
+#[test]
 fn a_journal_of_a_run_that_lasts_for_ages_is_refused() {
     let folder = Folder::new();
     let queue = folder.queue(0);
