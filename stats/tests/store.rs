@@ -177,7 +177,7 @@ fn a_database_that_is_locked_for_a_while_gets_everything_in_the_end() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (path, said) = (folder.db(), Said::default());
     let hear = Arc::clone(&said);
-    let patience = Patience { at_the_end: Duration::from_secs(600), ..Patience::default() };
+    let patience = Patience { at_the_end: Duration::from_mins(10), ..Patience::default() };
     let run = std::thread::spawn(move || play_and_say(&path, "bb", 5, patience, &hear));
     // Until it is said.
     wait_for(|| !said.lock().unwrap().is_empty());
@@ -227,7 +227,7 @@ fn what_went_to_a_journal_goes_to_the_database_when_it_is_back() {
     let other = Connection::open(folder.db()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let path = folder.db();
-    let patience = Patience { memory_bytes: 4_000, at_the_end: Duration::from_secs(600) };
+    let patience = Patience { memory_bytes: 4_000, at_the_end: Duration::from_mins(10) };
     let run = std::thread::spawn(move || play(&path, "dd", 100, patience));
     let journal = folder.0.join("runs.db.dd.journal");
     wait_for(|| journal.exists());

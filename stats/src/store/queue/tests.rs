@@ -303,7 +303,7 @@ fn a_journal_that_cannot_be_read_back_stays_with_all_that_follows() {
     queue.close();
     assert!(matches!(queue.next(), Next::Done));
     queue.push(entry(3));
-    assert!(!queue.wait_until_written(|| Duration::from_secs(600)));
+    assert!(!queue.wait_until_written(|| Duration::from_mins(10)));
     fs::rename(&hidden, &path).unwrap();
     assert_eq!(queue.abandon(), (Some(path.clone()), 0));
     let mut store = Store::open(&folder.db()).unwrap();
