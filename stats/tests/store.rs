@@ -541,18 +541,6 @@ fn files_that_are_no_store_are_refused_and_left_alone() {
 }
 
 #[test]
-fn a_first_run_waits_for_another_that_makes_the_store() {
-    let folder = Folder::new();
-    let other = Connection::open(folder.db()).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let path = folder.db();
-    let opened = std::thread::spawn(move || Store::open(&path).map(drop));
-    std::thread::sleep(Duration::from_millis(300));
-    other.execute_batch("ROLLBACK").unwrap();
-    opened.join().unwrap().unwrap();
-}
-
-#[test]
 fn a_store_that_is_damaged_for_good_is_not_waited_for() {
     let folder = Folder::new();
     drop(Store::open(&folder.db()).unwrap());

@@ -226,3 +226,22 @@ fn make_ready(
     step.pragma_update(None, "user_version", VERSION).map_err(broken)?;
     step.commit().map_err(broken)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_run_waits_for_another_that_makes_the_store() {
+        let path = std::env::temp_dir().join(format!("pummel-wal-{}.db", std::process::id()));
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let set = thread::spawn(move || set_wal(&connection));
+        // Without another try it has failed long since.
+        thread::sleep(Duration::from_millis(200));
+        other.execute_batch("ROLLBACK").unwrap();
+        set.join().unwrap().unwrap();
+        fs::remove_file(&path).unwrap();
+    }
+}
