@@ -3,6 +3,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use pummel_stats::{
@@ -103,7 +104,7 @@ impl Keeping {
 
     fn for_now() -> Result<(OutputSpec, Self), Failure> {
         let folder = TemporaryFolder::for_seconds()?;
-        let path = folder.0.join("runs.db");
+        let path = folder.path.join("runs.db");
         Self::start(&path, Some(folder)).map_err(|why| Failure::without_help(exit::FAILED, why))
     }
 
@@ -117,6 +118,17 @@ impl Keeping {
             0 => String::new(),
             lost => format!("; {lost} of its seconds are nowhere, for no disk had room"),
         };
+        if let Some(folder) = &self.for_now {
+            // It goes with the folder, so there is nothing to take in later.
+            if let Some(journal) = outcome.journal {
+                let _ = folder.journal.set(journal);
+            }
+            // The files are made of it, too.
+            if outcome.lost > 0 {
+                warn(format!("the seconds of this run are not whole in the files that are made of them{lost}"), None);
+            }
+            return;
+        }
         match outcome.journal {
             Some(journal) => warn(
                 format!("part of this run is not in the store but in {}{lost}", journal.display()),
@@ -151,7 +163,7 @@ impl Keeping {
             return write_seconds(&store, run, files).map_err(Unwritten::after_the_run);
         }
         let folder = TemporaryFolder::for_seconds()?;
-        let whole = folder.0.join("runs.db");
+        let whole = folder.path.join("runs.db");
         let store = Store::put_together(&whole, &self.path, outcome).map_err(|error| after_the_run(&error))?;
         write_seconds(&store, run, files).map_err(Unwritten::after_the_run)
     }
@@ -202,7 +214,11 @@ pub(crate) fn write_seconds(store: &Store, run: &str, files: ReportFiles) -> Res
 }
 
 /// Removed when dropped.
-struct TemporaryFolder(PathBuf);
+struct TemporaryFolder {
+    path: PathBuf,
+    /// A journal of the store in it, which may have moved elsewhere.
+    journal: OnceLock<PathBuf>,
+}
 
 impl TemporaryFolder {
     fn for_seconds() -> Result<Self, Failure> {
@@ -218,13 +234,16 @@ impl TemporaryFolder {
     fn new() -> std::io::Result<Self> {
         let path = env::temp_dir().join(format!("pummel-{}-{:08x}", std::process::id(), fastrand::u32(..)));
         std::fs::create_dir(&path)?;
-        Ok(Self(path))
+        Ok(Self { path, journal: OnceLock::new() })
     }
 }
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        if let Some(journal) = self.journal.get() {
+            let _ = std::fs::remove_file(journal);
+        }
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
@@ -246,6 +265,16 @@ mod tests {
         assert_eq!(file(Some("/d"), Some("/h")), Some("/d/pummel/runs.db".into()));
         assert_eq!(file(Some("d"), Some("/h")), Some("/h/.local/share/pummel/runs.db".into()));
         assert_eq!(file(Some(""), None), None);
+    }
+
+    #[test]
+    fn a_journal_that_moved_goes_with_the_folder_of_its_store() {
+        let (folder, elsewhere) = (TemporaryFolder::new().unwrap(), TemporaryFolder::new().unwrap());
+        let (path, journal) = (folder.path.clone(), elsewhere.path.join("runs.db.journal"));
+        std::fs::write(&journal, "").unwrap();
+        folder.journal.set(journal.clone()).unwrap();
+        drop(folder);
+        assert!(!path.exists() && !journal.exists());
     }
 
     #[test]

@@ -11,11 +11,13 @@ use common::{fail, key, spec, start_spec, succeed, Keep, S};
 use pummel_stats::display::{kept_report, runs_table, ReportOptions};
 use pummel_stats::kept::RunState;
 use pummel_stats::snapshot::{ClientState, Overall};
-use pummel_stats::store::{Patience, PruneSpec, RunFilter, Store, StoreError, StoreOutcome, StoreOutput};
+use pummel_stats::store::{
+    Patience, PruneSpec, Recovered, RunFilter, Store, StoreError, StoreOutcome, StoreOutput, StoreWatch,
+};
 use pummel_stats::summary::SeriesPoint;
 use pummel_stats::{
-    Begun, CollectorSpec, Delivery, Distribution, FinalFacts, Model, OutputSpec, RowKind, RowSecond, RunFacts,
-    Snapshot, Summary,
+    Begun, CollectorSpec, Correction, Delivery, Distribution, FinalFacts, Model, OutputSpec, RowKind, RowSecond,
+    RunFacts, Snapshot, Summary,
 };
 use rusqlite::Connection;
 
@@ -45,12 +47,17 @@ impl Drop for Folder {
 /// Sentences said while a run went on.
 type Said = Arc<Mutex<Vec<String>>>;
 
-fn output(path: &Path, patience: Patience) -> (OutputSpec, pummel_stats::store::StoreWatch, Said) {
-    let said = Said::default();
-    let hear = Arc::clone(&said);
+/// Waits until something is so.
+fn wait_for(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn output(path: &Path, patience: Patience, said: &Said) -> (OutputSpec, StoreWatch) {
+    let hear = Arc::clone(said);
     let tell = Box::new(move |what: &str| hear.lock().unwrap().push(what.to_owned()));
-    let (spec, watch) = StoreOutput::with_patience(Store::open(path).unwrap(), tell, patience).unwrap();
-    (spec, watch, said)
+    StoreOutput::with_patience(Store::open(path).unwrap(), tell, patience).unwrap()
 }
 
 fn facts(id: &str) -> RunFacts {
@@ -66,7 +73,15 @@ fn facts(id: &str) -> RunFacts {
 /// A run of so many seconds: in second k, k + 1 requests of 100 us, 200 us and so on, and one that fails; gives what it said and what
 /// became of its keeping.
 fn play(path: &Path, id: &str, seconds: u64, patience: Patience) -> (Arc<Summary>, StoreOutcome, Vec<String>) {
-    let (spec_out, watch, said) = output(path, patience);
+    let said = Said::default();
+    let (summary, outcome) = play_and_say(path, id, seconds, patience, &said);
+    let said = said.lock().unwrap().clone();
+    (summary, outcome, said)
+}
+
+/// The same; what it says is heard at once.
+fn play_and_say(path: &Path, id: &str, seconds: u64, patience: Patience, said: &Said) -> (Arc<Summary>, StoreOutcome) {
+    let (spec_out, watch) = output(path, patience, said);
     let kept = Keep::default();
     let outputs = vec![spec_out, kept.spec(Delivery::Lossless)];
     let (collector, mut recorders) = start_spec(CollectorSpec { run: facts(id), outputs, ..spec(1) });
@@ -85,8 +100,7 @@ fn play(path: &Path, id: &str, seconds: u64, patience: Patience) -> (Arc<Summary
     recorder.finish(seconds * S);
     let finished = collector.finish(FinalFacts::default()).unwrap();
     assert!(finished.summary.conservation.ok);
-    let said = said.lock().unwrap().clone();
-    (finished.summary, watch.outcome(), said)
+    (finished.summary, watch.outcome())
 }
 
 /// That two summaries are equal; says where they are not.
@@ -161,12 +175,15 @@ fn a_database_that_is_locked_for_a_while_gets_everything_in_the_end() {
     drop(Store::open(&folder.db()).unwrap());
     let other = Connection::open(folder.db()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let path = folder.db();
-    let run = std::thread::spawn(move || play(&path, "bb", 5, Patience::default()));
-    // Longer than a statement waits, so that it is said.
-    std::thread::sleep(Duration::from_millis(2_500));
+    let (path, said) = (folder.db(), Said::default());
+    let hear = Arc::clone(&said);
+    let patience = Patience { at_the_end: Duration::from_mins(10), ..Patience::default() };
+    let run = std::thread::spawn(move || play_and_say(&path, "bb", 5, patience, &hear));
+    // Until it is said.
+    wait_for(|| !said.lock().unwrap().is_empty());
     other.execute_batch("COMMIT").unwrap();
-    let (summary, outcome, said) = run.join().unwrap();
+    let (summary, outcome) = run.join().unwrap();
+    let said = said.lock().unwrap();
     assert!(outcome.complete);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("cannot be written: database is locked"), "{said:?}");
@@ -188,8 +205,9 @@ fn a_database_that_stays_locked_leaves_a_journal_that_is_taken_in_once() {
     other.execute_batch("COMMIT").unwrap();
 
     let mut store = Store::open_existing(&folder.db()).unwrap();
-    assert_eq!(store.recover(&journal).unwrap(), ["cc"]);
-    assert_eq!(store.recover(&journal).unwrap(), ["cc"]);
+    for _ in 0..2 {
+        assert_eq!(store.recover(&journal).unwrap(), [Recovered { run: "cc".into(), missing: 0 }]);
+    }
     let run = store.run("cc").unwrap();
     assert_same(&run.summary, &summary);
     let mut count = 0;
@@ -209,9 +227,10 @@ fn what_went_to_a_journal_goes_to_the_database_when_it_is_back() {
     let other = Connection::open(folder.db()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let path = folder.db();
-    let patience = Patience { memory_bytes: 4_000, at_the_end: Duration::from_secs(50) };
+    let patience = Patience { memory_bytes: 4_000, at_the_end: Duration::from_mins(10) };
     let run = std::thread::spawn(move || play(&path, "dd", 100, patience));
-    std::thread::sleep(Duration::from_millis(500));
+    let journal = folder.0.join("runs.db.dd.journal");
+    wait_for(|| journal.exists());
     other.execute_batch("COMMIT").unwrap();
     let (summary, outcome, _) = run.join().unwrap();
     assert_eq!((outcome.complete, outcome.journal), (true, None));
@@ -239,11 +258,44 @@ fn a_journal_with_a_last_line_cut_off_is_read_up_to_it() {
     let end = text.trim_end().rfind('\n').unwrap();
     std::fs::write(&journal, &text[..end + 40]).unwrap();
     let mut store = Store::open_existing(&folder.db()).unwrap();
-    assert_eq!(store.recover(&journal).unwrap(), ["ee"]);
+    assert_eq!(store.recover(&journal).unwrap(), [Recovered { run: "ee".into(), missing: 0 }]);
     let run = store.run("ee").unwrap();
     assert_eq!((run.state, run.summary.totals.requests), (RunState::CutOff, 9));
     std::fs::write(&journal, "something else\n").unwrap();
     assert!(store.recover(&journal).unwrap_err().to_string().contains(":1: not a journal of a store"));
+}
+
+#[test]
+fn what_there_was_room_for_nowhere_is_said_though_the_rest_is_in_the_store() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.db()).unwrap());
+    let other = Connection::open(folder.db()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // No journal can be made where files are that have its name.
+    let id = format!("nowhere{}", std::process::id());
+    let name = format!("runs.db.{id}.journal");
+    let names = [folder.0.join(&name), std::env::temp_dir().join(&name)];
+    for name in &names {
+        std::fs::write(name, "").unwrap();
+    }
+    let patience = Patience { memory_bytes: 0, at_the_end: Duration::from_secs(50) };
+    let (mut spec_out, watch) = output(&folder.db(), patience, &Said::default());
+    let out = &mut spec_out.output;
+    out.begin(&Arc::new(Begun {
+        facts: facts(&id),
+        model: Model::Closed,
+        started_at: "2026-01-01T00:00:00.000Z".into(),
+    }));
+    (0..10).for_each(|t_s| out.snapshot(&Arc::new(empty_snapshot(t_s, Model::Closed))));
+    other.execute_batch("COMMIT").unwrap();
+    out.finish(&Arc::new(Summary::default()));
+    let outcome = watch.outcome();
+    // The beginning is always kept; ten seconds and the end are nowhere.
+    assert_eq!((outcome.complete, outcome.journal, outcome.lost), (false, None, 11));
+    assert_eq!(Store::open_existing(&folder.db()).unwrap().run(&id).unwrap().state, RunState::CutOff);
+    for name in &names {
+        std::fs::remove_file(name).unwrap();
+    }
 }
 
 #[test]
@@ -271,7 +323,7 @@ fn two_runs_at_once_do_not_mix() {
 fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
     const SECONDS: u64 = 5_400;
     let folder = Folder::new();
-    let (mut spec_out, watch, _) = output(&folder.db(), Patience::default());
+    let (mut spec_out, watch) = output(&folder.db(), Patience::default(), &Said::default());
     let out = &mut spec_out.output;
     out.begin(&Arc::new(Begun {
         facts: facts("long"),
@@ -291,6 +343,15 @@ fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
         snapshot.point.requests = row.succeeded;
         snapshot.point.warmup = t_s < 90;
         snapshot.rows.push(Arc::new(row));
+        if t_s + 1 == SECONDS {
+            // Late for a second that was merged by now: one that succeeded after 77 us, and one that failed.
+            let mut late = RowSecond::new(Arc::new(key(RowKind::Request, "a")));
+            (late.succeeded, late.failed, late.bytes_received) = (1, 1, 10);
+            late.latency = Distribution::of([77]);
+            whole.merge(&late.latency);
+            let point = SeriesPoint { t_s: 130, requests: 999, ..SeriesPoint::default() };
+            snapshot.corrections.push(Arc::new(Correction { number: 1, point, rows: vec![Arc::new(late)] }));
+        }
         out.snapshot(&Arc::new(snapshot));
     }
     out.finish(&Arc::new(Summary::default()));
@@ -301,7 +362,11 @@ fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
     store
         .seconds("long", &mut |span| {
             spans.push((span.point.t_s, span.span_s, span.point.warmup));
-            assert_eq!(span.point.requests, span.parts[0].succeeded);
+            assert_eq!(span.point.requests, span.parts[0].succeeded + span.parts[0].failed);
+            assert_eq!(
+                (span.point.failures, span.point.bytes_received),
+                if span.point.t_s == 120 { (1, 10) } else { (0, 0) }
+            );
             merged.merge(&span.parts[0].response_us);
             Ok(())
         })
@@ -315,6 +380,23 @@ fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
     let series = store.run("long").unwrap().summary.series;
     let in_series: Vec<_> = series.iter().map(|point| (point.t_s, point.span_s, point.warmup)).collect();
     assert_eq!(in_series, spans);
+
+    // What it is said to take is what is there: 60 bytes a row, the payloads, the summary.
+    let counted: i64 = Connection::open(folder.db())
+        .unwrap()
+        .query_row(
+            "SELECT bytes - length(summary) - (SELECT 60 * count(*) FROM activity) \
+             - (SELECT sum(60 + length(hdr)) FROM series) FROM run",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(counted, 0);
+    // All pages of it are given back.
+    store.delete("long").unwrap();
+    let free: i64 =
+        Connection::open(folder.db()).unwrap().pragma_query_value(None, "freelist_count", |row| row.get(0)).unwrap();
+    assert_eq!(free, 0);
 }
 
 /// Seven distributions of different shape.
@@ -331,7 +413,7 @@ fn of_samples(sorted: &[u64], share: f64) -> u64 {
 fn percentiles_of_any_window_are_those_of_its_samples() {
     const SECONDS: u64 = 120;
     let folder = Folder::new();
-    let (mut spec_out, _, _) = output(&folder.db(), Patience::default());
+    let (mut spec_out, _) = output(&folder.db(), Patience::default(), &Said::default());
     let out = &mut spec_out.output;
     out.begin(&Arc::new(Begun {
         facts: facts("w"),
@@ -451,11 +533,28 @@ fn files_that_are_no_store_are_refused_and_left_alone() {
     let error = Store::open(&newer).err().unwrap().to_string();
     assert!(error.contains("made by a later version of pummel (schema 99, this one knows 1)"), "{error}");
 
+    let unfilled = folder.0.join("u.db");
+    Connection::open(&unfilled).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    assert!(matches!(Store::open(&unfilled).err().unwrap(), StoreError::Foreign { .. }));
+
     std::fs::write(&empty, "").unwrap();
     assert!(Store::open(&empty).is_ok());
     assert!(Store::open(&folder.0.join("new/deep/runs.db")).is_ok());
     assert!(matches!(Store::open_existing(&folder.0.join("nowhere.db")).err().unwrap(), StoreError::NotThere { .. }));
     assert!(Store::open(&text.join("below/a/file.db")).is_err());
+}
+
+#[test]
+fn a_store_that_is_damaged_for_good_is_not_waited_for() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.db()).unwrap());
+    Connection::open(folder.db()).unwrap().execute_batch("DROP TABLE interval").unwrap();
+    // Nobody would wait for this test so long.
+    let patience = Patience { at_the_end: Duration::from_hours(10), ..Patience::default() };
+    let (_, outcome, said) = play(&folder.db(), "gg", 2, patience);
+    assert_eq!((outcome.complete, outcome.lost), (false, 0));
+    assert!(said[0].contains("no such table: interval"), "{said:?}");
+    assert!(outcome.journal.unwrap().exists());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use pummel_stats::{
     display::{kept_report, ReportOptions},
     kept::{KeptRun, KeptSecond},
-    store::{Store, Trouble},
+    store::{Recovered, Store, Trouble},
     Distribution, RowKey, RowKind,
 };
 
@@ -11,7 +11,7 @@ use crate::{
     console::Stream,
     execute::{open_json, write_json},
     exit,
-    failure::{colour_wanted, Failure},
+    failure::{colour_wanted, warn, Failure},
     flags::ReportFlags,
     kept_runs::{failure, write_seconds, StorePlace, Unwritten},
     plan::JsonTarget,
@@ -59,7 +59,18 @@ fn recovered(flags: &ReportFlags) -> Result<(Store, Option<String>), Failure> {
     let mut last = None;
     for journal in &flags.recover {
         let runs = store.recover(journal).map_err(|error| Failure::without_help(exit::USAGE, error.to_string()))?;
-        last = runs.last().cloned().or(last);
+        for Recovered { run, missing } in runs {
+            if missing > 0 {
+                warn(
+                    format!(
+                        "{missing} entries of run {run}, about one a second, are neither in the store nor in {}",
+                        journal.display()
+                    ),
+                    None,
+                );
+            }
+            last = Some(run);
+        }
     }
     Ok((store, last))
 }

@@ -1,5 +1,7 @@
 //! What happened in a span of time.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Distribution;
@@ -90,9 +92,10 @@ impl KeptSecond {
         point.arrivals_missed += later.arrivals_missed;
         let cpu_share_max = self.client.cpu_share_max.into_iter().chain(next.client.cpu_share_max).reduce(f64::max);
         self.client = KeptClient { cpu_share_max, ..next.client };
+        let places: HashMap<usize, usize> = self.parts.iter().enumerate().map(|(at, part)| (part.row, at)).collect();
         for part in &next.parts {
-            match self.parts.iter_mut().find(|own| own.row == part.row) {
-                Some(own) => own.merge(part),
+            match places.get(&part.row) {
+                Some(at) => self.parts[*at].merge(part),
                 None => self.parts.push(part.clone()),
             }
         }

@@ -1,13 +1,12 @@
 //! Which runs there are, and getting rid of them.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::params;
 use serde::Serialize;
 
-use super::queue::read_journal;
+use super::journal::JournalFile;
 use super::writer::Writer;
 use super::{JournalError, Store, StoreError};
 use crate::kept::RunState;
@@ -137,7 +136,15 @@ impl Store {
         let no = self.number(id)?;
         let broken = |source| self.broken(source);
         self.connection.execute("DELETE FROM run WHERE no = ?1", [no]).map_err(broken)?;
-        self.connection.execute_batch("PRAGMA incremental_vacuum").map_err(broken)
+        self.free().map_err(broken)
+    }
+
+    /// Gives free pages back. The pragma frees one each time it is stepped.
+    fn free(&self) -> rusqlite::Result<()> {
+        let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
+        let mut freed = vacuum.query([])?;
+        while freed.next()?.is_some() {}
+        Ok(())
     }
 
     /// Deletes what is too old or too much; runs that may still go on stay.
@@ -176,20 +183,36 @@ impl Store {
         Ok(pruned)
     }
 
-    /// Takes in what a journal holds; gives the ids of its runs. The file stays where it is. What is in the store already is passed over.
+    /// Takes in what a journal holds; gives its runs. The file stays where it is. What is in the store already is passed over.
     ///
     /// # Errors
-    /// The journal cannot be read; what SQLite says.
-    pub fn recover(&mut self, journal: &Path) -> Result<Vec<String>, RecoverError> {
-        let entries: Vec<_> = read_journal(journal)?.into_iter().map(Arc::new).collect();
-        let mut runs: Vec<String> = entries.iter().map(|entry| entry.run.clone()).collect();
-        runs.dedup();
-        let mut writer = Writer::default();
-        for some in entries.chunks(256) {
-            writer.write(&mut self.connection, some).map_err(|source| self.broken(source))?;
+    /// The journal cannot be read, or is one of a run that goes on; a run's beginning is neither there nor here; what SQLite says.
+    pub fn recover(&mut self, journal: &Path) -> Result<Vec<Recovered>, RecoverError> {
+        let file = JournalFile::open(journal)?;
+        for (run, begins) in file.runs() {
+            if !begins && matches!(self.number(run), Err(StoreError::NotOne { .. })) {
+                return Err(RecoverError::NoBeginning { path: journal.to_owned(), run: run.to_owned() });
+            }
         }
-        Ok(runs)
+        let mut recovered: Vec<_> = file.runs().map(|(run, _)| Recovered { run: run.to_owned(), missing: 0 }).collect();
+        let mut writer = Writer::default();
+        for (one, entries) in file.batches() {
+            let entries = entries.map_err(|source| JournalError::Unreadable { path: journal.to_owned(), source })?;
+            let missing = writer.write_what_there_is(&mut self.connection, &entries);
+            recovered[one].missing += missing.map_err(|source| self.broken(source))?;
+        }
+        Ok(recovered)
     }
+}
+
+/// A run that was taken in from a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Its id.
+    pub run: String,
+    /// So many entries, about one a second, are neither in the store nor in the journal: they were in the memory of a run that was
+    /// killed, or there was room for them on no disk.
+    pub missing: u64,
 }
 
 /// Why a journal was not taken in.
@@ -201,6 +224,14 @@ pub enum RecoverError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nothing says what the run is.
+    #[error("{}: the beginning of run {run} is neither in it nor in the store; name the store the run was kept in (--store FILE)", path.display())]
+    NoBeginning {
+        /// The journal.
+        path: PathBuf,
+        /// The run.
+        run: String,
+    },
 }
 
 fn unix_s() -> i64 {

@@ -9,12 +9,20 @@ use crate::row::{RowKey, RowKind};
 use crate::snapshot::RowSecond;
 use crate::summary::{ErrorCount, Host, SeriesPoint, Summary};
 
+/// A run has no more rows: foreign bytes cannot ask for any amount of memory.
+pub(super) const ROWS_MAX: usize = 1 << 20;
+
+/// A run is no longer, seconds: ten years.
+pub(super) const LONGEST_S: u64 = 10 * 365 * 24 * 3_600;
+
 /// One line of a journal: an entry, whose it is, and its place among that run's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Numbered {
     pub(super) run: String,
     /// From 1 on. The store applies each once, in this order.
     pub(super) number: u64,
+    /// The number of the one before it that was not lost; 0 where there is none. The store has it, or it lacks something.
+    pub(super) after: u64,
     pub(super) entry: Entry,
 }
 
@@ -24,6 +32,8 @@ pub(super) struct Numbered {
 pub(super) enum Entry {
     /// The run began.
     Begin(Box<Begin>),
+    /// Rows that were told of before: a journal begins with these, so that it can stand alone. No event of its own.
+    Rows(Vec<Row>),
     /// A second was published.
     Second(Box<Second>),
     /// Something came late for a second that was published: the point replaces the one there, the parts are added.
@@ -48,7 +58,7 @@ pub(super) struct Begin {
 pub(super) struct Second {
     pub(super) point: SeriesPoint,
     pub(super) client: KeptClient,
-    /// Rows seen for the first time; the first of a run is row 0.
+    /// Rows seen for the first time.
     pub(super) new_rows: Vec<Row>,
     pub(super) parts: Vec<Part>,
     /// All errors so far, where they have changed since the last second.
@@ -58,6 +68,8 @@ pub(super) struct Second {
 /// A row's identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Row {
+    /// Where it stands among the run's, from 0 on: what [`Part::row`] means.
+    pub(super) place: usize,
     pub(super) case: String,
     pub(super) kind: Kind,
     #[serde(rename = "type")]
@@ -122,8 +134,9 @@ impl From<Kind> for RowKind {
 }
 
 impl Row {
-    pub(super) fn of(key: &RowKey) -> Self {
+    pub(super) fn of(place: usize, key: &RowKey) -> Self {
         Self {
+            place,
             case: key.case.to_string(),
             kind: key.kind.into(),
             label: key.label.to_string(),
@@ -132,7 +145,7 @@ impl Row {
     }
 
     pub(super) fn key(self) -> RowKey {
-        let Self { case, kind, label, name } = self;
+        let Self { case, kind, label, name, .. } = self;
         RowKey { case: case.into(), kind: kind.into(), label: label.into(), name: name.into() }
     }
 }
@@ -177,6 +190,37 @@ impl Part {
 }
 
 impl Entry {
+    /// The rows it tells of for the first time.
+    pub(super) fn new_rows(&self) -> &[Row] {
+        match self {
+            Self::Second(second) | Self::Late(second) => &second.new_rows,
+            _ => &[],
+        }
+    }
+
+    /// The same, where it may tell of any.
+    pub(super) fn new_rows_mut(&mut self) -> Option<&mut Vec<Row>> {
+        match self {
+            Self::Second(second) | Self::Late(second) => Some(&mut second.new_rows),
+            _ => None,
+        }
+    }
+
+    /// What no run of this program says.
+    pub(super) fn wrong(&self) -> Option<String> {
+        let (rows, second) = match self {
+            Self::Begin(_) | Self::End(_) => return None,
+            Self::Rows(rows) => (rows, None),
+            Self::Second(second) | Self::Late(second) => (&second.new_rows, Some(second)),
+        };
+        let parts = second.iter().flat_map(|second| &second.parts).map(|part| part.row);
+        if let Some(place) = rows.iter().map(|row| row.place).chain(parts).find(|place| *place >= ROWS_MAX) {
+            return Some(format!("a row {place}, where there are at most {ROWS_MAX}"));
+        }
+        let t_s = second?.point.t_s;
+        (t_s > LONGEST_S).then(|| format!("a second {t_s}, where no run is longer than {LONGEST_S}"))
+    }
+
     /// About how much memory it takes, bytes.
     pub(super) fn held_bytes(&self) -> usize {
         /// Sizes of the parts without what they point to, rounded up.
@@ -185,6 +229,7 @@ impl Entry {
         const TEXT: usize = 100;
         match self {
             Self::Begin(begin) => SECOND + begin.plan.to_string().len(),
+            Self::Rows(rows) => SECOND + rows.iter().map(|row| row.name.len() + row.case.len() + TEXT).sum::<usize>(),
             Self::End(summary) => {
                 let rows = summary.steps.len() + summary.transactions.len();
                 SECOND * 4 + (rows + summary.errors.len()) * 1_500 + summary.failure_samples.len() * 10_000

@@ -4,7 +4,7 @@
 //! - `packed`: a distribution as bytes: an HdrHistogram V2 payload, and the exact figures beside it;
 //! - `entry`: what happened in a second as it travels to the database, or to a journal while there is none to be had;
 //! - `writer`: entries into tables; `rollup`: old seconds merged into minutes;
-//! - `queue`: what waits for the database, bounded in memory, the rest in a journal; [`StoreOutput`]: the output of a run;
+//! - `queue`: what waits for the database, bounded in memory; `journal`: the rest, in a file; [`StoreOutput`]: the output of a run;
 //! - `reader`: a run out of the tables; `catalog`: which there are, and getting rid of them;
 //! - `together`: a run out of its store and its journal, where it is not whole in the store.
 //!
@@ -13,6 +13,7 @@
 
 mod catalog;
 mod entry;
+mod journal;
 mod output;
 mod packed;
 mod queue;
@@ -24,9 +25,9 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-pub use catalog::{Listed, PruneSpec, Pruned, RecoverError, RunFilter};
+pub use catalog::{Listed, PruneSpec, Pruned, RecoverError, Recovered, RunFilter};
+pub use journal::JournalError;
 pub use output::{Patience, StoreOutcome, StoreOutput, StoreWatch, Tell};
-pub use queue::JournalError;
 pub use reader::Trouble;
 
 /// Runs that are kept. Several processes may have the same file open, each with one of these.

@@ -1,8 +1,8 @@
 //! The output of a run that keeps it in a store.
 
 use std::collections::HashMap;
+use std::env;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use rusqlite::ErrorCode;
 use super::entry::{Begin, Entry, Numbered, Part, Row, Second};
 use super::packed::Packer;
 use super::queue::{Next, Queue, MEMORY_BYTES};
-use super::writer::Writer;
+use super::writer::{WriteError, Writer};
 use super::Store;
 use crate::background::step_back;
 use crate::collector::Model;
@@ -87,16 +87,42 @@ struct Shared {
     store: PathBuf,
     outcome: Mutex<StoreOutcome>,
     told: Mutex<bool>,
-    full: AtomicBool,
+    hindrance: Mutex<Hindrance>,
     tell: Tell,
     at_the_end: Duration,
+}
+
+/// What keeps the database from taking anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hindrance {
+    #[default]
+    None,
+    /// It is locked, or its disk does not answer: that passes.
+    Passing,
+    /// There is no room.
+    Full,
+    /// It is damaged, read-only or not the one it was: waiting mends nothing.
+    Lasting,
+}
+
+impl Hindrance {
+    fn of(error: &WriteError) -> Self {
+        match error {
+            WriteError::Gap { .. } => Self::Lasting,
+            WriteError::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SystemIoFailure) => Self::Passing,
+                Some(ErrorCode::DiskFull) => Self::Full,
+                _ => Self::Lasting,
+            },
+        }
+    }
 }
 
 impl StoreOutput {
     /// An output into `store`; `tell` hears, once, that the store takes nothing.
     ///
     /// # Errors
-    /// The system refused a thread.
+    /// The store cannot be written by this user; the system refused a thread.
     pub fn spec(store: Store, tell: Tell) -> std::io::Result<(OutputSpec, StoreWatch)> {
         Self::with_patience(store, tell, Patience::default())
     }
@@ -104,16 +130,21 @@ impl StoreOutput {
     /// The same with bounds of its own.
     ///
     /// # Errors
-    /// The system refused a thread.
+    /// The store cannot be written by this user; the system refused a thread.
     pub fn with_patience(store: Store, tell: Tell, patience: Patience) -> std::io::Result<(OutputSpec, StoreWatch)> {
-        let mut journal = store.path.clone().into_os_string();
-        journal.push(format!(".{:08x}.journal", std::process::id()));
+        if store.connection.is_readonly("main").unwrap_or(false) {
+            let why = format!(
+                "{}: this user may read it but not write it; name another file (--store FILE), or none (--store none)",
+                store.path.display()
+            );
+            return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why));
+        }
         let shared = Arc::new(Shared {
-            queue: Queue::new(journal.into(), patience.memory_bytes),
+            queue: Queue::new(&store.path, env::temp_dir(), patience.memory_bytes),
             store: store.path.clone(),
             outcome: Mutex::default(),
             told: Mutex::new(false),
-            full: AtomicBool::new(false),
+            hindrance: Mutex::default(),
             tell,
             at_the_end: patience.at_the_end,
         });
@@ -134,7 +165,7 @@ impl StoreOutput {
 
     fn push(&mut self, entry: Entry) {
         self.number += 1;
-        self.shared.queue.push(Numbered { run: self.run.clone(), number: self.number, entry });
+        self.shared.queue.push(Numbered { run: self.run.clone(), number: self.number, after: 0, entry });
         if self.shared.queue.stuck_for() > WORTH_A_WORD {
             self.shared.tell_once("it has taken nothing for 5 s");
         }
@@ -145,7 +176,7 @@ impl StoreOutput {
         for row in rows {
             let next = self.rows.len();
             let place = *self.rows.entry(Arc::clone(&row.key)).or_insert_with(|| {
-                second.new_rows.push(Row::of(&row.key));
+                second.new_rows.push(Row::of(next, &row.key));
                 next
             });
             second.parts.push(Part::of(&mut self.packer, place, row, self.open));
@@ -200,9 +231,8 @@ impl Output for StoreOutput {
         summary.series = Vec::new();
         self.push(Entry::End(Box::new(summary)));
         self.shared.queue.close();
-        let patience = if self.shared.is_full() { A_FULL_DISK } else { self.shared.at_the_end };
-        let complete = self.shared.queue.wait_until_written(patience);
-        let (journal, lost) = if complete { (None, 0) } else { self.shared.queue.abandon() };
+        let complete = self.shared.queue.wait_until_written(|| self.shared.patience());
+        let (journal, lost) = if complete { (None, self.shared.queue.lost()) } else { self.shared.queue.abandon() };
         let mut outcome = self.shared.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         (outcome.complete, outcome.journal, outcome.lost) = (complete && lost == 0, journal, lost);
     }
@@ -227,20 +257,32 @@ impl Shared {
                 Next::Done => return,
             };
             while let Err(error) = writer.write(&mut store.connection, &entries) {
-                self.full.store(error.sqlite_error_code() == Some(ErrorCode::DiskFull), Ordering::Relaxed);
+                self.set(Hindrance::of(&error));
+                if let WriteError::Gap { lacking } = error {
+                    self.queue.lacks(lacking);
+                }
                 self.tell_once(&error.to_string());
                 if self.queue.is_abandoned() {
                     return;
                 }
                 thread::sleep(RETRY);
             }
-            self.full.store(false, Ordering::Relaxed);
+            self.set(Hindrance::None);
             self.queue.written(entries.len(), journalled);
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+    fn set(&self, hindrance: Hindrance) {
+        *self.hindrance.lock().unwrap_or_else(PoisonError::into_inner) = hindrance;
+    }
+
+    /// How long the end of the run waits, as things stand.
+    fn patience(&self) -> Duration {
+        match *self.hindrance.lock().unwrap_or_else(PoisonError::into_inner) {
+            Hindrance::None | Hindrance::Passing => self.at_the_end,
+            Hindrance::Full => A_FULL_DISK.min(self.at_the_end),
+            Hindrance::Lasting => Duration::ZERO,
+        }
     }
 
     fn tell_once(&self, why: &str) {

@@ -1,13 +1,17 @@
 //! What waits for the database: bounded in memory, the rest in a journal beside it.
+//!
+//! All entries of a run have one order: what waits in memory comes first, then what is in the journal, then, where that cannot grow, what
+//! is behind it, in memory again. Each says which one came before it, so that one that was lost is known and none is passed over.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::entry::Numbered;
+use super::entry::{Entry, Numbered, Row};
+use super::journal::Journal;
 
 /// What may wait in memory before the rest goes to a journal, bytes: some 20 minutes of 20 steps a second.
 pub(super) const MEMORY_BYTES: usize = 64 << 20;
@@ -18,42 +22,56 @@ const LAST_RESORT: usize = 4;
 /// Entries of one transaction.
 const BATCH: usize = 256;
 
-/// A line of a journal is at most so long: a second of a thousand rows takes some megabytes.
-const LINE_BYTES_MAX: u64 = 256 << 20;
+/// Between two looks at how long is to be waited.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Between the thread that makes entries and the one that writes them.
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
     bound_bytes: usize,
-    journal_path: PathBuf,
+    places: Places,
+}
+
+/// Where a journal may be.
+struct Places {
+    /// The store, whose name with more behind it is the journal's.
+    store: PathBuf,
+    /// A folder that may be on another disk.
+    elsewhere: PathBuf,
 }
 
 #[derive(Default)]
 struct State {
     /// The oldest first.
     waiting: VecDeque<Arc<Numbered>>,
-    held_bytes: usize,
-    /// While there is one, all that comes goes there, so that the order is kept.
+    /// While there is one, all that comes goes there or behind it, so that the order is kept.
     journal: Option<Journal>,
-    /// No journal can be made.
+    /// What came after the last of a journal that cannot grow.
+    behind: VecDeque<Arc<Numbered>>,
+    /// Of what waits and what is behind.
+    held_bytes: usize,
+    /// No journal can be made, or the one there is cannot grow; tried again where memory is full.
     no_journal: bool,
+    /// The journal cannot be moved to the other place, or is there.
+    tried_elsewhere: bool,
+    /// The journal cannot be read back: it stays, with all that comes after it.
+    unread: bool,
     /// Since when the writer has had entries in its hands.
     busy_since: Option<Instant>,
     closed: bool,
     abandoned: bool,
-    /// A journal that this process cannot read back.
-    unread: Option<PathBuf>,
+    /// The run's first entry.
+    begin: Option<Arc<Numbered>>,
+    /// All rows so far.
+    rows: Vec<Row>,
+    /// Of these those whose entry was lost: the next one tells of them.
+    owed_rows: Vec<Row>,
+    /// The number of the last entry that was not lost.
+    last: u64,
     lost: u64,
-}
-
-struct Journal {
-    path: PathBuf,
-    file: BufWriter<File>,
-    /// Lines that were written, and of these those that are in the database.
-    written: u64,
-    read: u64,
-    read_to_bytes: u64,
+    /// Entries that the store had, and has no more.
+    lacking: u64,
 }
 
 /// What the writer is to do.
@@ -66,48 +84,27 @@ pub(super) enum Next {
     Done,
 }
 
-/// Why a journal cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// It cannot be read.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It holds something else.
-    #[error("{}:{line}: not a journal of a store: {why}", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// Which line, from 1 on.
-        line: u64,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
 impl Queue {
-    pub(super) fn new(journal_path: PathBuf, bound_bytes: usize) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), bound_bytes, journal_path }
+    /// A queue for a run that is kept in `store`; a journal is beside it, or in the folder `elsewhere`.
+    pub(super) fn new(store: &Path, elsewhere: PathBuf, bound_bytes: usize) -> Self {
+        let places = Places { store: store.to_owned(), elsewhere };
+        Self { state: Mutex::default(), changed: Condvar::new(), bound_bytes, places }
     }
 
-    /// Takes an entry in; never waits for the database.
-    pub(super) fn push(&self, entry: Numbered) {
-        let bytes = entry.entry.held_bytes();
+    /// Takes an entry in, and says in it what came before; never waits for the database.
+    pub(super) fn push(&self, mut entry: Numbered) {
         let mut state = self.lock();
-        let full = state.held_bytes + bytes > self.bound_bytes;
-        let mut kept = state.journal.is_none() && !full;
-        if !kept && !state.add_to_journal(&self.journal_path, &entry) {
-            // What is in the journal already keeps its order by its number.
-            kept = state.held_bytes + bytes <= self.bound_bytes * LAST_RESORT;
-            state.lost += u64::from(!kept);
-        }
-        if kept {
-            state.held_bytes += bytes;
-            state.waiting.push_back(Arc::new(entry));
+        state.complete(&mut entry);
+        let (number, entry) = (entry.number, Arc::new(entry));
+        if state.take(&self.places, self.bound_bytes, &entry) {
+            state.last = number;
+            state.owed_rows.clear();
+            if matches!(entry.entry, Entry::Begin(_)) {
+                state.begin = Some(entry);
+            }
+        } else {
+            state.lost += 1;
+            state.owed_rows = entry.entry.new_rows().to_vec();
         }
         drop(state);
         self.changed.notify_all();
@@ -130,20 +127,13 @@ impl Queue {
                 state.busy_since.get_or_insert_with(Instant::now);
                 return Next::Write(state.waiting.iter().take(BATCH).cloned().collect());
             }
-            if let Some(journal) = &mut state.journal {
-                let entries = journal.next_batch().unwrap_or_default();
-                if !entries.is_empty() {
-                    state.busy_since.get_or_insert_with(Instant::now);
-                    return Next::Journalled(entries);
-                }
-                if let Some(Journal { path, read, written, .. }) = state.journal.take() {
-                    if read >= written {
-                        let _ = fs::remove_file(path);
-                    } else {
-                        state.unread = Some(path);
-                    }
-                }
-                self.changed.notify_all();
+            if let Some(entries) = state.read_journal() {
+                state.busy_since.get_or_insert_with(Instant::now);
+                return Next::Journalled(entries);
+            }
+            self.changed.notify_all();
+            if !state.waiting.is_empty() {
+                continue;
             }
             if state.closed {
                 return Next::Done;
@@ -158,7 +148,7 @@ impl Queue {
         state.busy_since = None;
         if journalled {
             if let Some(journal) = &mut state.journal {
-                journal.read += count as u64;
+                journal.drained(count as u64);
             }
         } else if !state.abandoned {
             for _ in 0..count {
@@ -170,34 +160,45 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits until everything is in the database, for so long at most; false if it is not.
-    pub(super) fn wait_until_written(&self, most: Duration) -> bool {
-        let until = Instant::now() + most;
+    /// The store has not what it was given: so many entries.
+    pub(super) fn lacks(&self, count: u64) {
+        self.lock().lacking = count;
+    }
+
+    /// Waits until everything is in the database, for so long at most as `most` says, which is asked again and again; false if it is not.
+    pub(super) fn wait_until_written(&self, most: impl Fn() -> Duration) -> bool {
+        let since = Instant::now();
         let mut state = self.lock();
         loop {
             if state.waiting.is_empty() && state.journal.is_none() && state.busy_since.is_none() {
-                return state.unread.is_none();
+                return true;
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = most().saturating_sub(since.elapsed());
+            if left.is_zero() || (state.unread && state.waiting.is_empty()) {
                 return false;
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.changed.wait_timeout(state, left.min(LOOK)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Gives the database up: what is not in it goes to the journal. Gives the journal, if there is one, and how many entries are
-    /// nowhere.
+    /// Gives the database up: what is not in it goes to the journal, which somebody else may take in from now on. Gives the journal, if
+    /// there is one, and how many entries are nowhere.
     pub(super) fn abandon(&self) -> (Option<PathBuf>, u64) {
         let mut state = self.lock();
         state.abandoned = true;
-        let waiting = std::mem::take(&mut state.waiting);
-        let total = waiting.len() as u64;
-        let put = waiting.iter().take_while(|entry| state.add_to_journal(&self.journal_path, entry)).count() as u64;
-        state.lost += total - put;
+        let mut held = std::mem::take(&mut state.waiting);
+        held.append(&mut state.behind);
+        let put = held.iter().take_while(|entry| state.add(&self.places, entry).is_ok()).count();
+        state.lost += (held.len() - put) as u64;
+        let journal = state.journal.take().map(|journal| journal.path().to_owned());
         self.changed.notify_all();
-        let journal = state.journal.as_ref().map(|journal| journal.path.clone());
-        (journal.or_else(|| state.unread.clone()), state.lost)
+        (journal, state.lost + state.lacking)
+    }
+
+    /// Entries that are nowhere.
+    pub(super) fn lost(&self) -> u64 {
+        let state = self.lock();
+        state.lost + state.lacking
     }
 
     /// The database was given up.
@@ -216,108 +217,110 @@ impl Queue {
 }
 
 impl State {
-    /// Adds to the journal, which is made where there is none: beside the store, or where temporary files are, which may be another
-    /// disk. False where neither has room.
-    fn add_to_journal(&mut self, path: &Path, entry: &Numbered) -> bool {
-        if self.no_journal {
-            return false;
+    /// Says in an entry what came before it, and tells in it of the rows that one which was lost would have told of.
+    fn complete(&mut self, entry: &mut Numbered) {
+        entry.after = self.last;
+        if let Some(rows) = entry.entry.new_rows_mut() {
+            self.rows.extend_from_slice(rows);
+            rows.splice(..0, self.owed_rows.iter().cloned());
         }
-        if self.journal.is_none() {
-            self.journal = Journal::make(path).ok();
-        }
-        if self.journal.as_mut().is_some_and(|journal| journal.add(entry).is_ok()) {
+    }
+
+    /// Puts an entry where the order wants it and there is room; false where there is none.
+    fn take(&mut self, places: &Places, bound_bytes: usize, entry: &Arc<Numbered>) -> bool {
+        let held_bytes = self.held_bytes + entry.entry.held_bytes();
+        let mut fits = self.journal.is_none() && held_bytes <= bound_bytes;
+        if !fits && !self.no_journal && self.add_behind(places, entry) {
             return true;
         }
-        let elsewhere = path.file_name().map(|name| std::env::temp_dir().join(name));
-        let moved = elsewhere.and_then(|elsewhere| match &self.journal {
-            Some(journal) => journal.moved(&elsewhere).ok(),
-            None => Journal::make(&elsewhere).ok(),
-        });
-        if let Some(moved) = moved {
-            self.journal = Some(moved);
+        // Without its beginning a run is nothing.
+        fits |= held_bytes <= bound_bytes.saturating_mul(LAST_RESORT) || entry.number == 1;
+        if !fits {
+            // Somebody may have made room since.
+            return self.no_journal && self.add_behind(places, entry);
         }
-        let added = self.journal.as_mut().is_some_and(|journal| journal.add(entry).is_ok());
-        self.no_journal = !added;
+        self.held_bytes = held_bytes;
+        let last = if self.journal.is_some() { &mut self.behind } else { &mut self.waiting };
+        last.push_back(Arc::clone(entry));
+        true
+    }
+
+    /// Adds to the journal what is behind it, and an entry; false where it cannot grow so far.
+    fn add_behind(&mut self, places: &Places, entry: &Numbered) -> bool {
+        while let Some(first) = self.behind.pop_front() {
+            if self.add(places, &first).is_err() {
+                self.behind.push_front(first);
+                self.no_journal = true;
+                return false;
+            }
+            self.held_bytes = self.held_bytes.saturating_sub(first.entry.held_bytes());
+        }
+        self.no_journal = self.add(places, entry).is_err();
+        !self.no_journal
+    }
+
+    /// Adds to the journal, which is made where there is none: beside the store, or where temporary files are, which may be another disk.
+    fn add(&mut self, places: &Places, entry: &Numbered) -> io::Result<()> {
+        let name = places.journal_name(&entry.run);
+        if self.journal.is_none() {
+            self.tried_elsewhere = false;
+            self.journal = Journal::make(&places.store.with_file_name(&name), &self.head(entry)).ok();
+        }
+        let added = self.journal.as_mut().map(|journal| journal.add(entry));
+        if let Some(Ok(())) = added {
+            return Ok(());
+        }
+        if std::mem::replace(&mut self.tried_elsewhere, true) {
+            return added.unwrap_or(Err(io::ErrorKind::StorageFull.into()));
+        }
+        let elsewhere = places.elsewhere.join(name);
+        let mut moved = match &self.journal {
+            Some(journal) => journal.copied(&elsewhere)?,
+            None => Journal::make(&elsewhere, &self.head(entry))?,
+        };
+        let added = moved.add(entry);
+        let gone = if added.is_ok() { self.journal.replace(moved) } else { Some(moved) };
+        if let Some(gone) = gone {
+            gone.remove();
+        }
         added
     }
-}
 
-impl Journal {
-    fn make(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        let there = file.metadata()?.len();
-        let file = BufWriter::new(file);
-        Ok(Self { path: path.to_owned(), file, written: 0, read: 0, read_to_bytes: there })
+    /// What a journal begins with that does not begin with the run: its beginning, and the rows so far.
+    fn head(&self, first: &Numbered) -> Vec<Numbered> {
+        let Some(begin) = self.begin.as_deref().filter(|begin| begin.number != first.number) else {
+            return Vec::new();
+        };
+        let rows = Numbered { entry: Entry::Rows(self.rows.clone()), ..begin.clone() };
+        vec![begin.clone(), rows]
     }
 
-    /// The same at another place; the old one is gone.
-    fn moved(&self, path: &Path) -> io::Result<Self> {
-        if path == self.path {
-            return Err(io::ErrorKind::AlreadyExists.into());
+    /// The next entries of the journal; where all of it is in the database, it goes, and what is behind it waits.
+    fn read_journal(&mut self) -> Option<Vec<Arc<Numbered>>> {
+        let journal = self.journal.as_mut().filter(|_| !self.unread)?;
+        if !journal.is_drained() {
+            let entries = journal.next_batch(BATCH).ok();
+            self.unread = entries.is_none();
+            return entries;
         }
-        fs::copy(&self.path, path)?;
-        let _ = fs::remove_file(&self.path);
-        let file = BufWriter::new(OpenOptions::new().read(true).append(true).open(path)?);
-        let Self { written, read, read_to_bytes, .. } = *self;
-        Ok(Self { path: path.to_owned(), file, written, read, read_to_bytes })
-    }
-
-    /// Adds a line, and has the system take it, so that it is there if this process is killed.
-    fn add(&mut self, entry: &Numbered) -> io::Result<()> {
-        let before = self.file.get_ref().metadata()?.len();
-        let mut line = serde_json::to_vec(entry)?;
-        line.push(b'\n');
-        let added = self.file.write_all(&line).and_then(|()| self.file.flush());
-        if let Err(error) = added {
-            // Half a line would join the next.
-            let _ = self.file.get_ref().set_len(before);
-            return Err(error);
+        if let Some(journal) = self.journal.take() {
+            journal.remove();
         }
-        self.written += 1;
-        Ok(())
-    }
-
-    /// The next entries that are not in the database.
-    fn next_batch(&mut self) -> io::Result<Vec<Arc<Numbered>>> {
-        let mut reader = BufReader::new(File::open(&self.path)?);
-        reader.seek(SeekFrom::Start(self.read_to_bytes))?;
-        let mut entries = Vec::new();
-        while entries.len() < BATCH && (entries.len() as u64) < self.written - self.read {
-            let mut line = String::new();
-            let bytes = reader.read_line(&mut line)?;
-            if bytes == 0 {
-                break;
-            }
-            self.read_to_bytes += bytes as u64;
-            entries.push(Arc::new(serde_json::from_str(&line)?));
-        }
-        Ok(entries)
+        self.no_journal = false;
+        self.waiting.append(&mut self.behind);
+        None
     }
 }
 
-/// The entries of a journal, in the order in which things happened. A last line that was cut off is left out.
-///
-/// # Errors
-/// It cannot be read, or holds something else.
-pub(super) fn read_journal(path: &Path) -> Result<Vec<Numbered>, JournalError> {
-    let unreadable = |source| JournalError::Unreadable { path: path.to_owned(), source };
-    let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
-    let (mut entries, mut number) = (Vec::<Numbered>::new(), 0);
-    loop {
-        let mut line = Vec::new();
-        let bytes = io::Read::take(&mut reader, LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(unreadable)?;
-        number += 1;
-        if bytes == 0 {
-            break;
-        }
-        match serde_json::from_slice(&line) {
-            Ok(entry) => entries.push(entry),
-            Err(_) if line.last() != Some(&b'\n') && !entries.is_empty() => break,
-            Err(error) => {
-                return Err(JournalError::Foreign { path: path.to_owned(), line: number, why: error.to_string() });
-            }
-        }
+impl Places {
+    /// The name of a run's journal.
+    fn journal_name(&self, run: &str) -> OsString {
+        let run = run.chars().filter(char::is_ascii_alphanumeric).take(64).collect::<String>();
+        let mut name = self.store.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{run}.journal"));
+        name
     }
-    entries.sort_by(|a, b| (&a.run, a.number).cmp(&(&b.run, b.number)));
-    Ok(entries)
 }
+
+#[cfg(test)]
+mod tests;

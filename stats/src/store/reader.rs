@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rusqlite::{params, Connection, OptionalExtension};
 
-use super::entry::{Kind, Row};
+use super::entry::{Kind, Row, ROWS_MAX};
 use super::packed::Packer;
 use super::writer::read_packed;
 use super::{Store, StoreError};
@@ -303,20 +303,39 @@ fn fill_rows(summary: &mut Summary, rows: &[RowKey], sums: &[KeptPart], load_s: 
 }
 
 fn rows_of(connection: &Connection, run: i64) -> rusqlite::Result<Vec<RowKey>> {
-    let mut statement = connection.prepare("SELECT case_name, kind, type, name FROM row WHERE run = ?1 ORDER BY n")?;
+    let mut statement =
+        connection.prepare("SELECT case_name, kind, type, name, n FROM row WHERE run = ?1 ORDER BY n")?;
     let rows = statement.query_map([run], |row| {
-        let kind: String = row.get(1)?;
+        let (kind, place): (String, usize) = (row.get(1)?, row.get(4)?);
         let kind = Kind::of_name(&kind).unwrap_or(Kind::Request);
-        Ok(Row { case: row.get(0)?, kind, label: row.get(2)?, name: row.get(3)? }.key())
+        Ok((place, Row { place, case: row.get(0)?, kind, label: row.get(2)?, name: row.get(3)? }.key()))
     })?;
-    rows.collect()
+    let unknown = RowKey { case: "".into(), kind: RowKind::Setup, label: "".into(), name: "unknown".into() };
+    by_place(rows, &unknown)
 }
 
 /// Which rows of a run are requests, by place.
 pub(super) fn requests_of(connection: &Connection, run: i64) -> rusqlite::Result<Vec<bool>> {
-    let mut statement = connection.prepare_cached("SELECT kind = 'request' FROM row WHERE run = ?1 ORDER BY n")?;
-    let kinds = statement.query_map([run], |row| row.get(0))?;
-    kinds.collect()
+    let mut statement = connection.prepare_cached("SELECT n, kind = 'request' FROM row WHERE run = ?1 ORDER BY n")?;
+    let kinds = statement.query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    by_place(kinds, &false)
+}
+
+/// What stands at each place, `missing` where the store does not say, which is so only where something was lost.
+fn by_place<T: Clone>(
+    rows: impl Iterator<Item = rusqlite::Result<(usize, T)>>,
+    missing: &T,
+) -> rusqlite::Result<Vec<T>> {
+    let mut placed = Vec::new();
+    for row in rows {
+        let (place, row) = row?;
+        if place >= ROWS_MAX {
+            return Err(rusqlite::Error::IntegralValueOutOfRange(0, place as i64));
+        }
+        placed.resize(place, missing.clone());
+        placed.push(row);
+    }
+    Ok(placed)
 }
 
 /// The columns of an interval that [`point`] reads.
@@ -398,7 +417,8 @@ pub(super) fn read_spans(
             let distribution = packer
                 .unpack(&packed)
                 .map_err(|why| rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Blob, why.into()))?;
-            let Some(part) = parts.iter_mut().find(|part| part.row == place) else { continue };
+            let Ok(at) = parts.binary_search_by_key(&place, |part| part.row) else { continue };
+            let part = &mut parts[at];
             match row.get_ref(1)?.as_str()? {
                 "service" => part.service_us = distribution,
                 "response" => part.response_us = distribution,

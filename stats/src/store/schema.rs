@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -161,6 +162,19 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// The mode of a file that is in use elsewhere is refused at once, whatever the timeout: two first runs may begin together.
+fn set_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let since = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && since.elapsed() < BUSY => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
+}
+
 fn make_ready(
     connection: &mut Connection,
     path: &Path,
@@ -179,13 +193,20 @@ fn make_ready(
     let tables = |connection: &Connection| -> Result<i64, StoreError> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(broken)
     };
+    let used = |connection: &Connection| -> Result<bool, StoreError> {
+        Ok(pragma(connection, "application_id")? != 0 || pragma(connection, "user_version")? != 0)
+    };
     if tables(connection)? == 0 {
+        // Another process may make the tables this very moment; what has none after that is somebody else's.
+        if used(connection)? && tables(connection)? == 0 {
+            return Err(StoreError::Foreign { path: path.to_owned(), what: "the empty database of another program" });
+        }
         // Only a file without tables takes these two.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(broken)?;
     } else {
         known(pragma(connection, "application_id")?, pragma(connection, "user_version")?)?;
     }
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(broken)?;
+    set_wal(connection).map_err(broken)?;
     // A second that was written outlasts the power, too.
     connection.pragma_update(None, "synchronous", "FULL").map_err(broken)?;
     connection.pragma_update(None, "foreign_keys", "ON").map_err(broken)?;
@@ -204,4 +225,23 @@ fn make_ready(
     step.pragma_update(None, "application_id", APPLICATION_ID).map_err(broken)?;
     step.pragma_update(None, "user_version", VERSION).map_err(broken)?;
     step.commit().map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_run_waits_for_another_that_makes_the_store() {
+        let path = std::env::temp_dir().join(format!("pummel-wal-{}.db", std::process::id()));
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let set = thread::spawn(move || set_wal(&connection));
+        // Without another try it has failed long since.
+        thread::sleep(Duration::from_millis(200));
+        other.execute_batch("ROLLBACK").unwrap();
+        set.join().unwrap().unwrap();
+        fs::remove_file(&path).unwrap();
+    }
 }

@@ -1,14 +1,40 @@
 //! Entries into tables.
 
+use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{params, Connection, OptionalExtension, Result, Transaction, TransactionBehavior};
 
-use super::entry::{Begin, Entry, Numbered, Part, Second};
+use super::entry::{Begin, Entry, Numbered, Part, Row, Second};
 use super::packed::{Packed, Packer};
+use super::reader::{read_spans, requests_of};
 use super::rollup;
 use crate::summary::{ErrorCount, SeriesPoint, Summary};
 use crate::Verdict;
+
+/// What a row of the tables `activity` and `series` takes beside the payload, bytes.
+const ROW_BYTES: i64 = 60;
+
+/// Why entries were not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// Entries that were written are not there.
+    #[error(
+        "it lacks {lacking} entries of this run that were written before; it was replaced or changed by something else"
+    )]
+    Gap { lacking: u64 },
+}
+
+/// Entries that come before one, and that the store has not had.
+#[derive(Clone, Copy, Default)]
+struct Gap {
+    /// Without those that were lost before they came here.
+    lacking: u64,
+    /// All of them.
+    missing: u64,
+}
 
 /// Writes entries; one of these for each connection.
 #[derive(Default)]
@@ -18,41 +44,68 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Writes entries, all or none of them. One that was written before is passed over.
-    pub(super) fn write(&mut self, connection: &mut Connection, entries: &[impl AsRef<Numbered>]) -> Result<()> {
+    ///
+    /// # Errors
+    /// What SQLite says; the store lacks an entry that comes before these.
+    pub(super) fn write(
+        &mut self,
+        connection: &mut Connection,
+        entries: &[impl AsRef<Numbered>],
+    ) -> Result<(), WriteError> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for entry in entries {
-            let Numbered { run, number, entry } = entry.as_ref();
-            self.apply(&transaction, run, *number, entry)?;
+            let gap = self.apply(&transaction, entry.as_ref())?;
+            if gap.lacking > 0 {
+                return Err(WriteError::Gap { lacking: gap.lacking });
+            }
         }
-        transaction.commit()
+        Ok(transaction.commit()?)
     }
 
-    fn apply(&mut self, transaction: &Transaction<'_>, id: &str, number: u64, entry: &Entry) -> Result<()> {
+    /// The same of a run that nobody writes any more: what is lacking does not come. Gives how many entries that is.
+    pub(super) fn write_what_there_is(&mut self, connection: &mut Connection, entries: &[Numbered]) -> Result<u64> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut missing = 0;
+        for entry in entries {
+            missing += self.apply(&transaction, entry)?.missing;
+        }
+        transaction.commit()?;
+        Ok(missing)
+    }
+
+    /// Gives what the store has not had before this one.
+    fn apply(&mut self, transaction: &Transaction<'_>, numbered: &Numbered) -> Result<Gap> {
+        let Numbered { run: id, number, after, entry } = numbered;
         let known: Option<(i64, u64)> = transaction
             .prepare_cached("SELECT no, applied FROM run WHERE id = ?1")?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let run = match (known, entry) {
-            (Some((_, applied)), _) if number <= applied => return Ok(()),
-            (Some((run, _)), _) => run,
-            (None, Entry::Begin(begin)) => insert_run(transaction, id, begin)?,
-            // Somebody deleted the run while it went on, or a journal without its beginning: it belongs to nothing.
-            (None, _) => return Ok(()),
+        let (run, applied) = match (known, entry) {
+            (Some((run, _)), Entry::Rows(rows)) => {
+                insert_rows(transaction, run, rows)?;
+                return Ok(Gap::default());
+            }
+            (Some((_, applied)), _) if *number <= applied => return Ok(Gap::default()),
+            (Some(known), _) => known,
+            (None, Entry::Begin(begin)) => (insert_run(transaction, id, begin)?, 0),
+            // Somebody deleted the run while it went on: it belongs to nothing.
+            (None, _) => return Ok(Gap::default()),
         };
-        let bytes = match entry {
-            Entry::Begin(_) => 0,
+        let mut bytes = match entry {
+            Entry::Begin(_) | Entry::Rows(_) => 0,
             Entry::Second(second) => insert_second(transaction, run, second)?,
             Entry::Late(second) => self.add_late(transaction, run, second)?,
             Entry::End(summary) => end(transaction, run, summary)?,
         };
+        bytes += rollup::roll_up(transaction, &mut self.packer, run)?;
         transaction
             .prepare_cached("UPDATE run SET applied = ?2, written_unix_s = ?3, bytes = bytes + ?4 WHERE no = ?1")?
             .execute(params![run, number, unix_s(), bytes])?;
-        rollup::roll_up(transaction, &mut self.packer, run)
+        Ok(Gap { lacking: after.saturating_sub(applied), missing: number - applied - 1 })
     }
 
     /// What came late is added to the span it belongs to, which may have been merged since.
-    fn add_late(&mut self, transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<usize> {
+    fn add_late(&mut self, transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<i64> {
         learn(transaction, run, second)?;
         let there: Option<(u64, u64, u64, u64)> = transaction
             .prepare_cached(
@@ -61,29 +114,58 @@ impl Writer {
             )?
             .query_row(params![run, second.point.t_s], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
-        let Some((t_s, span_s, requests, failures)) = there else {
+        let point = &second.point;
+        let covers = |t_s: u64, span_s: u64| point.t_s - t_s < span_s;
+        let Some((t_s, span_s, requests, failures)) = there.filter(|there| covers(there.0, there.1)) else {
             return insert_second(transaction, run, second);
         };
-        let point = &second.point;
-        if span_s == 1 {
-            insert_interval(transaction, run, point, 1)?;
-            let grown = |now: u64, before: u64| now.saturating_sub(before);
-            transaction
-                .prepare_cached("UPDATE run SET requests = requests + ?2, failures = failures + ?3 WHERE no = ?1")?
-                .execute(params![
-                    run,
-                    measured(point, grown(point.requests, requests)),
-                    measured(point, grown(point.failures, failures))
-                ])?;
-        }
         let mut bytes = 0;
         for part in &second.parts {
             bytes += self.add_part(transaction, run, t_s, part)?;
         }
+        let (more_requests, more_failures) = if span_s == 1 {
+            insert_interval(transaction, run, point, 1)?;
+            (point.requests.saturating_sub(requests), point.failures.saturating_sub(failures))
+        } else {
+            self.add_to_span(transaction, run, t_s, second)?
+        };
+        transaction
+            .prepare_cached("UPDATE run SET requests = requests + ?2, failures = failures + ?3 WHERE no = ?1")?
+            .execute(params![run, measured(point, more_requests), measured(point, more_failures)])?;
         Ok(bytes)
     }
 
-    fn add_part(&mut self, transaction: &Transaction<'_>, run: i64, t_s: u64, part: &Part) -> Result<usize> {
+    /// Raises the sums of a merged span by what came late for one of its seconds, whose own point is no more there to compare with, and
+    /// works its percentiles out again. Gives how many requests that were, and how many of them failed.
+    fn add_to_span(
+        &mut self,
+        transaction: &Transaction<'_>,
+        run: i64,
+        t_s: u64,
+        second: &Second,
+    ) -> Result<(u64, u64)> {
+        let kinds = requests_of(transaction, run)?;
+        let is_request = |row: usize| kinds.get(row).copied().unwrap_or(false);
+        let parts = || second.parts.iter().filter(|part| is_request(part.row));
+        let failures = parts().map(|part| part.failed).sum();
+        let requests = parts().map(|part| part.succeeded + part.failed).sum();
+        let mut spans = Vec::new();
+        read_spans(transaction, &mut self.packer, run, t_s..t_s + 1, &mut |span| {
+            spans.push(span);
+            Ok(())
+        })?;
+        for mut span in spans {
+            span.point.requests += requests;
+            span.point.failures += failures;
+            span.point.bytes_received += parts().map(|part| part.bytes_received).sum::<u64>();
+            span.refigure(is_request);
+            insert_interval(transaction, run, &span.point, span.span_s)?;
+        }
+        Ok((requests, failures))
+    }
+
+    fn add_part(&mut self, transaction: &Transaction<'_>, run: i64, t_s: u64, part: &Part) -> Result<i64> {
+        let before = bytes_of(transaction, run, t_s..t_s + 1, Some(part.row))?;
         let mut whole = part.clone();
         for (kind, packed) in
             [("service", &mut whole.service), ("response", &mut whole.response), ("failed", &mut whole.failed_us)]
@@ -113,11 +195,11 @@ impl Writer {
             whole.bytes_received += received;
             whole.bytes_sent += sent;
         }
-        insert_part(transaction, run, t_s, &whole)
+        Ok(insert_part(transaction, run, t_s, &whole)? - before)
     }
 }
 
-fn insert_second(transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<usize> {
+fn insert_second(transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<i64> {
     learn(transaction, run, second)?;
     insert_interval(transaction, run, &second.point, 1)?;
     let client = &second.client;
@@ -203,22 +285,26 @@ fn insert_stages(transaction: &Transaction<'_>, run: i64, plan: &serde_json::Val
 }
 
 fn learn(transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<()> {
-    let known: i64 =
-        transaction.prepare_cached("SELECT count(*) FROM row WHERE run = ?1")?.query_row([run], |row| row.get(0))?;
-    for (place, row) in (known..).zip(&second.new_rows) {
-        transaction.prepare_cached("INSERT INTO row VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+    insert_rows(transaction, run, &second.new_rows)?;
+    match &second.errors {
+        Some(errors) => insert_errors(transaction, run, errors),
+        None => Ok(()),
+    }
+}
+
+/// Each at its place; one that is there stays.
+fn insert_rows(transaction: &Transaction<'_>, run: i64, rows: &[Row]) -> Result<()> {
+    for row in rows {
+        transaction.prepare_cached("INSERT OR IGNORE INTO row VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
             run,
-            place,
+            row.place,
             row.case,
             row.kind.name(),
             row.label,
             row.name
         ])?;
     }
-    match &second.errors {
-        Some(errors) => insert_errors(transaction, run, errors),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn insert_errors(transaction: &Transaction<'_>, run: i64, errors: &[ErrorCount]) -> Result<()> {
@@ -264,9 +350,7 @@ pub(super) fn insert_interval(transaction: &Transaction<'_>, run: i64, point: &S
 }
 
 /// Puts a row's part in the place of the one that may be there; gives about how many bytes it takes.
-pub(super) fn insert_part(transaction: &Transaction<'_>, run: i64, t_s: u64, part: &Part) -> Result<usize> {
-    /// What a row of these tables takes beside the payload.
-    const ROW_BYTES: usize = 60;
+pub(super) fn insert_part(transaction: &Transaction<'_>, run: i64, t_s: u64, part: &Part) -> Result<i64> {
     transaction
         .prepare_cached("INSERT OR REPLACE INTO activity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
         .execute(params![run, t_s, part.row, part.succeeded, part.failed, part.bytes_received, part.bytes_sent])?;
@@ -286,9 +370,25 @@ pub(super) fn insert_part(transaction: &Transaction<'_>, run: i64, t_s: u64, par
             packed.sum_squares,
             packed.hdr
         ])?;
-        bytes += ROW_BYTES + packed.hdr.len();
+        bytes += ROW_BYTES + packed.hdr.len() as i64;
     }
     Ok(bytes)
+}
+
+/// About how many bytes the parts take that begin within some seconds, as [`insert_part`] counts them; of one row, or of all.
+pub(super) fn bytes_of(
+    transaction: &Transaction<'_>,
+    run: i64,
+    within_s: Range<u64>,
+    row: Option<usize>,
+) -> Result<i64> {
+    transaction
+        .prepare_cached(
+            "SELECT ?5 * (SELECT count(*) FROM activity WHERE run = ?1 AND t_s >= ?2 AND t_s < ?3 AND row = coalesce(?4, row)) \
+             + (SELECT coalesce(sum(?5 + length(hdr)), 0) FROM series \
+                WHERE run = ?1 AND t_s >= ?2 AND t_s < ?3 AND row = coalesce(?4, row))",
+        )?
+        .query_row(params![run, within_s.start, within_s.end, row, ROW_BYTES], |row| row.get(0))
 }
 
 /// The six columns of a packed distribution, from `at` on.
@@ -304,7 +404,7 @@ pub(super) fn read_packed(row: &rusqlite::Row<'_>, at: usize) -> Result<Packed> 
     })
 }
 
-fn end(transaction: &Transaction<'_>, run: i64, summary: &Summary) -> Result<usize> {
+fn end(transaction: &Transaction<'_>, run: i64, summary: &Summary) -> Result<i64> {
     let text = json(summary);
     let verdict = match summary.client.verdict {
         Verdict::Valid => "valid",
@@ -342,7 +442,7 @@ fn end(transaction: &Transaction<'_>, run: i64, summary: &Summary) -> Result<usi
             .prepare_cached("INSERT OR REPLACE INTO threshold VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![run, n, threshold.expression, threshold.value, threshold.ok])?;
     }
-    Ok(text.len())
+    Ok(text.len() as i64)
 }
 
 /// What serde makes of our own types, which have no keys but text.
