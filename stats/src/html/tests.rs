@@ -177,7 +177,7 @@ fn hostile_texts_stay_texts_and_are_bounded() {
     let data: Value = serde_json::from_str(json).unwrap();
     let kept = data["steps"]["rows"][0]["name"].as_str().unwrap();
     assert_eq!(kept.chars().count(), 256);
-    assert!(kept.starts_with("</script><img src=x onerror=alert(1)>\"' \u{2028}xxx") && kept.ends_with('…'));
+    assert!(kept.starts_with("</script><img src=x onerror=alert(1)>\"'  xxx") && kept.ends_with('…'));
     assert_eq!(data["charts"]["rows"][0]["name"], kept);
     let sample = &data["samples"]["rows"][0]["request"];
     assert_eq!(sample["body"].as_str().unwrap().chars().count(), 4_096);
