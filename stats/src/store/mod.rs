@@ -20,6 +20,7 @@ mod queue;
 mod reader;
 mod rollup;
 mod schema;
+mod sparse;
 mod together;
 mod writer;
 

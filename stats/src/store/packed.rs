@@ -5,6 +5,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::sparse;
 use crate::latency::{Distribution, Moments, LOWEST_US, SIGNIFICANT_DIGITS};
 
 /// Values in a payload lie within this many microseconds: what this program records (an hour) and no more, so that bytes of another origin
@@ -66,16 +67,21 @@ impl Packer {
     /// # Errors
     /// In words, what is wrong with it.
     pub(super) fn unpack(&mut self, packed: &Packed) -> Result<Distribution, String> {
-        let histogram: Histogram<u64> =
-            self.deserializer.deserialize(&mut packed.hdr.as_slice()).map_err(|error| error.to_string())?;
+        let sum_squares = packed.sum_squares.parse().map_err(|_| "a sum of squares that is no number".to_owned())?;
+        let buckets = match sparse::buckets(&packed.hdr) {
+            Some(buckets) => buckets,
+            None => self.buckets_by_library(&packed.hdr)?,
+        };
+        let moments = Moments::of(packed.count, (packed.min_us, packed.max_us), packed.sum_us, sum_squares);
+        Ok(Distribution::new(moments, buckets))
+    }
+
+    fn buckets_by_library(&mut self, mut hdr: &[u8]) -> Result<Vec<(u64, u64)>, String> {
+        let histogram: Histogram<u64> = self.deserializer.deserialize(&mut hdr).map_err(|error| error.to_string())?;
         if histogram.high() > LONGEST_US {
             return Err(format!("a histogram of values up to {} us", histogram.high()));
         }
-        let sum_squares = packed.sum_squares.parse().map_err(|_| "a sum of squares that is no number".to_owned())?;
-        let buckets: Vec<_> =
-            histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect();
-        let moments = Moments::of(packed.count, (packed.min_us, packed.max_us), packed.sum_us, sum_squares);
-        Ok(Distribution::new(moments, buckets))
+        Ok(histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect())
     }
 }
 
