@@ -96,7 +96,7 @@ fn a_call_that_takes_too_long_is_told_with_the_limit_and_ends_its_process() {
     let plugin = host.plugin(id).expect("a plugin");
     let late = (CallOutcome::Lost, "no answer within 0.5 s (--plugin-timeout)".to_owned());
     assert_eq!(call(&plugin, "rest", "[]"), late);
-    wait_until("a second process takes calls", || is_up(&plugin, 2));
+    wait_until("another process takes calls", || (2..=6).any(|generation| is_up(&plugin, generation)));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_program_is_a_plugin_and_leaves_no_socket_behind() {
     );
     assert_eq!(call(&plugin, "sumtwoint", "[1,2]"), returned("3"));
     assert_eq!(call(&plugin, "panic", "[]").0, CallOutcome::Lost);
-    wait_until("a second process takes calls", || is_up(&plugin, 2));
+    wait_until("another process takes calls", || (2..=6).any(|generation| is_up(&plugin, generation)));
     assert_eq!(call(&plugin, "sumtwoint", "[3,4]"), returned("7"));
     let report = &host.reports()[0];
     assert_eq!((&*report.runner, report.restarts), ("bin", 1));
