@@ -5,15 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use crate::split::share;
 
 /// What is left of it. Each core has a part to begin with and takes from that, which no other core looks at; one whose part is used up
-/// takes from those of the others, one at a time. So all of it is used whatever the cores' users are able to do, and no core holds
-/// anything back.
+/// takes from those of the others, one at a time. So all of it is used whatever the cores' users are able to do. A core holds nothing
+/// back but the first one of each of its users that start at once: `hit -c 500 -n 500` asks for 500 at a time, whichever core is the
+/// first to run.
 pub(crate) struct Budget {
     parts: Vec<Part>,
 }
 
 /// On cache lines of its own: the CPU fetches two at a time.
 #[repr(align(128))]
-struct Part(AtomicU64);
+struct Part {
+    /// For the core itself.
+    held: AtomicU64,
+    /// For this core first, then for any.
+    open: AtomicU64,
+}
 
 /// What became of the wish for one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,16 +31,24 @@ pub(crate) enum Taken {
 }
 
 impl Budget {
-    pub(crate) fn new(total: u64, cores: usize) -> Self {
-        Self { parts: (0..cores).map(|core| Part(share(total, core, cores).into())).collect() }
+    /// So many in all. `start_at_once` are the users of each core that begin with the run, and do so unless it ends.
+    pub(crate) fn new(total: u64, start_at_once: &[u64]) -> Self {
+        let part = |(core, &users): (usize, &u64)| {
+            let part = share(total, core, start_at_once.len());
+            let held = part.min(users);
+            Part { held: held.into(), open: (part - held).into() }
+        };
+        Self { parts: start_at_once.iter().enumerate().map(part).collect() }
     }
 
     /// Takes one for a core.
     #[inline]
     pub(crate) fn take(&self, core: usize) -> Taken {
-        for part in self.from(core) {
+        let held = &self.parts[core].held;
+        let open = self.from(core).map(|part| &part.open);
+        for left in std::iter::once(held).chain(open) {
             // In one order for all cores, so that of those that take the last of a part each one sees the last of the run.
-            if let Ok(left) = part.0.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
+            if let Ok(left) = left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
                 return if left == 1 && self.used_up(core) { Taken::Last } else { Taken::One };
             }
         }
@@ -43,12 +57,12 @@ impl Budget {
 
     /// Gives back one that was taken and not begun.
     pub(crate) fn give_back(&self, core: usize) {
-        self.parts[core].0.fetch_add(1, SeqCst);
+        self.parts[core].open.fetch_add(1, SeqCst);
     }
 
     /// True when nothing is left. A core whose own part is not used up looks at no other.
     pub(crate) fn used_up(&self, core: usize) -> bool {
-        self.from(core).all(|part| part.0.load(SeqCst) == 0)
+        self.from(core).all(|part| part.open.load(SeqCst) == 0 && part.held.load(SeqCst) == 0)
     }
 
     /// The parts, that of a core first.
@@ -71,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_a_core_leaves_another_takes() {
-        let budget = Budget::new(10, 2);
+        let budget = Budget::new(10, &[0, 0]);
         // Core 1 has 5 and can do 4.
         assert_eq!([(); 4].map(|()| budget.take(1)), [Taken::One; 4]);
         assert_eq!([(); 5].map(|()| budget.take(0)), [Taken::One; 5]);
@@ -85,15 +99,27 @@ mod tests {
 
     #[test]
     fn fewer_than_there_are_cores_are_taken_by_whoever_comes() {
-        let budget = Budget::new(2, 4);
+        let budget = Budget::new(2, &[0; 4]);
         assert_eq!((budget.take(3), budget.take(2), budget.take(0)), (Taken::One, Taken::Last, Taken::Nothing));
-        assert_eq!(all_of(&Budget::new(0, 2), 1), 0);
+        assert_eq!(all_of(&Budget::new(0, &[3, 3]), 1), 0);
+    }
+
+    #[test]
+    fn the_first_of_each_user_that_starts_at_once_is_left_to_its_core() {
+        // 10 each, of which core 1 holds 3 for its users.
+        let budget = Budget::new(20, &[4, 3]);
+        assert_eq!(all_of(&budget, 0), 17);
+        assert!(!budget.used_up(0) && !budget.used_up(1));
+        assert_eq!([(); 4].map(|()| budget.take(1)), [Taken::One, Taken::One, Taken::Last, Taken::Nothing]);
+        // No more than there is for the core: users beyond it have nothing to do.
+        let few = Budget::new(3, &[5, 5]);
+        assert_eq!((all_of(&few, 0), all_of(&few, 1)), (2, 1));
     }
 
     #[test]
     fn cores_that_take_at_once_take_each_once_and_one_of_them_takes_the_last() {
         for total in [1, 7, 100_000] {
-            let budget = Budget::new(total, 3);
+            let budget = Budget::new(total, &[0, 20, 5]);
             let takes = |core| iter::repeat_with(move || core).map(|core| budget.take(core));
             let (all, last) = thread::scope(|scope| {
                 let cores = [0, 1, 2].map(|core| {

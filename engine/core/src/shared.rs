@@ -4,7 +4,7 @@ use std::sync::{atomic::AtomicU64, Arc, OnceLock};
 
 use pummel_ring::MailboxSender;
 
-use crate::{budget::Budget, rendezvous::Rendezvous, shard::Message, Plan};
+use crate::{budget::Budget, plan::ClosedLoad, rendezvous::Rendezvous, shard::Message, split::users_of, Plan};
 
 /// Made before the cores start and handed to each.
 pub(crate) struct Shared {
@@ -20,7 +20,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let budget = |total| Budget::new(total, plan.cpus.len());
+        let start_at_once: Vec<u64> = (0..plan.cpus.len()).map(|core| users_at_once(plan, core)).collect();
+        let budget = |total| Budget::new(total, &start_at_once);
         // Of an open run the arrivals have numbers.
         let iterations = plan.load.total_iterations.filter(|_| plan.load.open().is_none());
         Self {
@@ -45,5 +46,17 @@ impl Shared {
             // A core that has ended waits for nothing.
             let _ = mailbox.send(Message::UsedUp);
         }
+    }
+}
+
+/// The users of a core that begin what a bound counts as soon as the run starts, all of them or none.
+fn users_at_once(plan: &Plan, core: usize) -> u64 {
+    let start_at_once = |closed: &ClosedLoad| closed.stages.is_empty() && closed.spawn_rate.is_infinite();
+    // Who has to log in first may never come to it.
+    let begin = plan.cases.iter().all(|case| case.setup.is_empty());
+    if begin && plan.load.as_closed().is_some_and(start_at_once) {
+        users_of(plan, core).into()
+    } else {
+        0
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use pummel_engine::{Connections, Pacing, PacingUnit};
+use pummel_engine::{Connections, Pacing, PacingUnit, Plan};
 
 use crate::{
     plan::{cpus, plan, request, summary_of, yaml},
@@ -53,6 +53,21 @@ fn a_bound_on_requests_is_met_exactly_by_all_cores_together() {
     plan.cpus = cpus(2);
     let summary = summary_of(plan);
     assert_eq!((summary.conservation.started, target.stop().requests), (101, 101));
+}
+
+#[test]
+fn each_of_the_users_that_start_at_once_has_its_part_of_a_bound_whichever_core_is_first() {
+    let bounds: [fn(&mut Plan); 2] =
+        [|plan| plan.load.total_iterations = Some(8), |plan| plan.load.total_requests = Some(8)];
+    for round in 0..40 {
+        let target = target();
+        let mut plan = plan(request("GET", &format!("http://{}/", target.local_addr())));
+        (plan.load.users, plan.load.loops_per_user, plan.cpus) = (5, None, cpus(2));
+        bounds[round % 2](&mut plan);
+        let summary = summary_of(plan);
+        let counts = target.stop();
+        assert_eq!((summary.conservation.succeeded, counts.requests, counts.connections_opened), (8, 8, 5));
+    }
 }
 
 #[test]
