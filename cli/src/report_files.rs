@@ -220,7 +220,7 @@ mod tests {
         assert!(!folder.join("a.csv").exists());
 
         let point = SeriesPoint { t_s: 4, requests: 7, ..SeriesPoint::default() };
-        let second = KeptSecond { span_s: 1, point, ..KeptSecond::default() };
+        let second = KeptSecond { point, ..KeptSecond::default() };
         let run = KeptRun { label: None, state: RunState::Ended, summary: Summary::default(), rows: Vec::new() };
         files.write_seconds(&run, || [second.clone()].into_iter()).unwrap();
         let csv = std::fs::read_to_string(path("a.csv")).unwrap();

@@ -1,4 +1,5 @@
-//! The HTML report of `pummel run` in a real browser: what a server and a case say stays text, and nothing in it runs.
+//! The HTML reports in a real browser: of `pummel run`, where what a server and a case say stays text and nothing in it runs, and of a
+//! load, whose charts are drawn.
 
 #[path = "common/echo.rs"]
 mod echo;
@@ -12,7 +13,7 @@ use std::{
 };
 
 use echo::Echo;
-use load::{binary, Folder};
+use load::{binary, run, target, url, Folder};
 
 /// What would change the page if any of it were taken for markup.
 const HOSTILE: &str =
@@ -22,8 +23,9 @@ const HOSTILE: &str =
 fn document(page: &Path, profile: &Path) -> String {
     let browser = Command::new("timeout")
         .args(["60", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .arg("--virtual-time-budget=10000")
         .arg(format!("--user-data-dir={}", profile.display()))
-        .arg(format!("file://{}", page.display()))
+        .arg(format!("file://{}#check", page.display()))
         .stderr(Stdio::null())
         .output()
         .expect("chromium and timeout are installed");
@@ -66,4 +68,26 @@ fn a_browser_shows_every_step_and_runs_nothing_of_what_a_server_said() {
     let rows = |class: &str| document.matches(&format!("<tbody class=\"{class}\">")).count();
     assert_eq!((rows("passed"), rows("failed")), (1, 1));
     assert!(document.contains("<td>passes</td>") && document.contains("<td>fails</td>"));
+}
+
+#[test]
+fn a_browser_draws_the_charts_of_a_load_made_or_kept() {
+    let (target, folder) = (target(), Folder::new());
+    let path = |name: &str| folder.path().join(name);
+    let [db, made, kept] = ["runs.db", "made.html", "kept.html"].map(|name| path(name).display().to_string());
+    let load = ["hit", &url(&target, "/hello/a"), "-c", "2", "-d", "3s", "--max-rps", "200", "--store", &db];
+    let ran = run(&[&load[..], &["--html", &made]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let report = Command::new(binary()).args(["report", "last", "--store", &db, "--html", &kept]).status();
+    assert!(report.expect("the binary starts").success());
+    // The same page, whichever way it is made.
+    assert_eq!(fs::read_to_string(&made).unwrap(), fs::read_to_string(&kept).unwrap());
+
+    let document = document(Path::new(&made), &path("profile"));
+    let head = document.get(..600).unwrap_or(&document);
+    // RPS, latency, failures, distribution, users, bytes, connections, CPU.
+    for said in ["data-charts=\"8\"", "data-painted=\"8\"", "data-ready=\"true\"", "data-errors=\"0\""] {
+        assert!(head.contains(said), "{said} in {head}");
+    }
+    assert!(document.contains(&url(&target, "/hello/a")) && document.contains("requests/s"));
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, SecondsFormat};
+
 /// Nanoseconds in a second.
 pub(crate) const NS_PER_S: u64 = 1_000_000_000;
 
@@ -23,69 +25,19 @@ pub(crate) fn nanos(time: Duration) -> u64 {
 /// first instant.
 pub fn rfc3339_utc(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil_date(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
+    let date = i64::try_from(since.as_secs()).ok().and_then(|s| DateTime::from_timestamp(s, since.subsec_nanos()));
+    date.unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The time a text says that [`rfc3339_utc`] wrote; `None` of any other.
 pub(crate) fn from_rfc3339_utc(text: &str) -> Option<SystemTime> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let (time, millis) = time.split_once('.').unwrap_or((time, "0"));
-    let [year, month, day] = numbers(date, '-')?;
-    let [hour, minute, second] = numbers(time, ':')?;
-    let [millis] = numbers(millis, '.')?;
-    let is_time = (1970..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=days_in_month(year, month)).contains(&day)
-        && (hour < 24 && minute < 60 && second < 60 && millis < 1000);
-    let days = is_time.then(|| {
-        let years: u64 = (1970..year).map(days_in_year).sum();
-        years + (1..month).map(|month| days_in_month(year, month)).sum::<u64>() + day - 1
-    })?;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
-    Some(UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_millis(millis))
+    let date = DateTime::parse_from_rfc3339(text).ok().filter(|_| text.ends_with('Z'))?;
+    u64::try_from(date.timestamp_millis()).ok().map(|ms| UNIX_EPOCH + Duration::from_millis(ms))
 }
 
-/// As many numbers as there should be, and nothing else.
-fn numbers<const N: usize>(text: &str, between: char) -> Option<[u64; N]> {
-    let numbers: Option<Vec<u64>> = text.split(between).map(|number| number.parse().ok()).collect();
-    numbers?.try_into().ok()
-}
-
-/// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar.
-fn civil_date(mut days: u64) -> (u64, u64, u64) {
-    let mut year = 1970;
-    // 400 years have 146,097 days whatever year they start in; the loops below then take 400 steps at most.
-    year += days / 146_097 * 400;
-    days %= 146_097;
-    while days >= days_in_year(year) {
-        days -= days_in_year(year);
-        year += 1;
-    }
-    let mut month = 1;
-    while days >= days_in_month(year, month) {
-        days -= days_in_month(year, month);
-        month += 1;
-    }
-    (year, month, days + 1)
-}
-
-fn is_leap(year: u64) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-fn days_in_year(year: u64) -> u64 {
-    365 + u64::from(is_leap(year))
-}
-
-fn days_in_month(year: u64, month: u64) -> u64 {
-    match month {
-        2 => 28 + u64::from(is_leap(year)),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+/// Seconds since 1970 by this machine's clock.
+pub(crate) fn unix_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ fn kept(played: &Played, state: RunState) -> (KeptRun, Vec<KeptSecond>) {
             connections_opened: 20,
             time_wait: Some(0),
         };
-        seconds.push(KeptSecond { span_s: 1, point: snapshot.point.clone(), client, parts });
+        seconds.push(KeptSecond { point: snapshot.point.clone(), client, parts });
     }
     let mut summary = played.summary.clone();
     let threshold = |expression: &str, value, limit, ok| Threshold {

@@ -12,7 +12,7 @@ use pummel_stats::display::{kept_report, runs_table, ReportOptions};
 use pummel_stats::kept::RunState;
 use pummel_stats::snapshot::{ClientState, Overall};
 use pummel_stats::store::{
-    Patience, PruneSpec, Recovered, RunFilter, Store, StoreError, StoreOutcome, StoreOutput, StoreWatch,
+    Patience, PruneSpec, Recovered, RunFilter, Store, StoreError, StoreOutcome, StoreOutput, StoreWatch, Trouble,
 };
 use pummel_stats::summary::SeriesPoint;
 use pummel_stats::{
@@ -129,14 +129,17 @@ fn a_run_is_read_as_it_was() {
     assert_same(&run.summary, &summary);
     assert_eq!(run.rows, [key(RowKind::Request, "a")]);
     let mut seen = Vec::new();
-    store
-        .seconds("0123456789abcdef", &mut |second| {
-            let part = &second.parts[0];
-            seen.push((second.point.t_s, second.span_s, part.succeeded, part.failed, part.service_us.moments().sum()));
-            assert_eq!(part.failed_us.buckets(), [(50, 1)]);
-            Ok(())
-        })
-        .unwrap();
+    for second in store.spans("0123456789abcdef", usize::MAX).unwrap() {
+        let part = &second.parts[0];
+        seen.push((
+            second.point.t_s,
+            second.point.span_s,
+            part.succeeded,
+            part.failed,
+            part.service_us.moments().sum(),
+        ));
+        assert_eq!(part.failed_us.buckets(), [(50, 1)]);
+    }
     assert_eq!(seen, [(0, 1, 1, 1, 100), (1, 1, 2, 1, 300), (2, 1, 3, 1, 600), (3, 1, 4, 1, 1_000)]);
 
     // Two windows of two seconds: 100 100 200, and 100 200 300 100 200 300 400.
@@ -210,14 +213,8 @@ fn a_database_that_stays_locked_leaves_a_journal_that_is_taken_in_once() {
     }
     let run = store.run("cc").unwrap();
     assert_same(&run.summary, &summary);
-    let mut count = 0;
-    store
-        .seconds("cc", &mut |second| {
-            count += second.parts[0].service_us.count();
-            Ok(())
-        })
-        .unwrap();
-    assert_eq!(count, 30 * 31 / 2);
+    let seconds = store.spans("cc", usize::MAX).unwrap();
+    assert_eq!(seconds.iter().map(|second| second.parts[0].service_us.count()).sum::<u64>(), 30 * 31 / 2);
 }
 
 #[test]
@@ -359,18 +356,17 @@ fn what_is_older_than_an_hour_is_kept_by_the_minute_and_loses_nothing() {
 
     let store = Store::open_existing(&folder.db()).unwrap();
     let (mut spans, mut merged) = (Vec::new(), Distribution::default());
-    store
-        .seconds("long", &mut |span| {
-            spans.push((span.point.t_s, span.span_s, span.point.warmup));
-            assert_eq!(span.point.requests, span.parts[0].succeeded + span.parts[0].failed);
-            assert_eq!(
-                (span.point.failures, span.point.bytes_received),
-                if span.point.t_s == 120 { (1, 10) } else { (0, 0) }
-            );
-            merged.merge(&span.parts[0].response_us);
-            Ok(())
-        })
-        .unwrap();
+    let trouble = Trouble::default();
+    for span in store.iter_seconds("long", &trouble) {
+        spans.push((span.point.t_s, span.point.span_s, span.point.warmup));
+        assert_eq!(span.point.requests, span.parts[0].succeeded + span.parts[0].failed);
+        assert_eq!(
+            (span.point.failures, span.point.bytes_received),
+            if span.point.t_s == 120 { (1, 10) } else { (0, 0) }
+        );
+        merged.merge(&span.parts[0].response_us);
+    }
+    assert!(trouble.take().is_none());
     assert_eq!(merged, whole);
     // The warm-up ends within the second minute.
     assert_eq!(spans[..4], [(0, 60, true), (60, 30, true), (90, 30, false), (120, 60, false)]);
@@ -445,7 +441,7 @@ fn percentiles_of_any_window_are_those_of_its_samples() {
     for windows in [1, 2, 7, 40, 120] {
         let spans = store.spans("w", windows).unwrap();
         for span in spans {
-            let (from, to) = (span.point.t_s as usize, (span.point.t_s + span.span_s) as usize);
+            let (from, to) = (span.point.t_s as usize, (span.point.t_s + span.point.span_s) as usize);
             let mut sorted: Vec<u64> = samples[from..to].iter().flatten().copied().collect();
             sorted.sort_unstable();
             let latency = span.parts[0].latency();
@@ -563,7 +559,11 @@ fn a_damaged_latency_is_said_and_does_not_panic() {
     play(&folder.db(), "ff", 2, Patience::default());
     Connection::open(folder.db()).unwrap().execute("UPDATE series SET hdr = x'00112233' WHERE t_s = 1", []).unwrap();
     let store = Store::open_existing(&folder.db()).unwrap();
-    let error = store.seconds("ff", &mut |_| Ok(())).unwrap_err().to_string();
+    let error = store.spans("ff", usize::MAX).unwrap_err().to_string();
     assert!(error.contains("runs.db"), "{error}");
+    // One after the other, the one before it is given.
+    let trouble = Trouble::default();
+    assert_eq!(store.iter_seconds("ff", &trouble).count(), 0, "both are of the same minute");
+    assert!(trouble.take().unwrap().to_string().contains("runs.db"));
     assert!(store.run("ff").is_ok(), "the summary is another part");
 }

@@ -93,11 +93,9 @@ fn assert_whole(store: &Store) {
     let run = store.run("id").unwrap();
     assert_eq!((run.state, run.rows.len()), (RunState::Ended, 1));
     let mut seen = Vec::new();
-    let each = &mut |span: pummel_stats::kept::KeptSecond| {
+    for span in store.spans("id", usize::MAX).unwrap() {
         seen.push((span.point.t_s, span.point.requests, span.parts[0].service_us.count()));
-        Ok(())
-    };
-    store.seconds("id", each).unwrap();
+    }
     assert_eq!(seen, (0..10).map(|t_s| (t_s, t_s + 1, t_s + 1)).collect::<Vec<_>>());
 }
 

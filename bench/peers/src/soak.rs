@@ -19,7 +19,9 @@ pub(crate) fn run(bench: &Bench, seconds: u64) -> Result<(String, Vec<Verdict>),
     eprintln!("soak: {seconds} s");
     let url = bench.nginx.base_url() + "/hello/yangfan";
     let mut looks: Vec<Look> = Vec::new();
-    let args = arguments(["hit", &url, "-c", "64", "-d", &format!("{seconds}s")]);
+    // With the store, as it is used.
+    let store = bench.work.file("runs.db").display().to_string();
+    let args = arguments(["hit", &url, "-c", "64", "-d", &format!("{seconds}s"), "--store", &store]);
     let (ran, summary) = bench.run_pummel(args, seconds, |look| looks.push(look))?;
 
     let rates = summary.requests_per_second()?;

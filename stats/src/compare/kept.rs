@@ -73,7 +73,7 @@ fn span_of(part: Option<&KeptPart>, length_s: f64) -> Span {
 
 /// How much of a span load was made in: the last second of a run is seldom a whole one.
 fn load_length_s(run: &KeptRun, second: &KeptSecond) -> f64 {
-    let whole_s = second.span_s.max(1) as f64;
+    let whole_s = second.point.span_s.max(1) as f64;
     let window = &run.summary.run;
     if window.load_s <= 0.0 {
         return whole_s;

@@ -25,7 +25,7 @@ pub(crate) fn kept_second(t_s: u64, service_us: &[&[u64]]) -> KeptSecond {
         ..KeptPart::default()
     };
     let parts = service_us.iter().enumerate().filter(|(_, values)| !values.is_empty()).map(part).collect();
-    KeptSecond { span_s: 1, point: SeriesPoint { t_s, ..SeriesPoint::default() }, parts, ..KeptSecond::default() }
+    KeptSecond { point: SeriesPoint { t_s, ..SeriesPoint::default() }, parts, ..KeptSecond::default() }
 }
 
 /// These latencies, microseconds.

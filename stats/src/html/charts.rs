@@ -125,7 +125,7 @@ fn slots(spans: &[KeptSecond]) -> Vec<Slot<'_>> {
         if end_s < t_s {
             slots.push(Slot { t_s: end_s, span_s: t_s - end_s, span: None });
         }
-        slots.push(Slot { t_s, span_s: span.span_s.max(1), span: Some(span) });
+        slots.push(Slot { t_s, span_s: span.point.span_s.max(1), span: Some(span) });
     }
     slots
 }
@@ -137,14 +137,14 @@ fn column<T>(slots: &[Slot<'_>], value: impl Fn(&KeptSecond) -> Option<T>) -> Ve
 
 /// A count as so many a second.
 fn rates(slots: &[Slot<'_>], count: impl Fn(&KeptSecond) -> u64) -> Vec<Option<Figure>> {
-    column(slots, |span| Some(Figure(count(span) as f64 / span.span_s.max(1) as f64)))
+    column(slots, |span| Some(Figure(count(span) as f64 / span.point.span_s.max(1) as f64)))
 }
 
 /// The spans of the warm-up, put together where they follow each other.
 fn warmup(spans: &[KeptSecond]) -> Vec<(u64, u64)> {
     let mut stretches: Vec<(u64, u64)> = Vec::new();
     for span in spans.iter().filter(|span| span.point.warmup && !span.point.drain) {
-        let (from_s, to_s) = (span.point.t_s, span.point.t_s + span.span_s);
+        let (from_s, to_s) = (span.point.t_s, span.point.t_s + span.point.span_s);
         match stretches.last_mut() {
             Some(last) if last.1 == from_s => last.1 = to_s,
             _ => stretches.push((from_s, to_s)),

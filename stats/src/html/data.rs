@@ -170,7 +170,7 @@ impl PageData {
         Self {
             label: run.label.as_deref().map(short),
             cut_off,
-            written_s: spans.iter().filter(|span| !span.point.drain).map(|span| span.span_s).sum(),
+            written_s: spans.iter().filter(|span| !span.point.drain).map(|span| span.point.span_s).sum(),
             run: RunData::new(summary),
             verdict: (!cut_off).then(|| VerdictData {
                 verdict: summary.client.verdict,

@@ -49,6 +49,7 @@ pub(super) fn span(t_s: u64, span_s: u64, parts: &[(usize, &[u64], u64)]) -> Kep
         .collect();
     let point = SeriesPoint {
         t_s,
+        span_s,
         users: 10 + t_s,
         requests: parts.iter().map(|part| part.succeeded + part.failed).sum(),
         failures: parts.iter().map(|part| part.failed).sum(),
@@ -56,7 +57,7 @@ pub(super) fn span(t_s: u64, span_s: u64, parts: &[(usize, &[u64], u64)]) -> Kep
         ..SeriesPoint::default()
     };
     let client = KeptClient { cpu_share_max: Some(0.25), connections_open: 4, ..KeptClient::default() };
-    KeptSecond { span_s, point, client, parts }
+    KeptSecond { point, client, parts }
 }
 
 /// An hour of 20 steps and two transactions in 600 spans of 6 s, in each of which each row has 50 samples.

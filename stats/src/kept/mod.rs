@@ -5,7 +5,6 @@
 
 mod span;
 
-pub(crate) use span::SpanMerger;
 pub use span::{merged_spans, KeptClient, KeptPart, KeptSecond};
 
 use serde::Serialize;

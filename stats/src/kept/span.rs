@@ -10,9 +10,7 @@ use crate::summary::SeriesPoint;
 /// What happened in a span of time: a second as it was published, or several that were merged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeptSecond {
-    /// How many seconds it covers; 1 for the drain.
-    pub span_s: u64,
-    /// When it began, and the sums over it; users are those at its end. Its percentiles are of all requests.
+    /// When it began, how many seconds it covers, and the sums over it; users are those at its end. Its percentiles are of all requests.
     pub point: SeriesPoint,
     /// How the load generator was doing at its end.
     pub client: KeptClient,
@@ -79,9 +77,8 @@ impl KeptPart {
 impl KeptSecond {
     /// Adds the span that follows. The result is exact; percentiles are those of the samples of both.
     pub fn merge(&mut self, next: &KeptSecond) {
-        self.span_s += next.span_s;
         let (point, later) = (&mut self.point, &next.point);
-        point.span_s = self.span_s;
+        point.span_s += later.span_s;
         point.users = later.users;
         point.requests += later.requests;
         point.failures += later.failures;
@@ -129,33 +126,18 @@ pub fn merged_spans(
     most: usize,
     is_request: impl Fn(usize) -> bool,
 ) -> Vec<KeptSecond> {
-    let mut merger = SpanMerger::new(length_s, most);
-    seconds.for_each(|second| merger.add(second));
-    merger.finish(is_request)
-}
-
-/// [`merged_spans`] of spans that come one by one.
-pub(crate) struct SpanMerger {
-    each_s: u64,
-    spans: Vec<KeptSecond>,
-}
-
-impl SpanMerger {
-    pub(crate) fn new(length_s: u64, most: usize) -> Self {
-        Self { each_s: length_s.div_ceil(most.max(1) as u64).max(1), spans: Vec::new() }
-    }
-
-    pub(crate) fn add(&mut self, second: KeptSecond) {
-        match self.spans.last_mut() {
-            Some(last) if last.goes_with(&second, self.each_s) => last.merge(&second),
-            _ => self.spans.push(second),
+    let each_s = length_s.div_ceil(most.max(1) as u64).max(1);
+    let mut spans: Vec<KeptSecond> = Vec::new();
+    for second in seconds {
+        match spans.last_mut() {
+            Some(last) if last.goes_with(&second, each_s) => last.merge(&second),
+            _ => spans.push(second),
         }
     }
-
-    pub(crate) fn finish(mut self, is_request: impl Fn(usize) -> bool) -> Vec<KeptSecond> {
-        self.spans.iter_mut().for_each(|span| span.refigure(&is_request));
-        self.spans
+    for span in &mut spans {
+        span.refigure(&is_request);
     }
+    spans
 }
 
 #[cfg(test)]
@@ -170,7 +152,7 @@ mod tests {
             ..KeptPart::default()
         };
         let point = SeriesPoint { t_s, requests, users: t_s + 1, ..SeriesPoint::default() };
-        KeptSecond { span_s: 1, point, parts: vec![part], ..KeptSecond::default() }
+        KeptSecond { point, parts: vec![part], ..KeptSecond::default() }
     }
 
     #[test]
@@ -180,8 +162,10 @@ mod tests {
         seconds.push(second(5, &[999]));
         seconds[5].point.drain = true;
         let spans = merged_spans(seconds.into_iter(), 6, 3, |_| true);
-        let seen: Vec<_> =
-            spans.iter().map(|span| (span.point.t_s, span.span_s, span.point.requests, span.point.p50_us)).collect();
+        let seen: Vec<_> = spans
+            .iter()
+            .map(|span| (span.point.t_s, span.point.span_s, span.point.requests, span.point.p50_us))
+            .collect();
         assert_eq!(
             seen,
             [(0, 1, 1, Some(10)), (1, 1, 1, Some(20)), (2, 2, 2, Some(30)), (4, 1, 1, Some(50)), (5, 1, 1, Some(999))]

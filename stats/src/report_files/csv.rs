@@ -94,7 +94,7 @@ fn record(
     let whole = |us: Option<u64>| us.map_or_else(String::new, |us| us.to_string());
     [
         point.t_s.to_string(),
-        second.span_s.to_string(),
+        second.point.span_s.to_string(),
         point.warmup.to_string(),
         point.drain.to_string(),
         case,
@@ -103,7 +103,7 @@ fn record(
         point.users.to_string(),
         requests.to_string(),
         failures.to_string(),
-        if point.drain { String::new() } else { rps(requests, second.span_s) },
+        if point.drain { String::new() } else { rps(requests, point.span_s) },
         bytes_received.to_string(),
         bytes_sent.to_string(),
         whole(min),

@@ -97,7 +97,7 @@ impl<W: Write> Log<'_, W> {
             // The layout is that of the buckets, so that each comes into its like.
             self.histogram.record_n(us.clamp(LOWEST_US, HIGHEST_US), count).map_err(io::Error::other)?;
         }
-        let (start, length) = (Duration::from_secs(second.point.t_s), Duration::from_secs(second.span_s));
+        let (start, length) = (Duration::from_secs(second.point.t_s), Duration::from_secs(second.point.span_s));
         self.log.write_histogram(&self.histogram, start, length, tag.and_then(Tag::new)).map_err(io::Error::other)
     }
 }

@@ -63,7 +63,6 @@ pub(super) fn seconds() -> Vec<KeptSecond> {
         ..SeriesPoint::default()
     };
     let warmup = KeptSecond {
-        span_s: 1,
         point: SeriesPoint { warmup: true, ..point(0, 1, 2, 0, 200) },
         parts: vec![
             KeptPart {
@@ -78,8 +77,7 @@ pub(super) fn seconds() -> Vec<KeptSecond> {
         ..KeptSecond::default()
     };
     let measured = KeptSecond {
-        span_s: 2,
-        point: point(1, 2, 5, 1, 400),
+        point: SeriesPoint { span_s: 2, ..point(1, 2, 5, 1, 400) },
         parts: vec![KeptPart {
             succeeded: 4,
             failed: 1,
@@ -92,7 +90,6 @@ pub(super) fn seconds() -> Vec<KeptSecond> {
         ..KeptSecond::default()
     };
     let drain = KeptSecond {
-        span_s: 1,
         point: SeriesPoint { drain: true, ..point(3, 0, 1, 1, 0) },
         parts: vec![KeptPart { failed: 1, bytes_sent: 50, failed_us: of(&[70]), ..KeptPart::default() }],
         ..KeptSecond::default()

@@ -1,7 +1,7 @@
 //! Which runs there are, and getting rid of them.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rusqlite::params;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::journal::JournalFile;
 use super::writer::Writer;
 use super::{JournalError, Store, StoreError};
+use crate::clock::unix_s;
 use crate::kept::RunState;
 
 /// A run that was written to within this long may still go on.
@@ -232,8 +233,4 @@ pub enum RecoverError {
         /// The run.
         run: String,
     },
-}
-
-fn unix_s() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

@@ -217,7 +217,10 @@ impl Entry {
         if let Some(place) = rows.iter().map(|row| row.place).chain(parts).find(|place| *place >= ROWS_MAX) {
             return Some(format!("a row {place}, where there are at most {ROWS_MAX}"));
         }
-        let t_s = second?.point.t_s;
+        let SeriesPoint { t_s, span_s, .. } = second?.point;
+        if span_s != 1 {
+            return Some(format!("a second of {span_s} s"));
+        }
         (t_s > LONGEST_S).then(|| format!("a second {t_s}, where no run is longer than {LONGEST_S}"))
     }
 

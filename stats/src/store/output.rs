@@ -5,7 +5,7 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
@@ -15,6 +15,7 @@ use super::queue::{Next, Queue, MEMORY_BYTES};
 use super::writer::{WriteError, Writer};
 use super::Store;
 use crate::background::step_back;
+use crate::clock::unix_s;
 use crate::collector::Model;
 use crate::kept::KeptClient;
 use crate::output::{Begun, Delivery, Output, OutputSpec};
@@ -190,14 +191,13 @@ impl Output for StoreOutput {
         self.run.clone_from(&run.facts.id);
         self.open = run.model == Model::Open;
         self.shared.outcome.lock().unwrap_or_else(PoisonError::into_inner).run = Some(self.run.clone());
-        let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         self.push(Entry::Begin(Box::new(Begin {
             name: run.facts.name.clone(),
             command: run.facts.command.clone(),
             version: run.facts.version.clone(),
             model: run.model,
             started_at: run.started_at.clone(),
-            started_unix_s,
+            started_unix_s: unix_s(),
             host: run.facts.host.clone(),
             plan: run.facts.plan.clone(),
         })));

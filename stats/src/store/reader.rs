@@ -11,7 +11,7 @@ use super::packed::Packer;
 use super::writer::read_packed;
 use super::{Store, StoreError};
 use crate::collector::Model;
-use crate::kept::{KeptClient, KeptPart, KeptRun, KeptSecond, RunState, SpanMerger};
+use crate::kept::{merged_spans, KeptClient, KeptPart, KeptRun, KeptSecond, RunState};
 use crate::latency::{Distribution, Latency};
 use crate::row::{RowKey, RowKind};
 use crate::summary::{ErrorCount, SeriesPoint, Step, Summary, Transaction};
@@ -97,19 +97,6 @@ impl Store {
         Ok(KeptRun { label, state, summary, rows })
     }
 
-    /// Gives every span of a run to `each`, in order, the drain last.
-    ///
-    /// # Errors
-    /// It cannot be read; what `each` says is passed on.
-    pub fn seconds(
-        &self,
-        id: &str,
-        each: &mut dyn FnMut(KeptSecond) -> rusqlite::Result<()>,
-    ) -> Result<(), StoreError> {
-        let no = self.number(id)?;
-        read_spans(&self.connection, &mut Packer::default(), no, ALL_S, each).map_err(|source| self.broken(source))
-    }
-
     /// The spans of a run one after the other, the drain last. What keeps one from being read ends them, and is in `trouble` then.
     pub fn iter_seconds<'s>(&'s self, id: &str, trouble: &'s Trouble) -> impl Iterator<Item = KeptSecond> + 's {
         /// So many are read at once.
@@ -159,7 +146,7 @@ impl Store {
         let no = self.number(id)?;
         let broken = |source| self.broken(source);
         let kinds = requests_of(&self.connection, no).map_err(broken)?;
-        let length_s: u64 = self
+        let length_s = self
             .connection
             .query_row(
                 "SELECT coalesce(max(t_s + span_s), 0) FROM interval WHERE run = ?1 AND drain = 0",
@@ -167,13 +154,10 @@ impl Store {
                 |row| row.get(0),
             )
             .map_err(broken)?;
-        let mut merger = SpanMerger::new(length_s, most);
-        read_spans(&self.connection, &mut Packer::default(), no, ALL_S, &mut |second| {
-            merger.add(second);
-            Ok(())
-        })
-        .map_err(broken)?;
-        Ok(merger.finish(|row| kinds.get(row).copied().unwrap_or(false)))
+        let trouble = Trouble::default();
+        let is_request = |row: usize| kinds.get(row).copied().unwrap_or(false);
+        let spans = merged_spans(self.iter_seconds(id, &trouble), length_s, most, is_request);
+        trouble.take().map_or(Ok(spans), Err)
     }
 
     pub(super) fn number(&self, id: &str) -> Result<i64, StoreError> {
@@ -219,8 +203,8 @@ impl Store {
         read_spans(&self.connection, &mut Packer::default(), run, ALL_S, &mut |second| {
             match (second.point.drain, second.point.warmup) {
                 (true, _) => {}
-                (false, true) => warmup_s += second.span_s,
-                (false, false) => load_s += second.span_s,
+                (false, true) => warmup_s += second.point.span_s,
+                (false, false) => load_s += second.point.span_s,
             }
             if !second.point.warmup {
                 for part in &second.parts {
@@ -386,7 +370,7 @@ pub(super) fn read_spans(
     let mut found = intervals.query(params![run, within_s.start, within_s.end])?;
     while let Some(row) = found.next()? {
         let point = point(row)?;
-        let (t_s, span_s) = (point.t_s, point.span_s);
+        let t_s = point.t_s;
         let client = clients
             .query_row(params![run, t_s], |row| {
                 Ok(KeptClient {
@@ -425,7 +409,7 @@ pub(super) fn read_spans(
                 _ => part.failed_us = distribution,
             }
         }
-        each(KeptSecond { span_s, point, client, parts })?;
+        each(KeptSecond { point, client, parts })?;
     }
     Ok(())
 }

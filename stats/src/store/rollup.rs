@@ -59,7 +59,7 @@ fn merge(transaction: &Transaction<'_>, packer: &mut Packer, run: i64, from_s: u
             .execute(params![run, from_s, until_s])?;
     }
     for span in merged {
-        insert_interval(transaction, run, &span.point, span.span_s)?;
+        insert_interval(transaction, run, &span.point)?;
         let client = span.client;
         transaction.prepare_cached("INSERT INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
             run,

@@ -1,7 +1,6 @@
 //! Entries into tables.
 
 use std::ops::Range;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{params, Connection, OptionalExtension, Result, Transaction, TransactionBehavior};
 
@@ -9,6 +8,7 @@ use super::entry::{Begin, Entry, Numbered, Part, Row, Second};
 use super::packed::{Packed, Packer};
 use super::reader::{read_spans, requests_of};
 use super::rollup;
+use crate::clock::unix_s;
 use crate::summary::{ErrorCount, SeriesPoint, Summary};
 use crate::Verdict;
 
@@ -124,7 +124,7 @@ impl Writer {
             bytes += self.add_part(transaction, run, t_s, part)?;
         }
         let (more_requests, more_failures) = if span_s == 1 {
-            insert_interval(transaction, run, point, 1)?;
+            insert_interval(transaction, run, point)?;
             (point.requests.saturating_sub(requests), point.failures.saturating_sub(failures))
         } else {
             self.add_to_span(transaction, run, t_s, second)?
@@ -159,7 +159,7 @@ impl Writer {
             span.point.failures += failures;
             span.point.bytes_received += parts().map(|part| part.bytes_received).sum::<u64>();
             span.refigure(is_request);
-            insert_interval(transaction, run, &span.point, span.span_s)?;
+            insert_interval(transaction, run, &span.point)?;
         }
         Ok((requests, failures))
     }
@@ -201,7 +201,7 @@ impl Writer {
 
 fn insert_second(transaction: &Transaction<'_>, run: i64, second: &Second) -> Result<i64> {
     learn(transaction, run, second)?;
-    insert_interval(transaction, run, &second.point, 1)?;
+    insert_interval(transaction, run, &second.point)?;
     let client = &second.client;
     transaction.prepare_cached("INSERT OR REPLACE INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
         run,
@@ -232,10 +232,6 @@ fn measured(point: &SeriesPoint, count: u64) -> u64 {
     } else {
         count
     }
-}
-
-fn unix_s() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 fn insert_run(transaction: &Transaction<'_>, id: &str, begin: &Begin) -> Result<i64> {
@@ -323,7 +319,7 @@ fn insert_errors(transaction: &Transaction<'_>, run: i64, errors: &[ErrorCount])
 }
 
 /// Puts an interval in the place of the one that may be there.
-pub(super) fn insert_interval(transaction: &Transaction<'_>, run: i64, point: &SeriesPoint, span_s: u64) -> Result<()> {
+pub(super) fn insert_interval(transaction: &Transaction<'_>, run: i64, point: &SeriesPoint) -> Result<()> {
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO interval VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
@@ -331,7 +327,7 @@ pub(super) fn insert_interval(transaction: &Transaction<'_>, run: i64, point: &S
         .execute(params![
             run,
             point.t_s,
-            span_s,
+            point.span_s,
             point.warmup,
             point.drain,
             point.users,
