@@ -61,6 +61,9 @@ fn main() -> ExitCode {
         eprintln!("{}", pummel_plugin::launch(arguments));
         return ExitCode::from(exit::FAILED);
     }
+    // Live memory is a few megabytes in many small pieces: with a huge page for each of their places a run would take twice as much, and
+    // grow for as long as it meets new ones. A kernel that knows no such request has none to give either.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let typed = flags::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let code = match typed {
         Ok(cli) => run(cli).unwrap_or_else(|failure| {

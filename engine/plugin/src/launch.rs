@@ -19,6 +19,7 @@ use std::{
 use rustix::{
     fs::{memfd_create, MemfdFlags},
     process::{getppid, set_parent_process_death_signal, Pid, Signal},
+    thread::disable_transparent_huge_pages,
 };
 
 /// The name of the sub-command.
@@ -73,6 +74,8 @@ pub fn launch(arguments: impl IntoIterator<Item = OsString>) -> String {
     if let Err(message) = end_with(parent) {
         return message;
     }
+    // This program does without huge pages, which what it starts inherits. A plugin is to find what it would find in a shell.
+    let _ = disable_transparent_huge_pages(false);
     let mut command = Command::new(program);
     // It stays open until the program is executed, and over that.
     let mut source = None;

@@ -346,13 +346,21 @@ fn a_store_that_this_user_may_only_read_keeps_no_run() {
 }
 
 #[test]
-fn a_journal_of_a_run_that_lasts_for_ages_is_refused() {
-    let folder = Folder::new();
-    let queue = folder.queue(0);
-    queue.push(begin());
-    queue.push(entry(1_000_000_000_000_000));
-    let (journal, _) = queue.abandon();
-    let mut store = Store::open(&folder.db()).unwrap();
-    let refused = store.recover(&journal.unwrap()).unwrap_err().to_string();
-    assert!(refused.contains(":2: not a journal of a store: a second 999999999999998, where no run is"), "{refused}");
+fn a_journal_of_what_no_run_says_is_refused() {
+    let Numbered { entry: Entry::Second(mut minute), .. } = entry(2) else { panic!("a second") };
+    minute.point.span_s = 60;
+    let minute = Numbered { entry: Entry::Second(minute), ..entry(2) };
+    for (wrong, why) in [
+        (entry(1_000_000_000_000_000), "a second 999999999999998, where no run is longer than"),
+        (minute, "a second of 60 s"),
+    ] {
+        let folder = Folder::new();
+        let queue = folder.queue(0);
+        queue.push(begin());
+        queue.push(wrong);
+        let (journal, _) = queue.abandon();
+        let mut store = Store::open(&folder.db()).unwrap();
+        let refused = store.recover(&journal.unwrap()).unwrap_err().to_string();
+        assert!(refused.contains(&format!(":2: not a journal of a store: {why}")), "{refused}");
+    }
 }
