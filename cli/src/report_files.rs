@@ -8,7 +8,7 @@ use pummel_stats::{
     html::html_report,
     kept::{merged_spans, KeptRun, KeptSecond},
     report_files::{csv, hdr_log, junit, markdown},
-    RowKind, Summary,
+    Summary,
 };
 
 use crate::{exit, failure::Failure, flags::ReportFileFlags, plan::JsonTarget};
@@ -150,8 +150,7 @@ fn page(run: &KeptRun, seconds: impl Iterator<Item = KeptSecond>) -> String {
     const POINTS: usize = 600;
     let ends_s = run.summary.series.iter().filter(|point| !point.drain).map(|point| point.t_s + point.span_s);
     let length_s = ends_s.max().unwrap_or(0);
-    let is_request = |row: usize| run.rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
-    html_report(run, &merged_spans(seconds, length_s, POINTS, is_request))
+    html_report(run, merged_spans(seconds, length_s, POINTS))
 }
 
 fn write(format: Format, file: WholeFile, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {

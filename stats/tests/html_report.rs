@@ -184,7 +184,7 @@ fn page(name: &str, run: &KeptRun, spans: &[KeptSecond]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("html_report").join(name);
     fs::create_dir_all(&folder).expect("a folder for the page");
     let path = folder.join("report.html");
-    fs::write(&path, html_report(run, spans)).expect("the page is written");
+    fs::write(&path, html_report(run, spans.to_vec())).expect("the page is written");
     path
 }
 

@@ -395,9 +395,5 @@ impl Totals {
 
 /// Adds up the requests' distributions of a second; transactions are not in it.
 pub(super) fn overall<'a>(rows: impl Iterator<Item = &'a RowSecond>) -> Distribution {
-    let mut overall = Distribution::default();
-    for row in rows.filter(|row| row.key.kind == RowKind::Request) {
-        overall.merge(&row.latency);
-    }
-    overall
+    Distribution::merged(rows.filter(|row| row.key.kind == RowKind::Request).map(|row| &row.latency))
 }

@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::figure::Figure;
 use super::text::short;
 use crate::collector::Model;
-use crate::kept::{KeptPart, KeptRun, KeptSecond};
-use crate::latency::{Distribution, Recorded, LOWEST_US};
-use crate::row::RowKind;
+use crate::kept::{KeptClient, KeptPart, KeptRun, KeptSecond, PartSum};
+use crate::latency::{Distribution, LOWEST_US};
+use crate::row::{RowKey, RowKind};
+use crate::summary::SeriesPoint;
 
 /// Rows with curves of their own. More cannot be told apart in a chart, and a run whose steps are named after values has very many.
 pub(super) const CURVES_MAX: usize = 40;
@@ -49,6 +50,9 @@ pub(super) struct Charts {
     rows: Vec<RowCurves>,
     /// How many more rows there are.
     rows_left_out: usize,
+    /// Seconds that were written, without those of gaps.
+    #[serde(skip)]
+    pub(super) written_s: u64,
 }
 
 /// One row.
@@ -78,47 +82,108 @@ struct Curves {
     distribution: Vec<u64>,
 }
 
+/// What is drawn of a span: its latencies take a thousand times as much memory as their percentiles.
+struct Drawn {
+    point: SeriesPoint,
+    client: KeptClient,
+    /// Bytes of its requests.
+    bytes_sent: u64,
+    /// Of all its requests.
+    percentiles: Percentiles,
+    parts: Vec<DrawnPart>,
+}
+
+/// What is drawn of a row in a span.
+struct DrawnPart {
+    row: usize,
+    ended: u64,
+    failed: u64,
+    percentiles: Percentiles,
+}
+
+/// p50, p95, p99 and p99.9, microseconds.
+#[derive(Clone, Copy, Default)]
+struct Percentiles([Option<u64>; 4]);
+
 /// A place on the axis of time: a span, or a gap before the next one.
 struct Slot<'a> {
     t_s: u64,
     span_s: u64,
-    span: Option<&'a KeptSecond>,
+    span: Option<&'a Drawn>,
 }
 
 impl Charts {
-    pub(super) fn new(run: &KeptRun, spans: &[KeptSecond]) -> Self {
-        let slots = slots(spans);
-        let (shown, rows_left_out) = shown_rows(run, spans);
+    pub(super) fn new(run: &KeptRun, spans: impl IntoIterator<Item = KeptSecond>) -> Self {
         let is_request = |row: usize| run.rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
+        let mut measured: Vec<PartSum> = run.rows.iter().map(|_| PartSum::default()).collect();
+        let draw = |span: KeptSecond| {
+            let drawn = Drawn::of(&span, is_request);
+            // All but the warm-up was measured, the drain too.
+            for part in span.parts.into_iter().filter(|_| !drawn.point.warmup) {
+                if let Some(sum) = measured.get_mut(part.row) {
+                    sum.add(part);
+                }
+            }
+            drawn
+        };
+        let spans: Vec<Drawn> = spans.into_iter().map(draw).collect();
+        let measured: Vec<KeptPart> = measured.iter().map(PartSum::finish).collect();
+        let requests = || measured.iter().zip(&run.rows).filter(|(_, key)| key.kind == RowKind::Request);
+        let all = |of: fn(&KeptPart) -> &Distribution| Distribution::merged(requests().map(|(part, _)| of(part)));
+        let slots = slots(&spans);
+        let (shown, rows_left_out) = shown_rows(run, &spans);
         let open = run.summary.run.model == Model::Open;
-        let of_open = |count: fn(&KeptSecond) -> u64| if open { rates(&slots, count) } else { Vec::new() };
+        let of_open = |count: fn(&Drawn) -> u64| if open { rates(&slots, count) } else { Vec::new() };
         Self {
             t_s: slots.iter().map(|slot| slot.t_s).collect(),
             span_s: slots.iter().map(|slot| slot.span_s).collect(),
-            warmup: warmup(spans),
+            warmup: warmup(&spans),
             users: column(&slots, |span| Some(span.point.users)),
             received: rates(&slots, |span| span.point.bytes_received),
-            sent: rates(&slots, |span| {
-                span.parts.iter().filter(|part| is_request(part.row)).map(|part| part.bytes_sent).sum()
-            }),
+            sent: rates(&slots, |span| span.bytes_sent),
             connections: column(&slots, |span| Some(span.client.connections_open)),
             cpu: column(&slots, |span| span.client.cpu_share_max.map(|share| Figure(share * 100.0))),
             arrivals: of_open(|span| span.point.arrivals),
             arrivals_missed: of_open(|span| span.point.arrivals_missed),
-            all: all_curves(&slots, spans, &is_request),
-            all_service: if open {
-                distribution(measured(spans).filter(|part| is_request(part.row)).map(|part| &part.service_us))
-            } else {
-                Vec::new()
-            },
-            rows: shown.iter().map(|&row| row_curves(run, row, &slots, spans)).collect(),
+            all: all_curves(&slots, &all(KeptPart::latency)),
+            all_service: if open { distribution(&all(|part| &part.service_us)) } else { Vec::new() },
+            rows: shown.iter().map(|&row| row_curves(&run.rows[row], row, &slots, &measured[row])).collect(),
             rows_left_out,
+            written_s: slots.iter().filter(|slot| slot.span.is_some()).map(|slot| slot.span_s).sum(),
         }
     }
 }
 
+impl Drawn {
+    fn of(span: &KeptSecond, is_request: impl Fn(usize) -> bool) -> Self {
+        let part = |part: &KeptPart| DrawnPart {
+            row: part.row,
+            ended: part.succeeded + part.failed,
+            failed: part.failed,
+            percentiles: Percentiles::of(part.latency()),
+        };
+        Self {
+            point: span.point.clone(),
+            client: span.client,
+            bytes_sent: span.parts.iter().filter(|part| is_request(part.row)).map(|part| part.bytes_sent).sum(),
+            percentiles: Percentiles::of(&span.latency(is_request)),
+            parts: span.parts.iter().map(part).collect(),
+        }
+    }
+
+    fn part(&self, row: usize) -> Option<&DrawnPart> {
+        self.parts.iter().find(|part| part.row == row)
+    }
+}
+
+impl Percentiles {
+    fn of(latency: &Distribution) -> Self {
+        Self([0.50, 0.95, 0.99, 0.999].map(|share| latency.value_at(share)))
+    }
+}
+
 /// The spans in their order, the drain left out, with a gap where the one before ends sooner than the next begins.
-fn slots(spans: &[KeptSecond]) -> Vec<Slot<'_>> {
+fn slots(spans: &[Drawn]) -> Vec<Slot<'_>> {
     let mut slots: Vec<Slot<'_>> = Vec::with_capacity(spans.len());
     for span in spans.iter().filter(|span| !span.point.drain) {
         let (t_s, end_s) = (span.point.t_s, slots.last().map_or(span.point.t_s, |last| last.t_s + last.span_s));
@@ -131,17 +196,17 @@ fn slots(spans: &[KeptSecond]) -> Vec<Slot<'_>> {
 }
 
 /// What is drawn of each slot; nothing of a gap.
-fn column<T>(slots: &[Slot<'_>], value: impl Fn(&KeptSecond) -> Option<T>) -> Vec<Option<T>> {
+fn column<T>(slots: &[Slot<'_>], value: impl Fn(&Drawn) -> Option<T>) -> Vec<Option<T>> {
     slots.iter().map(|slot| slot.span.and_then(&value)).collect()
 }
 
 /// A count as so many a second.
-fn rates(slots: &[Slot<'_>], count: impl Fn(&KeptSecond) -> u64) -> Vec<Option<Figure>> {
+fn rates(slots: &[Slot<'_>], count: impl Fn(&Drawn) -> u64) -> Vec<Option<Figure>> {
     column(slots, |span| Some(Figure(count(span) as f64 / span.point.span_s.max(1) as f64)))
 }
 
 /// The spans of the warm-up, put together where they follow each other.
-fn warmup(spans: &[KeptSecond]) -> Vec<(u64, u64)> {
+fn warmup(spans: &[Drawn]) -> Vec<(u64, u64)> {
     let mut stretches: Vec<(u64, u64)> = Vec::new();
     for span in spans.iter().filter(|span| span.point.warmup && !span.point.drain) {
         let (from_s, to_s) = (span.point.t_s, span.point.t_s + span.point.span_s);
@@ -154,11 +219,11 @@ fn warmup(spans: &[KeptSecond]) -> Vec<(u64, u64)> {
 }
 
 /// The rows that get curves, in the order first seen, and how many do not: those with most requests.
-fn shown_rows(run: &KeptRun, spans: &[KeptSecond]) -> (Vec<usize>, usize) {
+fn shown_rows(run: &KeptRun, spans: &[Drawn]) -> (Vec<usize>, usize) {
     let mut ended = vec![0_u64; run.rows.len()];
     for part in spans.iter().flat_map(|span| &span.parts) {
         if let Some(count) = ended.get_mut(part.row) {
-            *count += part.succeeded + part.failed;
+            *count += part.ended;
         }
     }
     let mut rows: Vec<usize> =
@@ -170,45 +235,31 @@ fn shown_rows(run: &KeptRun, spans: &[KeptSecond]) -> (Vec<usize>, usize) {
     (rows, left_out)
 }
 
-/// The parts of everything that was measured: not the warm-up's, but the drain's.
-fn measured(spans: &[KeptSecond]) -> impl Iterator<Item = &KeptPart> {
-    spans.iter().filter(|span| !span.point.warmup).flat_map(|span| &span.parts)
-}
-
-/// The latency of all requests in one span.
-fn merged_requests(span: &KeptSecond, is_request: &impl Fn(usize) -> bool) -> Distribution {
-    let mut all = Distribution::default();
-    span.parts.iter().filter(|part| is_request(part.row)).for_each(|part| all.merge(part.latency()));
-    all
-}
-
-fn all_curves(slots: &[Slot<'_>], spans: &[KeptSecond], is_request: &impl Fn(usize) -> bool) -> Curves {
+fn all_curves(slots: &[Slot<'_>], measured: &Distribution) -> Curves {
     let mut curves = Curves {
         rps: rates(slots, |span| span.point.requests),
         failures: rates(slots, |span| span.point.failures),
-        distribution: distribution(measured(spans).filter(|part| is_request(part.row)).map(KeptPart::latency)),
+        distribution: distribution(measured),
         ..Curves::default()
     };
     for slot in slots {
-        curves.push_percentiles(slot.span.map(|span| merged_requests(span, is_request)).as_ref());
+        curves.push(slot.span.map(|span| span.percentiles));
     }
     curves
 }
 
-fn row_curves(run: &KeptRun, row: usize, slots: &[Slot<'_>], spans: &[KeptSecond]) -> RowCurves {
-    let part_in = |span: &KeptSecond| span.parts.iter().position(|part| part.row == row);
-    let count = |span: &KeptSecond, of: fn(&KeptPart) -> u64| part_in(span).map_or(0, |at| of(&span.parts[at]));
+fn row_curves(key: &RowKey, row: usize, slots: &[Slot<'_>], measured: &KeptPart) -> RowCurves {
+    let count = |span: &Drawn, of: fn(&DrawnPart) -> u64| span.part(row).map_or(0, of);
     let mut curves = Curves {
-        rps: rates(slots, |span| count(span, |part| part.succeeded + part.failed)),
+        rps: rates(slots, |span| count(span, |part| part.ended)),
         failures: rates(slots, |span| count(span, |part| part.failed)),
-        distribution: distribution(measured(spans).filter(|part| part.row == row).map(KeptPart::latency)),
+        distribution: distribution(measured.latency()),
         ..Curves::default()
     };
     for slot in slots {
-        let part = slot.span.and_then(|span| part_in(span).map(|at| &span.parts[at]));
-        curves.push_percentiles(part.map(KeptPart::latency));
+        let part = slot.span.and_then(|span| span.part(row));
+        curves.push(part.map(|part| part.percentiles));
     }
-    let key = &run.rows[row];
     RowCurves {
         case: short(&key.case),
         label: short(&key.label),
@@ -219,19 +270,16 @@ fn row_curves(run: &KeptRun, row: usize, slots: &[Slot<'_>], spans: &[KeptSecond
 }
 
 impl Curves {
-    fn push_percentiles(&mut self, latency: Option<&Distribution>) {
-        let columns = [(&mut self.p50, 0.50), (&mut self.p95, 0.95), (&mut self.p99, 0.99), (&mut self.p99_9, 0.999)];
-        for (column, share) in columns {
-            column.push(latency.and_then(|latency| latency.value_at(share)));
+    fn push(&mut self, percentiles: Option<Percentiles>) {
+        let columns = [&mut self.p50, &mut self.p95, &mut self.p99, &mut self.p99_9];
+        for (column, value) in columns.into_iter().zip(percentiles.unwrap_or_default().0) {
+            column.push(value);
         }
     }
 }
 
-/// Latency of several parts together at shares that come ever closer to all, up to the last beyond which there is a sample.
-fn distribution<'a>(parts: impl Iterator<Item = &'a Distribution>) -> Vec<u64> {
-    let mut together = Recorded::<u64>::default();
-    parts.for_each(|part| together.merge(part));
-    let latency = together.to_distribution();
+/// Latency at shares that come ever closer to all, up to the last beyond which there is a sample.
+fn distribution(latency: &Distribution) -> Vec<u64> {
     let points = (0..=DECADES * POINTS_PER_DECADE).map(|n| 10_f64.powf(f64::from(n) / f64::from(POINTS_PER_DECADE)));
     // The first point is the share of none, so where there is one sample there is a point.
     points

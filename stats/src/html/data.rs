@@ -164,13 +164,14 @@ struct MessageData {
 }
 
 impl PageData {
-    pub(super) fn new(run: &KeptRun, spans: &[KeptSecond]) -> Self {
+    pub(super) fn new(run: &KeptRun, spans: impl IntoIterator<Item = KeptSecond>) -> Self {
         let summary = &run.summary;
+        let charts = Charts::new(run, spans);
         let cut_off = run.state == RunState::CutOff;
         Self {
             label: run.label.as_deref().map(short),
             cut_off,
-            written_s: spans.iter().filter(|span| !span.point.drain).map(|span| span.point.span_s).sum(),
+            written_s: charts.written_s,
             run: RunData::new(summary),
             verdict: (!cut_off).then(|| VerdictData {
                 verdict: summary.client.verdict,
@@ -204,7 +205,7 @@ impl PageData {
             }),
             samples: samples(summary),
             environment: groups(run),
-            charts: Charts::new(run, spans),
+            charts,
         }
     }
 

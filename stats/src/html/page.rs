@@ -15,7 +15,7 @@ const TITLE_CHARS_MAX: usize = 80;
 ///
 /// `spans` are the run's seconds, rising, merged to some hundreds of spans
 /// ([`merged_spans`](crate::kept::merged_spans)): each is a point of every chart.
-pub fn html_report(run: &KeptRun, spans: &[KeptSecond]) -> String {
+pub fn html_report(run: &KeptRun, spans: impl IntoIterator<Item = KeptSecond>) -> String {
     let data = PageData::new(run, spans);
     let json = serde_json::to_string(&data).expect("texts and numbers under names that are texts");
     let title = format!("{} {}: {}", run.summary.run.command, run.summary.run.name, data.headline());

@@ -12,7 +12,7 @@ use crate::row::{RowKey, RowKind};
 use crate::summary::{SeriesPoint, Threshold};
 
 fn data(run: &KeptRun, spans: &[KeptSecond]) -> Value {
-    serde_json::to_value(PageData::new(run, spans)).unwrap()
+    serde_json::to_value(PageData::new(run, spans.to_vec())).unwrap()
 }
 
 /// The data as it stands in the page.
@@ -120,7 +120,7 @@ fn a_run_that_was_cut_off_has_no_verdict() {
     let spans = [span(0, 2, &[(0, &[10], 0)]), span(2, 1, &[(0, &[10], 0)])];
     let data = data(&run, &spans);
     assert_eq!((&data["cut_off"], &data["written_s"], &data["verdict"]), (&json!(true), &json!(3), &Value::Null));
-    assert!(html_report(&run, &spans).contains("<title>boom demo: cut off</title>"));
+    assert!(html_report(&run, spans.clone()).contains("<title>boom demo: cut off</title>"));
     let groups = data["environment"].as_array().unwrap();
     assert!(groups.iter().all(|group| group["title"] != "Load generator"));
 }
@@ -128,9 +128,9 @@ fn a_run_that_was_cut_off_has_no_verdict() {
 #[test]
 fn the_title_says_how_it_went() {
     let mut run = two_steps();
-    assert!(html_report(&run, &[]).contains("<title>boom demo: valid</title>"));
+    assert!(html_report(&run, []).contains("<title>boom demo: valid</title>"));
     run.summary.thresholds = vec![Threshold { expression: "p99<1ms".into(), ok: false, ..Threshold::default() }];
-    assert!(html_report(&run, &[]).contains("<title>boom demo: threshold missed</title>"));
+    assert!(html_report(&run, []).contains("<title>boom demo: threshold missed</title>"));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn hostile_texts_stay_texts_and_are_bounded() {
         request: SampledMessage { head: name.to_string(), body: name.to_string(), ..SampledMessage::default() },
         ..FailureSample::default()
     }];
-    let page = html_report(&run, &[span(0, 1, &[(0, &[10], 0)])]);
+    let page = html_report(&run, [span(0, 1, &[(0, &[10], 0)])]);
 
     // The frame's own four scripts, and no image.
     let tags = |tag: &str| page.matches(tag).count();
@@ -188,7 +188,7 @@ fn hostile_texts_stay_texts_and_are_bounded() {
 
 #[test]
 fn the_policy_lets_nothing_run_or_load_but_what_the_page_was_made_with() {
-    let (one, other) = (html_report(&two_steps(), &[]), html_report(&two_steps(), &[span(0, 1, &[])]));
+    let (one, other) = (html_report(&two_steps(), []), html_report(&two_steps(), [span(0, 1, &[])]));
     let policy = |page: &str| {
         let (_, rest) = page.split_once("Content-Security-Policy\" content=\"").unwrap();
         rest.split_once('"').unwrap().0.to_owned()
@@ -197,7 +197,7 @@ fn the_policy_lets_nothing_run_or_load_but_what_the_page_was_made_with() {
     assert!(!policy(&one).contains("unsafe") && !policy(&one).contains('*'));
     // It is told by the run, and the same for the same.
     assert_ne!(policy(&one), policy(&other));
-    assert_eq!(one, html_report(&two_steps(), &[]));
+    assert_eq!(one, html_report(&two_steps(), []));
     // The one address on the page stands in the library's licence line.
     assert_eq!(one.matches("http").count() - one.matches("http-equiv").count(), 1);
 }
@@ -219,7 +219,7 @@ fn samples_of_failures_are_bounded_together_and_counted() {
 #[test]
 fn an_hour_of_20_steps_is_less_than_a_megabyte() {
     let (run, spans) = hour();
-    let page = html_report(&run, &spans);
+    let page = html_report(&run, spans.clone());
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
     let data: Value = serde_json::from_str(data_in(&page)).unwrap();
     assert_eq!(data["charts"]["rows"].as_array().unwrap().len(), 22);
@@ -235,7 +235,7 @@ fn no_time_at_all_is_a_page_too() {
     let mut odd = span(0, 0, &[(7, &[10], 0)]);
     odd.point = SeriesPoint::default();
     for spans in [Vec::new(), vec![odd]] {
-        let data: Value = serde_json::from_str(data_in(&html_report(&empty, &spans))).unwrap();
+        let data: Value = serde_json::from_str(data_in(&html_report(&empty, spans.clone()))).unwrap();
         assert_eq!(data["charts"]["rows"], json!([]));
     }
 }

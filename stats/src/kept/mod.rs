@@ -5,6 +5,7 @@
 
 mod span;
 
+pub(crate) use span::PartSum;
 pub use span::{merged_spans, KeptClient, KeptPart, KeptSecond};
 
 use serde::Serialize;

@@ -1,7 +1,5 @@
 //! What happened in a span of time.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Distribution;
@@ -62,48 +60,85 @@ impl KeptPart {
         }
     }
 
-    /// Adds another span of the same row. The result is exact.
-    pub fn merge(&mut self, other: &KeptPart) {
-        self.succeeded += other.succeeded;
-        self.failed += other.failed;
-        self.bytes_received += other.bytes_received;
-        self.bytes_sent += other.bytes_sent;
-        self.service_us.merge(&other.service_us);
-        self.response_us.merge(&other.response_us);
-        self.failed_us.merge(&other.failed_us);
+    /// Spans of the same row together; nothing of none. The result is exact.
+    pub fn merged(parts: &[KeptPart]) -> Self {
+        let sum = |count: fn(&KeptPart) -> u64| parts.iter().map(count).sum();
+        let latencies = |of: fn(&KeptPart) -> &Distribution| Distribution::merged(parts.iter().map(of));
+        Self {
+            row: parts.first().map_or(0, |part| part.row),
+            succeeded: sum(|part| part.succeeded),
+            failed: sum(|part| part.failed),
+            bytes_received: sum(|part| part.bytes_received),
+            bytes_sent: sum(|part| part.bytes_sent),
+            service_us: latencies(|part| &part.service_us),
+            response_us: latencies(|part| &part.response_us),
+            failed_us: latencies(|part| &part.failed_us),
+        }
+    }
+}
+
+/// One row over any number of spans.
+#[derive(Debug, Default)]
+pub(crate) struct PartSum {
+    /// What was merged so far, and what came since.
+    parts: Vec<KeptPart>,
+}
+
+impl PartSum {
+    /// So many are merged at once: each merge goes through all that was merged before.
+    const AT_ONCE: usize = 16;
+
+    /// Adds a span of the row.
+    pub(crate) fn add(&mut self, part: KeptPart) {
+        self.parts.push(part);
+        if self.parts.len() == Self::AT_ONCE {
+            self.parts = vec![KeptPart::merged(&self.parts)];
+        }
+    }
+
+    /// All that was added. Exact.
+    pub(crate) fn finish(&self) -> KeptPart {
+        KeptPart::merged(&self.parts)
     }
 }
 
 impl KeptSecond {
-    /// Adds the span that follows. The result is exact; percentiles are those of the samples of both.
-    pub fn merge(&mut self, next: &KeptSecond) {
-        let (point, later) = (&mut self.point, &next.point);
-        point.span_s += later.span_s;
-        point.users = later.users;
-        point.requests += later.requests;
-        point.failures += later.failures;
-        point.bytes_received += later.bytes_received;
-        point.handshakes += later.handshakes;
-        point.plugin_calls += later.plugin_calls;
-        point.arrivals += later.arrivals;
-        point.arrivals_missed += later.arrivals_missed;
-        let cpu_share_max = self.client.cpu_share_max.into_iter().chain(next.client.cpu_share_max).reduce(f64::max);
-        self.client = KeptClient { cpu_share_max, ..next.client };
-        let places: HashMap<usize, usize> = self.parts.iter().enumerate().map(|(at, part)| (part.row, at)).collect();
-        for part in &next.parts {
-            match places.get(&part.row) {
-                Some(at) => self.parts[*at].merge(part),
-                None => self.parts.push(part.clone()),
+    /// Spans that follow each other together, without the percentiles of [`Self::point`]. The result is exact.
+    fn merged(spans: Vec<KeptSecond>) -> Self {
+        let mut whole = Self::default();
+        whole.point.span_s = 0;
+        let mut parts = Vec::new();
+        for (n, span) in spans.into_iter().enumerate() {
+            let (point, later) = (&mut whole.point, &span.point);
+            if n == 0 {
+                (point.t_s, point.warmup, point.drain) = (later.t_s, later.warmup, later.drain);
             }
+            point.span_s += later.span_s;
+            point.users = later.users;
+            point.requests += later.requests;
+            point.failures += later.failures;
+            point.bytes_received += later.bytes_received;
+            point.handshakes += later.handshakes;
+            point.plugin_calls += later.plugin_calls;
+            point.arrivals += later.arrivals;
+            point.arrivals_missed += later.arrivals_missed;
+            let shares = whole.client.cpu_share_max.into_iter().chain(span.client.cpu_share_max);
+            whole.client = KeptClient { cpu_share_max: shares.reduce(f64::max), ..span.client };
+            parts.extend(span.parts);
         }
+        parts.sort_by_key(|part: &KeptPart| part.row);
+        whole.parts = parts.chunk_by(|one, other| one.row == other.row).map(KeptPart::merged).collect();
+        whole
+    }
+
+    /// The latency of all rows together that `is_request` says are requests.
+    pub fn latency(&self, is_request: impl Fn(usize) -> bool) -> Distribution {
+        Distribution::merged(self.parts.iter().filter(|part| is_request(part.row)).map(KeptPart::latency))
     }
 
     /// Works out the percentiles of [`Self::point`] again, over the rows that `is_request` says are requests.
     pub fn refigure(&mut self, is_request: impl Fn(usize) -> bool) {
-        let mut all = Distribution::default();
-        for part in self.parts.iter().filter(|part| is_request(part.row)) {
-            all.merge(part.latency());
-        }
+        let all = self.latency(is_request);
         (self.point.p50_us, self.point.p95_us, self.point.p99_us) =
             (all.value_at(0.50), all.value_at(0.95), all.value_at(0.99));
     }
@@ -119,25 +154,22 @@ impl KeptSecond {
 }
 
 /// Merges spans that follow each other until there are at most about `most`, each with the same number of seconds but for the ends of
-/// the warm-up and of the run.
+/// the warm-up and of the run. No more of them are in memory than make one. The percentiles of their points are
+/// [to be worked out](KeptSecond::refigure).
 pub fn merged_spans(
     seconds: impl Iterator<Item = KeptSecond>,
     length_s: u64,
     most: usize,
-    is_request: impl Fn(usize) -> bool,
-) -> Vec<KeptSecond> {
+) -> impl Iterator<Item = KeptSecond> {
     let each_s = length_s.div_ceil(most.max(1) as u64).max(1);
-    let mut spans: Vec<KeptSecond> = Vec::new();
-    for second in seconds {
-        match spans.last_mut() {
-            Some(last) if last.goes_with(&second, each_s) => last.merge(&second),
-            _ => spans.push(second),
+    let mut seconds = seconds.peekable();
+    std::iter::from_fn(move || {
+        let mut spans = vec![seconds.next()?];
+        while let Some(next) = seconds.next_if(|next| spans[0].goes_with(next, each_s)) {
+            spans.push(next);
         }
-    }
-    for span in &mut spans {
-        span.refigure(&is_request);
-    }
-    spans
+        Some(KeptSecond::merged(spans))
+    })
 }
 
 #[cfg(test)]
@@ -156,12 +188,27 @@ mod tests {
     }
 
     #[test]
+    fn a_row_adds_up_however_many_spans_it_has() {
+        let mut sum = PartSum::default();
+        assert_eq!(sum.finish(), KeptPart::default());
+        for t_s in 0..100 {
+            sum.add(KeptPart { row: 3, failed: 1, ..second(t_s, &[t_s % 2 + 1]).parts.remove(0) });
+        }
+        let whole = sum.finish();
+        assert_eq!((whole.row, whole.succeeded, whole.failed), (3, 100, 100));
+        assert_eq!(whole.service_us.buckets(), [(1, 50), (2, 50)]);
+    }
+
+    #[test]
     fn spans_merge_exactly_and_keep_the_ends_apart() {
         let mut seconds: Vec<_> = (0..5).map(|t_s| second(t_s, &[10 * (t_s + 1)])).collect();
         seconds[0].point.warmup = true;
         seconds.push(second(5, &[999]));
         seconds[5].point.drain = true;
-        let spans = merged_spans(seconds.into_iter(), 6, 3, |_| true);
+        let mut spans: Vec<_> = merged_spans(seconds.into_iter(), 6, 3).collect();
+        for span in &mut spans {
+            span.refigure(|_| true);
+        }
         let seen: Vec<_> = spans
             .iter()
             .map(|span| (span.point.t_s, span.point.span_s, span.point.requests, span.point.p50_us))

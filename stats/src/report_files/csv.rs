@@ -58,18 +58,14 @@ pub fn csv(run: &KeptRun, seconds: &mut dyn Iterator<Item = KeptSecond>, out: &m
 }
 
 fn all_requests(run: &KeptRun, second: &KeptSecond) -> [String; HEADER.len()] {
-    let mut latency = Distribution::default();
-    let mut bytes_sent = 0;
-    for part in second.parts.iter().filter(|part| key(run, part.row).kind == RowKind::Request) {
-        latency.merge(part.latency());
-        bytes_sent += part.bytes_sent;
-    }
+    let is_request = |row: usize| key(run, row).kind == RowKind::Request;
+    let bytes_sent = second.parts.iter().filter(|part| is_request(part.row)).map(|part| part.bytes_sent).sum();
     let point = &second.point;
     record(
         second,
         [String::new(), ALL.to_owned(), String::new()],
         [point.requests, point.failures, point.bytes_received, bytes_sent],
-        &latency,
+        &second.latency(is_request),
     )
 }
 

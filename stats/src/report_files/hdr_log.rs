@@ -73,10 +73,7 @@ struct Log<'out, W: Write> {
 impl<W: Write> Log<'_, W> {
     fn second(&mut self, run: &KeptRun, tags: &[String], second: &KeptSecond) -> io::Result<()> {
         let warmup = second.point.warmup;
-        let mut all = Distribution::default();
-        for part in second.parts.iter().filter(|part| key(run, part.row).kind == RowKind::Request) {
-            all.merge(part.latency());
-        }
+        let all = second.latency(|row| key(run, row).kind == RowKind::Request);
         self.line(second, warmup.then_some(WARMUP), &all)?;
         for part in &second.parts {
             let unknown = format!("unknown/row_{}", part.row);

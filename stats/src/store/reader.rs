@@ -11,8 +11,8 @@ use super::packed::Packer;
 use super::writer::read_packed;
 use super::{Store, StoreError};
 use crate::collector::Model;
-use crate::kept::{merged_spans, KeptClient, KeptPart, KeptRun, KeptSecond, RunState};
-use crate::latency::{Distribution, Latency};
+use crate::kept::{merged_spans, KeptClient, KeptPart, KeptRun, KeptSecond, PartSum, RunState};
+use crate::latency::Distribution;
 use crate::row::{RowKey, RowKind};
 use crate::summary::{ErrorCount, SeriesPoint, Step, Summary, Transaction};
 
@@ -156,7 +156,10 @@ impl Store {
             .map_err(broken)?;
         let trouble = Trouble::default();
         let is_request = |row: usize| kinds.get(row).copied().unwrap_or(false);
-        let spans = merged_spans(self.iter_seconds(id, &trouble), length_s, most, is_request);
+        let mut spans: Vec<_> = merged_spans(self.iter_seconds(id, &trouble), length_s, most).collect();
+        for span in &mut spans {
+            span.refigure(is_request);
+        }
         trouble.take().map_or(Ok(spans), Err)
     }
 
@@ -198,7 +201,7 @@ impl Store {
         summary.run.aborted = true;
         summary.errors = self.errors(run).map_err(broken)?;
 
-        let mut sums: Vec<KeptPart> = (0..rows.len()).map(|row| KeptPart { row, ..KeptPart::default() }).collect();
+        let mut sums: Vec<PartSum> = rows.iter().map(|_| PartSum::default()).collect();
         let (mut load_s, mut warmup_s) = (0, 0);
         read_spans(&self.connection, &mut Packer::default(), run, ALL_S, &mut |second| {
             match (second.point.drain, second.point.warmup) {
@@ -207,9 +210,9 @@ impl Store {
                 (false, false) => load_s += second.point.span_s,
             }
             if !second.point.warmup {
-                for part in &second.parts {
+                for part in second.parts {
                     if let Some(sum) = sums.get_mut(part.row) {
-                        sum.merge(part);
+                        sum.add(part);
                     }
                 }
             }
@@ -218,6 +221,7 @@ impl Store {
         .map_err(broken)?;
         summary.run.duration_s = (load_s + warmup_s) as f64;
         (summary.run.load_s, summary.run.warmup_s) = (load_s as f64, warmup_s as f64);
+        let sums: Vec<_> = sums.iter().map(PartSum::finish).collect();
         fill_rows(&mut summary, rows, &sums, load_s as f64);
         Ok(summary)
     }
@@ -237,15 +241,11 @@ fn fill_rows(summary: &mut Summary, rows: &[RowKey], sums: &[KeptPart], load_s: 
     let rate = |count: u64| if load_s > 0.0 { count as f64 / load_s } else { 0.0 };
     let open = summary.run.model == Model::Open;
     let responses = |part: &KeptPart| if open { part.response_us.clone() } else { part.service_us.clone() };
-    let (mut service, mut response, mut failed) = <(Distribution, Distribution, Distribution)>::default();
     for (key, sum) in rows.iter().zip(sums) {
         let (case, label, name) = (key.case.to_string(), key.label.to_string(), key.name.to_string());
         let count = sum.succeeded + sum.failed;
         match key.kind {
             RowKind::Request => {
-                service.merge(&sum.service_us);
-                response.merge(&responses(sum));
-                failed.merge(&sum.failed_us);
                 let totals = &mut summary.totals;
                 totals.requests += count;
                 totals.failures += sum.failed;
@@ -281,9 +281,13 @@ fn fill_rows(summary: &mut Summary, rows: &[RowKey], sums: &[KeptPart], load_s: 
     let totals = &mut summary.totals;
     totals.rps = rate(totals.requests);
     totals.failure_ratio = if totals.requests > 0 { totals.failures as f64 / totals.requests as f64 } else { 0.0 };
-    let latency = |distribution: &Distribution| -> Latency { distribution.latency() };
-    (totals.service_us, totals.response_us, totals.failed_us) =
-        (latency(&service), latency(&response), latency(&failed));
+    let latency = |of: fn(&KeptPart) -> &Distribution| {
+        let requests = rows.iter().zip(sums).filter(|(key, _)| key.kind == RowKind::Request);
+        Distribution::merged(requests.map(|(_, sum)| of(sum))).latency()
+    };
+    totals.service_us = latency(|part| &part.service_us);
+    totals.response_us = if open { latency(|part| &part.response_us) } else { totals.service_us.clone() };
+    totals.failed_us = latency(|part| &part.failed_us);
 }
 
 fn rows_of(connection: &Connection, run: i64) -> rusqlite::Result<Vec<RowKey>> {

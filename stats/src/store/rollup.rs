@@ -51,14 +51,15 @@ fn merge(transaction: &Transaction<'_>, packer: &mut Packer, run: i64, from_s: u
     })?;
     let is_request = |row: usize| kinds.get(row).copied().unwrap_or(false);
     // One span as long as all of them, or two where the warm-up ends within.
-    let merged = merged_spans(spans.into_iter(), until_s, (until_s / COARSE_S) as usize, is_request);
+    let merged = merged_spans(spans.into_iter(), until_s, (until_s / COARSE_S) as usize);
     let mut bytes = -bytes_of(transaction, run, from_s..until_s, None)?;
     for table in ["interval", "client", "activity", "series"] {
         transaction
             .prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1 AND t_s >= ?2 AND t_s < ?3"))?
             .execute(params![run, from_s, until_s])?;
     }
-    for span in merged {
+    for mut span in merged {
+        span.refigure(is_request);
         insert_interval(transaction, run, &span.point)?;
         let client = span.client;
         transaction.prepare_cached("INSERT INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
