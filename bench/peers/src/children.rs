@@ -6,8 +6,6 @@ use crate::client::Look;
 
 /// A program that is asked for its version, or for what it has installed, is gone by then; what is there later stays.
 const SETTLED: Duration = Duration::from_secs(1);
-/// The unit of CPU times in `/proc/PID/stat`: a hundred a second, on every processor Pummel runs on (`USER_HZ`, proc(5)).
-const TICKS_PER_S: f64 = 100.0;
 
 /// What was seen of the processes a client started, look by look.
 #[derive(Debug, Default)]
@@ -66,36 +64,22 @@ fn children_of(pid: u32) -> Vec<u32> {
 
 /// CPU time and the high mark of memory of a process; none once it has ended, though nobody has waited for it yet.
 fn seen(pid: u32) -> Option<(f64, u64)> {
-    let cpu_s = cpu_s_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    let cpu_s = crate::client::cpu_s_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     Some((cpu_s, crate::client::kib_of(&status, "VmHWM:")?))
-}
-
-/// Fields 14 and 15 of `/proc/PID/stat`: the second, a name in parentheses, may hold anything.
-fn cpu_s_in(stat: &str) -> Option<f64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-    Some((times.next()?.ok()? + times.next()?.ok()?) as f64 / TICKS_PER_S)
 }
 
 #[cfg(test)]
 mod tests {
     use std::{process::Command, time::Duration};
 
-    use super::{cpu_s_in, Children, Look};
-
-    #[test]
-    fn times_stand_behind_a_name_that_may_hold_anything() {
-        let stat = "71 (a ) b) S 1 71 71 0 -1 4194560 500 0 0 0 120 30 7 7 20 0 9 0 100 1 1";
-        assert_eq!(cpu_s_in(stat), Some(1.5));
-        assert_eq!(cpu_s_in("71 (cut) S 1"), None);
-    }
+    use super::{Children, Look};
 
     #[test]
     fn processes_are_seen_while_they_live() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let mut children = Children::default();
-        let us = |elapsed| Look { pid: std::process::id(), elapsed, resident_kib: 0, peak_kib: 0 };
+        let us = |elapsed| Look { pid: std::process::id(), elapsed, cpu_s: 0.0, resident_kib: 0, peak_kib: 0 };
         children.look(us(Duration::ZERO));
         assert!(children.0.contains_key(&child.id()) && !children.0[&child.id()].stays);
         children.look(us(Duration::from_secs(2)));

@@ -44,13 +44,18 @@ pub(crate) struct Client<'a> {
     pub(crate) limit: Duration,
 }
 
-/// A client's memory at one moment.
+/// The unit of CPU times in `/proc/PID/stat`: a hundred a second, on every processor Pummel runs on (`USER_HZ`, proc(5)).
+const TICKS_PER_S: f64 = 100.0;
+
+/// A client at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look {
     /// The client.
     pub(crate) pid: u32,
     /// Since the client was started.
     pub(crate) elapsed: Duration,
+    /// CPU time of its threads so far.
+    pub(crate) cpu_s: f64,
     /// Resident now (`VmRSS`).
     pub(crate) resident_kib: u64,
     /// The most that ever was resident (`VmHWM`).
@@ -168,10 +173,18 @@ fn used_by_ended_children() -> nix::Result<f64> {
     Ok((micros(usage.user_time()) + micros(usage.system_time())) / 1e6)
 }
 
-/// A process's memory; none once it has ended.
+/// A process's CPU time and memory; none once it has ended.
 fn look_at(pid: u32, elapsed: Duration) -> Option<Look> {
+    let cpu_s = cpu_s_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    Some(Look { pid, elapsed, resident_kib: kib_of(&status, "VmRSS:")?, peak_kib: kib_of(&status, "VmHWM:")? })
+    Some(Look { pid, elapsed, cpu_s, resident_kib: kib_of(&status, "VmRSS:")?, peak_kib: kib_of(&status, "VmHWM:")? })
+}
+
+/// Fields 14 and 15 of `/proc/PID/stat`: the second, a name in parentheses, may hold anything.
+pub(crate) fn cpu_s_in(stat: &str) -> Option<f64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    Some((times.next()?.ok()? + times.next()?.ok()?) as f64 / TICKS_PER_S)
 }
 
 /// The KiB behind a key of `/proc/PID/status`.
@@ -184,11 +197,18 @@ pub(crate) fn kib_of(status: &str, key: &str) -> Option<u64> {
 mod tests {
     use std::{path::Path, sync::atomic::AtomicBool, time::Duration};
 
-    use super::{kib_of, Client};
+    use super::{cpu_s_in, kib_of, Client};
     use crate::{error::BenchError, work_dir::WorkDir};
 
     fn shell(script: &str, limit: Duration) -> Client<'_> {
         Client { name: "sh", program: Path::new("/bin/sh"), args: vec!["-c".into(), script.into()], cpu: 0, limit }
+    }
+
+    #[test]
+    fn times_stand_behind_a_name_that_may_hold_anything() {
+        let stat = "71 (a ) b) S 1 71 71 0 -1 4194560 500 0 0 0 120 30 7 7 20 0 9 0 100 1 1";
+        assert_eq!(cpu_s_in(stat), Some(1.5));
+        assert_eq!(cpu_s_in("71 (cut) S 1"), None);
     }
 
     #[test]
