@@ -61,9 +61,6 @@ fn main() -> ExitCode {
         eprintln!("{}", pummel_plugin::launch(arguments));
         return ExitCode::from(exit::FAILED);
     }
-    // Live memory is a few megabytes in many small pieces: with a huge page for each of their places a run would take twice as much, and
-    // grow for as long as it meets new ones. A kernel that knows no such request has none to give either.
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let typed = flags::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let code = match typed {
         Ok(cli) => run(cli).unwrap_or_else(|failure| {
@@ -82,6 +79,10 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<u8, Failure> {
     let shows_plugins = matches!(&cli.command, Command::Run(flags) if flags.output.log_plugin);
     log::start(cli.global.log_level, cli.global.log_json, shows_plugins);
+    // A comparison makes no load itself, and hrp is to find what it would find in a shell.
+    if !matches!(cli.command, Command::Compare(_)) {
+        keep_pages_small();
+    }
     match cli.command {
         Command::Boom(flags) => commands::boom(*flags, cli.global.venv),
         Command::Run(flags) => commands::run(*flags, cli.global.venv),
@@ -97,4 +98,11 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Completions(flags) => Ok(commands::completions(&flags)),
         Command::Man => Ok(commands::man()),
     }
+}
+
+/// Live memory is a few megabytes in many small pieces: with a huge page for each of their places a run would take twice as much, and grow
+/// for as long as it meets new ones. Programs that are started inherit this.
+fn keep_pages_small() {
+    // A kernel that knows no such request has no huge pages to give either.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }

@@ -300,6 +300,7 @@ fn bad_input_says_what_is_wrong() {
 /// A stand-in for hrp: it writes what hrp writes, to the streams it does, and keeps what it was asked for.
 const STAND_IN: &str = "#!/bin/sh
 echo \"$@\" >> \"$ASKED\"
+grep THP_enabled /proc/self/status > \"$ASKED.pages\"
 echo 'Current time: 2026/11/22 01:52:20, Users: 2, State: running, Total RPS: 50.0' >&2
 echo 'Accumulated Transactions: 50 Passed, 0 Failed' >&2
 echo '|    TYPE     | NAME  | # REQUESTS | # FAILS | MEDIAN | AVERAGE | MIN | MAX | CONTENT SIZE | # REQS/SEC | # FAILS/SEC |'
@@ -345,6 +346,12 @@ fn both_tools_run_by_turns_with_the_same_flags() {
     let ran = against(&folder, &[&["--against", "hrp", "--json", "c.json", "--", &case], &flags[..]].concat());
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
     let turns = ["1 of 3: hrp", "1 of 3: pummel", "2 of 3: pummel", "2 of 3: hrp", "3 of 3: hrp", "3 of 3: pummel"];
+    // hrp finds what a shell would give it: no setting that Pummel makes for itself.
+    let pages = fs::read_to_string(folder.path().join("asked.pages")).unwrap();
+    assert!(
+        fs::read_to_string("/proc/self/status").unwrap().contains(pages.trim()) && pages.starts_with("THP"),
+        "{pages}"
+    );
     let seen: Vec<&str> =
         ran.stderr.lines().filter_map(|line| line.strip_prefix("round ")?.strip_suffix(" boom")).collect();
     assert_eq!(seen, turns);

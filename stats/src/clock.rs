@@ -21,15 +21,15 @@ pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A time of day as RFC 3339 in UTC with milliseconds, such as `2026-11-22T01:52:20.000Z`. Times before 1970 read as its
-/// first instant.
+/// A time of day as RFC 3339 in UTC with milliseconds, such as `2026-11-22T01:52:20.000Z`. Times before 1970, and
+/// those beyond the year 262142, read as its first instant.
 pub fn rfc3339_utc(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let date = i64::try_from(since.as_secs()).ok().and_then(|s| DateTime::from_timestamp(s, since.subsec_nanos()));
     date.unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The time a text says that [`rfc3339_utc`] wrote; `None` of any other.
+/// A time of RFC 3339 that ends with `Z`, such as [`rfc3339_utc`] writes, to the millisecond; `None` of any other text.
 pub(crate) fn from_rfc3339_utc(text: &str) -> Option<SystemTime> {
     let date = DateTime::parse_from_rfc3339(text).ok().filter(|_| text.ends_with('Z'))?;
     u64::try_from(date.timestamp_millis()).ok().map(|ms| UNIX_EPOCH + Duration::from_millis(ms))

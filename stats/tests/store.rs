@@ -561,9 +561,9 @@ fn a_damaged_latency_is_said_and_does_not_panic() {
     let store = Store::open_existing(&folder.db()).unwrap();
     let error = store.spans("ff", usize::MAX).unwrap_err().to_string();
     assert!(error.contains("runs.db"), "{error}");
-    // One after the other, the one before it is given.
+    // One after the other, what could be read is given.
     let trouble = Trouble::default();
-    assert_eq!(store.iter_seconds("ff", &trouble).count(), 0, "both are of the same minute");
+    assert_eq!(store.iter_seconds("ff", &trouble).map(|second| second.point.t_s).collect::<Vec<_>>(), [0]);
     assert!(trouble.take().unwrap().to_string().contains("runs.db"));
     assert!(store.run("ff").is_ok(), "the summary is another part");
 }

@@ -87,9 +87,7 @@ fn latencies(store: &Store, run: &KeptRun) -> Result<Distribution, Failure> {
 fn merged(rows: &[RowKey], seconds: impl Iterator<Item = KeptSecond>) -> Distribution {
     let is_request = |row: usize| rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
     let mut all = Distribution::default();
-    for second in seconds.filter(|second| !second.point.warmup) {
-        second.parts.iter().filter(|part| is_request(part.row)).for_each(|part| all.merge(part.latency()));
-    }
+    seconds.filter(|second| !second.point.warmup).for_each(|second| all.merge(&second.latency(is_request)));
     all
 }
 

@@ -131,6 +131,7 @@ pub(crate) async fn run(shard: Rc<Shard>) {
             }
             Change::End => {
                 closed.wanted.set(wanted - 1);
+                shard.hold_nothing_back();
                 shard.wake_user(wanted - 1);
             }
         }

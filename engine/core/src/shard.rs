@@ -346,6 +346,13 @@ impl Shard {
         self.shared.iterations.as_ref().is_none_or(|iterations| self.takes(iterations))
     }
 
+    /// Leaves to all cores what this one holds of bounds for its users.
+    pub(crate) fn hold_nothing_back(&self) {
+        for bound in self.shared.iterations.iter().chain(&self.shared.requests) {
+            bound.release(self.core);
+        }
+    }
+
     /// Gives back one that was taken and not begun.
     pub(crate) fn give_iteration_back(&self) {
         if let Some(iterations) = &self.shared.iterations {

@@ -74,7 +74,7 @@ pub fn launch(arguments: impl IntoIterator<Item = OsString>) -> String {
     if let Err(message) = end_with(parent) {
         return message;
     }
-    // This program does without huge pages, which what it starts inherits. A plugin is to find what it would find in a shell.
+    // This program does without huge pages, which what it starts inherits. A plugin's memory is its own affair.
     let _ = disable_transparent_huge_pages(false);
     let mut command = Command::new(program);
     // It stays open until the program is executed, and over that.

@@ -154,8 +154,8 @@ impl KeptSecond {
 }
 
 /// Merges spans that follow each other until there are at most about `most`, each with the same number of seconds but for the ends of
-/// the warm-up and of the run. No more of them are in memory than make one. The percentiles of their points are
-/// [to be worked out](KeptSecond::refigure).
+/// the warm-up and of the run. No more of them are in memory than make one. The percentiles of the points of merged
+/// ones are [to be worked out](KeptSecond::refigure).
 pub fn merged_spans(
     seconds: impl Iterator<Item = KeptSecond>,
     length_s: u64,
@@ -168,7 +168,7 @@ pub fn merged_spans(
         while let Some(next) = seconds.next_if(|next| spans[0].goes_with(next, each_s)) {
             spans.push(next);
         }
-        Some(KeptSecond::merged(spans))
+        Some(if spans.len() == 1 { spans.remove(0) } else { KeptSecond::merged(spans) })
     })
 }
 

@@ -62,15 +62,21 @@ impl Distribution {
         /// From so many buckets on a histogram, which has to be walked from one end to the other, takes less time than sorting.
         const HISTOGRAM_FROM: usize = 4_096;
         let parts: Vec<_> = parts.into_iter().collect();
-        let total = parts.iter().map(|part| part.buckets.len()).sum();
-        if total >= HISTOGRAM_FROM {
-            let mut together = Recorded::<u64>::default();
-            for part in parts {
-                together.merge(part);
-            }
-            return together.to_distribution();
+        if let [one] = parts.as_slice() {
+            return (*one).clone();
         }
-        let (mut moments, mut buckets) = (Moments::default(), Vec::with_capacity(total));
+        if parts.iter().map(|part| part.buckets.len()).sum::<usize>() < HISTOGRAM_FROM {
+            return Self::sorted(&parts);
+        }
+        let mut together = Recorded::<u64>::default();
+        for part in parts {
+            together.merge(part);
+        }
+        together.to_distribution()
+    }
+
+    fn sorted(parts: &[&Distribution]) -> Self {
+        let (mut moments, mut buckets) = (Moments::default(), Vec::new());
         for part in parts {
             moments.merge(&part.moments);
             buckets.extend_from_slice(&part.buckets);
@@ -92,7 +98,7 @@ impl Distribution {
             self.moments.merge(&part.moments);
             self.buckets.extend_from_slice(&part.buckets);
         } else {
-            *self = Self::merged([&*self, part]);
+            *self = Self::sorted(&[&*self, part]);
         }
     }
 
@@ -104,7 +110,10 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::latency::HIGHEST_US;
 
     fn of(values: &[u64]) -> Distribution {
         Distribution::of(values.iter().copied())
@@ -119,6 +128,30 @@ mod tests {
         assert_eq!(ten.value_at(0.9), Some(90));
         assert_eq!(ten.value_at(1.0), Some(100));
         assert_eq!(Distribution::default().value_at(0.5), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        // A few values, which are sorted, and so many that they go to a histogram.
+        #[test]
+        fn parts_together_are_what_all_of_it_would_have_been(
+            values in prop_oneof![
+                prop::collection::vec(0..HIGHEST_US * 2, 0..100),
+                prop::collection::vec(0..100_000_u64, 9_000..10_000),
+            ],
+            parts in 1..9_usize,
+        ) {
+            let each = values.len().div_ceil(parts).max(1);
+            let parts: Vec<_> = values.chunks(each).map(of).collect();
+            let whole = of(&values);
+            prop_assert_eq!(&Distribution::merged(&parts), &whole);
+            let mut one_by_one = Distribution::default();
+            for part in &parts {
+                one_by_one.merge(part);
+            }
+            prop_assert_eq!(&one_by_one, &whole);
+        }
     }
 
     #[test]

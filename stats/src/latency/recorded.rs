@@ -105,9 +105,6 @@ impl<C: Counter> Recorded<C> {
 impl Recorded<u64> {
     /// Adds what a part recorded, exactly.
     pub(crate) fn merge(&mut self, part: &Distribution) {
-        if part.count() == 0 {
-            return;
-        }
         self.moments.merge(part.moments());
         for &(value_us, count) in part.buckets() {
             self.count_in_bucket(value_us, count);

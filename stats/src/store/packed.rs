@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::sparse;
-use crate::latency::{Distribution, Moments, LOWEST_US, SIGNIFICANT_DIGITS};
+use crate::latency::{Distribution, Moments, Recorded, LOWEST_US, SIGNIFICANT_DIGITS};
 
 /// Values in a payload lie within this many microseconds: what this program records (an hour) and no more, so that bytes of another origin
 /// cannot ask for any amount of memory.
@@ -81,7 +81,11 @@ impl Packer {
         if histogram.high() > LONGEST_US {
             return Err(format!("a histogram of values up to {} us", histogram.high()));
         }
-        Ok(histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect())
+        // Its precision may be another one.
+        let mut ours = Recorded::<u64>::default();
+        let buckets = histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect();
+        ours.merge(&Distribution::new(Moments::default(), buckets));
+        Ok(ours.buckets().collect())
     }
 }
 

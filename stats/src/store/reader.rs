@@ -102,31 +102,29 @@ impl Store {
         /// So many are read at once.
         const PAGE_S: u64 = 60;
         let no = self.number(id).map_err(|error| trouble.0.set(Some(error))).ok();
-        let (mut packer, mut from_s, mut page) = (Packer::default(), 0, VecDeque::new());
+        let (mut packer, mut from_s, mut page, mut over) = (Packer::default(), 0, VecDeque::new(), false);
         std::iter::from_fn(move || {
             let no = no?;
             loop {
                 if let Some(second) = page.pop_front() {
                     return Some(second);
                 }
+                if over {
+                    return None;
+                }
                 let next = self.next_span(no, from_s).and_then(|next_s| {
-                    let Some(next_s) = next_s else { return Ok(false) };
+                    let Some(next_s) = next_s else { return Ok(true) };
                     from_s = next_s + PAGE_S;
                     read_spans(&self.connection, &mut packer, no, next_s..from_s, &mut |span| {
                         page.push_back(span);
                         Ok(())
                     })?;
-                    Ok(true)
+                    Ok(false)
                 });
-                match next {
-                    Ok(true) => {}
-                    Ok(false) => return None,
-                    Err(source) => {
-                        trouble.0.set(Some(self.broken(source)));
-                        from_s = ALL_S.end;
-                        return None;
-                    }
-                }
+                over = next.unwrap_or_else(|source| {
+                    trouble.0.set(Some(self.broken(source)));
+                    true
+                });
             }
         })
     }
