@@ -111,7 +111,23 @@ GET,/never,0,0,0,0.0,0,0,0.0,0.0,0.0,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A
 ,Aggregated,42220,25,120,134.1,44.0,1204.5,8216.2,39.35,0.13,120,140,160,180,220,280,350,410,800,1100,1200
 ";
 
+    /// As Locust 2.47.0 wrote it: 5 users for 10 s at `pummel target`, three tasks.
+    const REAL: &str = include_str!("samples/locust-2.47.0_stats.csv");
+
     survives_damage!(SAMPLE);
+
+    #[test]
+    fn a_file_of_locust_itself_is_read() {
+        let (source, measured) = read_any(REAL.as_bytes()).unwrap();
+        let counts = |row: &MeasuredRow| (row.name.name.clone(), row.requests, row.failures);
+        let rows =
+            [("/hello/a", 4_721, 0), ("/status/404", 1_662, 1_662), ("the \"post\", with a comma", 1_644, 1_644)];
+        assert_eq!(measured.rows.iter().map(counts).collect::<Vec<_>>(), rows.map(|(name, n, m)| (name.into(), n, m)));
+        assert_eq!((source, counts(&measured.all)), (Source::Locust, (String::new(), 8_027, 3_306)));
+        let ms = [3.904_522_885, 3.0, 7.0, 8.0, 12.0, 69.787_520_999].map(|ms| Some(ms * 1e3));
+        let share = Some(0.411_86);
+        assert_eq!(figures(&measured.all), [Some(889.034_087), share, ms[0], ms[1], ms[2], ms[3], ms[4], ms[5]]);
+    }
 
     #[test]
     fn rows_are_steps_and_the_last_is_all() {
