@@ -49,13 +49,6 @@ pub(crate) fn run(bench: &Bench, seconds: u64) -> Result<(String, Vec<Verdict>),
             SPEED_LEAST,
             |ratio| format!("{ratio:.3}"),
         ),
-        // What others do on the machine meanwhile changes it less.
-        Verdict::at_least(
-            "requests a CPU-second, last tenth / second tenth",
-            last_work / second_work,
-            SPEED_LEAST,
-            |ratio| format!("{ratio:.3}"),
-        ),
         Verdict::at_most("growth of resident memory", growth_mib, GROWTH_MIB_MAX, |mib| format!("{mib:.1} MiB")),
     ];
     Ok((text, verdicts))

@@ -90,7 +90,21 @@ mod tests {
   "errorDistribution": { "aborted due to deadline": 20, "Connection refused (os error 111)": 10 }
 }"#;
 
+    /// As oha 1.16.0 wrote it: 500 requests of 4 connections to `pummel target`, which answered each with 503.
+    const REAL: &str = include_str!("samples/oha-1.16.0.json");
+
     survives_damage!(SAMPLE);
+
+    #[test]
+    fn a_file_of_oha_itself_is_read() {
+        let (source, measured) = read_any(REAL.as_bytes()).unwrap();
+        let all = measured.all;
+        assert_eq!((source, all.requests, all.failures, all.samples), (Source::Oha, 500, 500, 500));
+        let us = [77.354_582, 70.235, 106.208, 140.539, 365.843, 1_168.105].map(Some);
+        assert_eq!(figures(&all)[1..], [Some(1.0), us[0], us[1], us[2], us[3], us[4], us[5]]);
+        // 500 in 10.791558 ms.
+        assert!((figures(&all)[0].unwrap() - 46_332.513).abs() < 0.001);
+    }
 
     #[test]
     fn counts_are_of_what_finished() {
