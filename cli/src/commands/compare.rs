@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use pummel_case::did_you_mean;
 use pummel_stats::{
-    compare::{baseline, compare as hold_against, from_kept, Comparison, Contender, Measured, Source, Standing},
+    compare::{
+        baseline, compare as hold_against, from_kept, Comparison, Contender, Measured, Source, Standing, SPANS_MAX,
+    },
     display::{comparison_json, comparison_markdown, comparison_report, ReportOptions, WholeFile, WholeFileError},
     kept::{KeptRun, KeptSecond},
     store::StoreError,
@@ -137,10 +139,10 @@ enum NoRun {
     Broken(Failure),
 }
 
-/// A run of the store, by its id, the beginning of it, or its label, with its time in at most so many parts, which is more than the
-/// judgement takes.
+/// A run of the store, by its id, the beginning of it, or its label, with its time in at most so many parts: twice as many as
+/// the judgement makes of them.
 fn stored_run(named: &str, store: &StorePlace) -> Result<(KeptRun, Vec<KeptSecond>), NoRun> {
-    const PARTS: usize = 600;
+    const PARTS: usize = 2 * SPANS_MAX;
     let no_such_run = |failure: &Failure| no_such_file(named, failure);
     let broken = |error: StoreError| NoRun::Broken(kept_runs::failure(&error));
     let store = store.open().map_err(|failure| NoRun::Unknown(no_such_run(&failure)))?;

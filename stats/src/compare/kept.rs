@@ -25,6 +25,7 @@ pub fn from_kept(run: &KeptRun, seconds: &[KeptSecond]) -> Measured {
             (key.kind != RowKind::Setup).then(|| Collected::new(name, measured.len()))
         })
         .collect();
+    let is_request = |row: usize| run.rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
     for second in measured {
         let length_s = load_length_s(run, second);
         let mut parts: Vec<Option<&KeptPart>> = vec![None; rows.len()];
@@ -32,16 +33,13 @@ pub fn from_kept(run: &KeptRun, seconds: &[KeptSecond]) -> Measured {
         for part in second.parts.iter().filter(|part| part.row < run.rows.len()) {
             parts[part.row] = Some(part);
         }
-        let mut whole = Span { length_s, latency: Some(Distribution::default()), ..Span::default() };
+        let mut whole = Span { length_s, latency: Some(second.latency(is_request)), ..Span::default() };
         for ((row, key), part) in rows.iter_mut().zip(&run.rows).zip(&parts) {
             let Some(row) = row else { continue };
             let span = span_of(*part, length_s);
             if key.kind == RowKind::Request {
                 whole.requests = whole.requests.saturating_add(span.requests);
                 whole.failures = whole.failures.saturating_add(span.failures);
-                if let (Some(own), Some(part)) = (&mut whole.latency, part) {
-                    own.merge(part.latency());
-                }
             }
             row.add(span);
         }
@@ -86,44 +84,37 @@ struct Collected {
     row: MeasuredRow,
     spans: SpansMaker,
     length_s: f64,
-    latency: Distribution,
 }
 
 impl Collected {
     fn new(name: RowName, intervals: usize) -> Self {
-        Self {
-            row: MeasuredRow { name, ..MeasuredRow::default() },
-            spans: SpansMaker::new(intervals),
-            length_s: 0.0,
-            latency: Distribution::default(),
-        }
+        Self { row: MeasuredRow { name, ..MeasuredRow::default() }, spans: SpansMaker::new(intervals), length_s: 0.0 }
     }
 
     fn add(&mut self, span: Span) {
         self.row.requests = self.row.requests.saturating_add(span.requests);
         self.row.failures = self.row.failures.saturating_add(span.failures);
         self.length_s += span.length_s;
-        if let Some(latency) = &span.latency {
-            self.latency.merge(latency);
-        }
         self.spans.add(span);
     }
 
     fn into_row(mut self) -> MeasuredRow {
+        let spans = self.spans.into_spans();
+        let latency = Distribution::merged(spans.iter().filter_map(|span| span.latency.as_ref()));
         let mut figures = Figures::default();
         figures.set(Figure::Rps, self.row.requests as f64 / self.length_s);
         figures.set_failures(self.row.failures, self.row.requests);
-        let moments = self.latency.moments();
+        let moments = latency.moments();
         figures.set(Figure::Mean, moments.mean());
         figures.set(Figure::Max, moments.max().map(|us| us as f64));
         for figure in Figure::ALL {
             if let Some(share) = figure.share() {
-                figures.set(figure, self.latency.value_at(share).map(|us| us as f64));
+                figures.set(figure, latency.value_at(share).map(|us| us as f64));
             }
         }
-        self.row.samples = self.latency.count();
+        self.row.samples = latency.count();
         self.row.figures = figures;
-        self.row.spans = self.spans.into_spans();
+        self.row.spans = spans;
         self.row
     }
 }
