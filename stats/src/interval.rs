@@ -245,6 +245,8 @@ pub(crate) struct Interval {
     pub(crate) plugin_in_setup: Option<Box<Recorded<u32>>>,
     /// Most calls of plugin functions under way at once.
     pub(crate) plugin_in_flight_max: u64,
+    /// Most connections open at once, as seen when one was opened.
+    pub(crate) connections_open_max: u64,
     /// Most users of an open run that were busy at once.
     pub(crate) users_busy_max: u64,
     /// An arrival waited for a user.
@@ -286,6 +288,7 @@ impl Interval {
             calls.clear();
         }
         self.plugin_in_flight_max = 0;
+        self.connections_open_max = 0;
         self.users_busy_max = 0;
         self.waited_for_users = false;
         self.first_user_ns = None;

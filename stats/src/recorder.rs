@@ -443,6 +443,10 @@ impl Recorder {
     /// A connection was established.
     pub fn opened(&mut self, opening: Opening) {
         self.current.counts.connections_opened += 1;
+        let opened = self.sent.connections_opened + self.current.counts.connections_opened;
+        let closed = self.sent.connections_closed + self.current.counts.connections_closed;
+        let most = &mut self.current.connections_open_max;
+        *most = (*most).max(opened.saturating_sub(closed));
         let connections = &mut self.current.connections;
         if let Some(dns_us) = opening.dns_us {
             connections.dns.record(dns_us);

@@ -440,7 +440,7 @@ pub struct Connections {
     pub opened: u64,
     /// Connections closed, by either side.
     pub closed: u64,
-    /// Most connections open at once, seen once a second.
+    /// Most connections open at once: the sum of each core's most, so with several cores an upper bound.
     pub peak: u64,
     /// Requests sent on a connection that had carried one before.
     pub reused: u64,

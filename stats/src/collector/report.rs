@@ -244,7 +244,7 @@ fn client(stats: &StatsThread, facts: &FinalFacts, plugin: Option<&Plugin>, arri
         connections: Connections {
             opened: counts.connections_opened,
             closed: counts.connections_closed,
-            peak: stats.whole.connections_peak,
+            peak: stats.whole.connections_peak(),
             reused: counts.connections_reused,
             stale: counts.connections_stale,
             errors: counts.connection_errors,

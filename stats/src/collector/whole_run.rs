@@ -10,8 +10,8 @@ pub(super) struct WholeRun {
     pub(super) counts: CoreCounts,
     pub(super) connections: ConnectionCells<u64>,
     pub(super) endpoints: EndpointTotals,
-    /// Most connections open at once, as far as hand-overs showed.
-    pub(super) connections_peak: u64,
+    /// Most connections open at once, of each core.
+    connections_most: Vec<u64>,
 }
 
 impl WholeRun {
@@ -20,7 +20,7 @@ impl WholeRun {
             counts: CoreCounts::default(),
             connections: ConnectionCells::default(),
             endpoints: EndpointTotals::new(cores),
-            connections_peak: 0,
+            connections_most: vec![0; cores],
         }
     }
 
@@ -28,7 +28,13 @@ impl WholeRun {
         self.counts.merge(&interval.counts);
         self.connections.merge(&interval.connections);
         self.endpoints.merge(interval);
-        self.connections_peak = self.connections_peak.max(self.connections_open());
+        let most = &mut self.connections_most[interval.core];
+        *most = (*most).max(interval.connections_open_max);
+    }
+
+    /// Most connections open at once: the sum of each core's most.
+    pub(super) fn connections_peak(&self) -> u64 {
+        self.connections_most.iter().sum()
     }
 
     pub(super) fn connections_open(&self) -> u64 {

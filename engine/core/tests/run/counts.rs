@@ -27,6 +27,8 @@ fn every_user_opens_one_connection_and_does_its_loops() {
     assert_eq!((counts.requests, counts.connections_opened), (400, 8));
     let connections = &summary.client.connections;
     assert_eq!((connections.opened, connections.reused, connections.errors), (8, 392, 0));
+    // However short the run was.
+    assert_eq!(connections.peak, 8);
     assert_eq!(summary.totals.service_us.count, 400);
     assert_eq!(summary.client.lateness_us.count, 400);
 }
