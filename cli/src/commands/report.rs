@@ -4,7 +4,7 @@ use pummel_stats::{
     display::{kept_report, ReportOptions},
     kept::{KeptRun, KeptSecond},
     store::{Recovered, Store, Trouble},
-    Distribution, RowKey, RowKind,
+    Distribution,
 };
 
 use crate::{
@@ -78,16 +78,16 @@ fn recovered(flags: &ReportFlags) -> Result<(Store, Option<String>), Failure> {
 /// The model's latency of all requests that were measured.
 fn latencies(store: &Store, run: &KeptRun) -> Result<Distribution, Failure> {
     let trouble = Trouble::default();
-    let all = merged(&run.rows, store.iter_seconds(&run.summary.run.id, &trouble));
+    let all = merged(run, store.iter_seconds(&run.summary.run.id, &trouble));
     trouble.take().map_or(Ok(all), |error| Err(failure(&error)))
 }
 
-/// The latencies of requests, the warm-up's left out. A run that goes on may have got another row since its rows were read, and a damaged
-/// store may lack one: those of an unknown row are left out.
-fn merged(rows: &[RowKey], seconds: impl Iterator<Item = KeptSecond>) -> Distribution {
-    let is_request = |row: usize| rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
+/// The latencies of requests, the warm-up's and those of unknown rows left out.
+fn merged(run: &KeptRun, seconds: impl Iterator<Item = KeptSecond>) -> Distribution {
     let mut all = Distribution::default();
-    seconds.filter(|second| !second.point.warmup).for_each(|second| all.merge(&second.latency(is_request)));
+    for second in seconds.filter(|second| !second.point.warmup) {
+        all.merge(&second.latency(|row| run.is_request(row)));
+    }
     all
 }
 
@@ -98,7 +98,10 @@ fn print(run: &KeptRun, chart: bool) {
 
 #[cfg(test)]
 mod tests {
-    use pummel_stats::kept::KeptPart;
+    use pummel_stats::{
+        kept::{KeptPart, RunState},
+        RowKey, RowKind, Summary,
+    };
 
     use super::*;
 
@@ -110,8 +113,9 @@ mod tests {
         let second = KeptSecond { parts: vec![part(0, 10), part(1, 20), part(2, 30)], ..KeptSecond::default() };
         let mut warmup = KeptSecond { parts: vec![part(0, 40)], ..KeptSecond::default() };
         warmup.point.warmup = true;
-        let rows = [key(RowKind::Request), key(RowKind::Transaction)];
-        let all = merged(&rows, [warmup, second].into_iter());
+        let rows = vec![key(RowKind::Request), key(RowKind::Transaction)];
+        let run = KeptRun { label: None, state: RunState::Ended, summary: Summary::default(), rows };
+        let all = merged(&run, [warmup, second].into_iter());
         assert_eq!((all.count(), all.value_at(1.0)), (1, Some(10)));
     }
 }

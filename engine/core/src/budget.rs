@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_first_of_each_user_that_starts_at_once_is_left_to_its_core() {
-        // 10 each, of which core 1 holds 3 for its users.
+        // 4 and 3 are held, and of the other 13 the cores have 7 and 6: core 0 may take all but what core 1 holds.
         let budget = Budget::new(20, &[4, 3]);
         assert_eq!(all_of(&budget, 0), 17);
         assert!(!budget.used_up(0) && !budget.used_up(1));

@@ -25,7 +25,6 @@ pub fn from_kept(run: &KeptRun, seconds: &[KeptSecond]) -> Measured {
             (key.kind != RowKind::Setup).then(|| Collected::new(name, measured.len()))
         })
         .collect();
-    let is_request = |row: usize| run.rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
     for second in measured {
         let length_s = load_length_s(run, second);
         let mut parts: Vec<Option<&KeptPart>> = vec![None; rows.len()];
@@ -33,7 +32,7 @@ pub fn from_kept(run: &KeptRun, seconds: &[KeptSecond]) -> Measured {
         for part in second.parts.iter().filter(|part| part.row < run.rows.len()) {
             parts[part.row] = Some(part);
         }
-        let mut whole = Span { length_s, latency: Some(second.latency(is_request)), ..Span::default() };
+        let mut whole = Span { length_s, latency: Some(second.latency(|row| run.is_request(row))), ..Span::default() };
         for ((row, key), part) in rows.iter_mut().zip(&run.rows).zip(&parts) {
             let Some(row) = row else { continue };
             let span = span_of(*part, length_s);

@@ -114,7 +114,7 @@ struct Slot<'a> {
 
 impl Charts {
     pub(super) fn new(run: &KeptRun, spans: impl IntoIterator<Item = KeptSecond>) -> Self {
-        let is_request = |row: usize| run.rows.get(row).is_some_and(|key| key.kind == RowKind::Request);
+        let is_request = |row: usize| run.is_request(row);
         let mut measured: Vec<PartSum> = run.rows.iter().map(|_| PartSum::default()).collect();
         let draw = |span: KeptSecond| {
             let drawn = Drawn::of(&span, is_request);
@@ -128,8 +128,8 @@ impl Charts {
         };
         let spans: Vec<Drawn> = spans.into_iter().map(draw).collect();
         let measured: Vec<KeptPart> = measured.iter().map(PartSum::finish).collect();
-        let requests = || measured.iter().zip(&run.rows).filter(|(_, key)| key.kind == RowKind::Request);
-        let all = |of: fn(&KeptPart) -> &Distribution| Distribution::merged(requests().map(|(part, _)| of(part)));
+        let requests = || (0..measured.len()).filter(|&row| is_request(row)).map(|row| &measured[row]);
+        let all = |of: fn(&KeptPart) -> &Distribution| Distribution::merged(requests().map(of));
         let slots = slots(&spans);
         let (shown, rows_left_out) = shown_rows(run, &spans);
         let open = run.summary.run.model == Model::Open;

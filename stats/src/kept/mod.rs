@@ -10,7 +10,7 @@ pub use span::{merged_spans, KeptClient, KeptPart, KeptSecond};
 
 use serde::Serialize;
 
-use crate::row::RowKey;
+use crate::row::{RowKey, RowKind};
 use crate::summary::Summary;
 
 /// A run that is kept.
@@ -25,6 +25,14 @@ pub struct KeptRun {
     pub summary: Summary,
     /// Its rows, in the order first seen: [`KeptPart::row`] is a place in them.
     pub rows: Vec<RowKey>,
+}
+
+impl KeptRun {
+    /// Whether a row holds requests. One that is not known does not: a run that goes on may have got another since its rows were read, and
+    /// a damaged store may lack one.
+    pub fn is_request(&self, row: usize) -> bool {
+        self.rows.get(row).is_some_and(|key| key.kind == RowKind::Request)
+    }
 }
 
 /// How far a run came.
